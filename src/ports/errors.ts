@@ -1,0 +1,94 @@
+// The one error class, and the closed list of its codes. It lives with the ports because every port speaks it.
+
+/** What can go wrong, as a closed list; docs/ERRORS.md says what to do about each. */
+export type DuramenErrorCode =
+  // sending and opening
+  | 'BAD_EVENT'
+  | 'BAD_INPUT'
+  | 'NOT_SERIALIZABLE'
+  | 'BINARY_TOO_LARGE'
+  | 'MACHINE_THREW'
+  | 'MAILBOX_FULL'
+  | 'PARKED'
+  | 'UNKNOWN_MACHINE'
+  | 'UNKNOWN_INSTANCE'
+  | 'INSTANCE_EXISTS'
+  | 'BAD_MACHINE'
+  | 'BAD_ID'
+  | 'BAD_OPTION'
+  | 'NO_HOST'
+  | 'TIMEOUT'
+  | 'CLOSED'
+  | 'REPLAY_DIVERGED'
+  // journal
+  | 'CONFLICT'
+  | 'OUTCOME_UNKNOWN'
+  | 'JOURNAL_DAMAGED'
+  | 'JOURNAL_FAILED'
+  | 'LOCKED'
+  // files and images
+  | 'IO'
+  | 'NO_SPACE'
+  | 'NO_PERMISSION'
+  | 'READ_ONLY'
+  | 'FOLDER_MISSING'
+  | 'FILE_GONE'
+  | 'FILE_CHANGED'
+  | 'NOT_A_FILE'
+  | 'NOT_AN_IMAGE'
+  | 'OUTPUTS_MISSING'
+  | 'PAIRING_MISMATCH'
+  | 'STORE_MISMATCH'
+  | 'NO_IMAGE'
+  | 'ABORTED'
+  | 'MISSING_PACKAGE'
+
+/** Where it went wrong; only what is known is set. */
+export interface ErrorPlace {
+  machine?: string
+  instance?: string
+  event?: string
+  /** A path inside a value (`event.items[3].raw`) or inside a machine (`@1/pay@17`). */
+  path?: string
+  stream?: string
+  seq?: number
+  position?: number
+  file?: string
+  offset?: number
+  pid?: number
+  host?: string
+}
+
+export interface DuramenErrorOptions {
+  cause?: unknown
+  /** Whether the same call may succeed later without anything being changed. Default false. */
+  retryable?: boolean
+  /** What to do next, as one sentence. */
+  hint?: string
+  where?: ErrorPlace
+}
+
+/**
+ * The only error that duramen rejects with. `code` is for programs, `message` and `hint` are for people,
+ * `where` names machine, instance, event and path, or file and offset.
+ */
+export class DuramenError extends Error {
+  override readonly name = 'DuramenError'
+  readonly code: DuramenErrorCode
+  readonly retryable: boolean
+  readonly where: ErrorPlace
+  readonly hint: string | undefined
+
+  constructor(code: DuramenErrorCode, message: string, options: DuramenErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retryable = options.retryable ?? false
+    this.where = options.where ?? {}
+    this.hint = options.hint
+  }
+}
+
+/** True for every error that duramen made, also one that came back from a journal as plain data. */
+export function isDuramenError(value: unknown): value is DuramenError {
+  return value instanceof Error && value.name === 'DuramenError' && 'code' in value
+}
