@@ -1,0 +1,36 @@
+// What a failed file system call means to a host: one table from errno to code and advice.
+import { DuramenError, type DuramenErrorCode, type ErrorPlace } from '../ports/errors.ts'
+
+interface Meaning {
+  readonly code: DuramenErrorCode
+  readonly hint: string
+  readonly retryable?: true
+}
+
+const full: Meaning = {
+  code: 'NO_SPACE',
+  hint: 'Free space on that file system; the same call then works.',
+  retryable: true,
+}
+const denied: Meaning = { code: 'NO_PERMISSION', hint: 'Let the user this process runs as read and write it.' }
+const meanings: Readonly<Record<string, Meaning>> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EACCES: denied,
+  EPERM: denied,
+  EROFS: { code: 'READ_ONLY', hint: 'Remount that file system writable, or choose another folder.' },
+  ENOENT: { code: 'FOLDER_MISSING', hint: 'Create it, or mount the file system it is on.' },
+  ENOTDIR: { code: 'FOLDER_MISSING', hint: 'A part of that path is a file; choose another folder.' },
+}
+const other: Meaning = {
+  code: 'IO',
+  hint: 'Look at the disk and its cables; the kernel log says more.',
+  retryable: true,
+}
+
+/** The DuramenError for a failed call of node:fs; `doing` completes "Could not …". */
+export function fsError(cause: unknown, doing: string, where: ErrorPlace): DuramenError {
+  const errno = (cause as NodeJS.ErrnoException | undefined)?.code ?? String(cause)
+  const { code, hint, retryable = false } = meanings[errno] ?? other
+  return new DuramenError(code, `Could not ${doing}: ${errno}`, { cause, where, hint, retryable })
+}

@@ -1,0 +1,165 @@
+// A lock file that one process holds: two writers on one journal or one pipeline would overwrite each other.
+//
+// K2 one history: a second holder is refused and told who the first one is.
+// K10 leaves cleanly: what a dead process left behind is recognised and taken over, by one taker only.
+//
+// - A lock file is never half-written: it is written under another name, synced, and linked into place.
+// - A lock is stale when its process is gone, when its pid belongs to another process by now, or when the machine was
+//   started again. A lock of another host is never judged from here.
+// - Who takes over a stale lock must first hold the lock that is named after that very lock's content. So of several
+//   takers one replaces it, and a late one finds that the content has changed.
+import { createHash, randomUUID } from 'node:crypto'
+import { link, open, readFile, rename, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { DuramenError } from '../ports/errors.ts'
+import { fsError } from './fs-error.ts'
+
+/** A held lock. */
+export interface Lock {
+  /** Gives the lock back; removes only its own lock file. May be called twice. */
+  release(): Promise<void>
+}
+
+interface Holder {
+  readonly pid: number
+  readonly host: string
+  /** When the process started, in ticks since the machine started; tells a reused pid. Only where there is /proc. */
+  readonly processStart?: string
+  /** Changes with every start of the machine. Only where there is /proc. */
+  readonly bootId?: string
+  /** ISO time. */
+  readonly since: string
+}
+
+/**
+ * Takes the lock `file`, whose folder must be there. Rejects with DuramenError: LOCKED when a living process (also
+ * this one) or another host holds it, else NO_PERMISSION, READ_ONLY, FOLDER_MISSING, NO_SPACE or IO.
+ */
+export async function acquireLock(file: string): Promise<Lock> {
+  const content = JSON.stringify({ ...(await self()), id: randomUUID() })
+  const draft = `${file}.${randomUUID()}.tmp`
+  try {
+    await writeSynced(draft, content)
+    while (!(await place(draft, file))) {}
+  } catch (error) {
+    throw error instanceof DuramenError ? error : fsError(error, `take the lock ${file}`, { file })
+  } finally {
+    await unlink(draft).catch(() => {})
+  }
+  let released: Promise<void> | undefined
+  return {
+    release: () => {
+      released ??= remove(file, content)
+      return released
+    },
+  }
+}
+
+/** Moves the draft to the lock's place. False: something changed meanwhile, look again. */
+async function place(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const found = await contentOf(file)
+  if (found === undefined) return false
+  const holder = parse(found)
+  if (holder !== undefined && (await holds(holder))) throw locked(file, holder)
+  const right = await acquireLock(`${file}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`)
+  try {
+    if ((await contentOf(file)) !== found) return false
+    await rename(draft, file)
+    return true
+  } finally {
+    await right.release()
+  }
+}
+
+async function self(): Promise<Holder> {
+  const bootId = await contentOf('/proc/sys/kernel/random/boot_id')
+  const process_ = await processOf(process.pid)
+  return {
+    pid: process.pid,
+    host: hostname(),
+    ...(process_ === undefined ? {} : { processStart: process_.start }),
+    ...(bootId === undefined ? {} : { bootId: bootId.trim() }),
+    since: new Date().toISOString(),
+  }
+}
+
+async function holds(holder: Holder): Promise<boolean> {
+  const me = await self()
+  if (holder.host !== me.host) return true
+  if (holder.bootId !== undefined && me.bootId !== undefined && holder.bootId !== me.bootId) return false
+  if (!exists(holder.pid)) return false
+  const process_ = await processOf(holder.pid)
+  if (process_ === undefined) return true
+  if (process_.ended) return false
+  return holder.processStart === undefined || holder.processStart === process_.start
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** State and start of a process from /proc/<pid>/stat; the fields behind the last ')' are safe to split. */
+async function processOf(pid: number): Promise<{ start: string; ended: boolean } | undefined> {
+  const stat = await contentOf(`/proc/${pid}/stat`)
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const start = fields?.[19]
+  return start === undefined ? undefined : { start, ended: fields?.[0] === 'Z' || fields?.[0] === 'X' }
+}
+
+/** Undefined for what acquireLock did not write: a file like that belongs to no one. */
+function parse(content: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(content)
+    return Number.isSafeInteger(holder.pid) && holder.pid > 0 && typeof holder.host === 'string' ? holder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function locked(file: string, { pid, host, since }: Holder): DuramenError {
+  const here = host === hostname()
+  return new DuramenError('LOCKED', `${file} is held by process ${pid} on ${host} since ${since}`, {
+    where: { file, pid, host },
+    hint: here
+      ? `Stop process ${pid}, or use another folder; a lock that a crash left behind is taken over by itself.`
+      : `If that process on ${host} has ended for certain, remove ${file} by hand.`,
+  })
+}
+
+async function contentOf(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (file.startsWith('/proc/') || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function writeSynced(file: string, content: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function remove(file: string, content: string): Promise<void> {
+  try {
+    if ((await contentOf(file)) === content) await unlink(file)
+  } catch (error) {
+    throw fsError(error, `release the lock ${file}`, { file })
+  }
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { acquireLock } from '../../src/journal/lock.ts'
+
+let folder: string
+let file: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'duramen-lock-'))
+  file = join(folder, 'lock')
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const left = async () => JSON.parse(await readFile(file, 'utf8'))
+const leave = async (change: object) => {
+  const lock = await acquireLock(file)
+  const content = JSON.stringify({ ...(await left()), ...change })
+  await lock.release()
+  await writeFile(file, content)
+}
+const ended = async () => {
+  const child = spawn(process.execPath, ['-e', ''])
+  await exit(child)
+  return child.pid
+}
+const exit = (child: ChildProcess) => new Promise((resolve) => child.once('exit', resolve))
+
+describe('K2 a lock has one holder', () => {
+  test('a second holder in the same process is refused and told who holds it', async () => {
+    const lock = await acquireLock(file)
+    await expect(acquireLock(file)).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringMatching(new RegExp(`process ${process.pid} on ${hostname()} since 20`)),
+      where: { file, pid: process.pid, host: hostname() },
+    })
+    await lock.release()
+  })
+
+  test('of many at once one gets it', async () => {
+    const all = await Promise.allSettled(Array.from({ length: 20 }, () => acquireLock(file)))
+    expect(all.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
+  })
+
+  test('it is private and leaves no other file (K12)', async () => {
+    await acquireLock(file)
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect(await readdir(folder)).toEqual(['lock'])
+  })
+
+  test('a lock of another host is never taken, the hint says how to remove it', async () => {
+    await leave({ host: 'elsewhere', pid: 1, bootId: 'other' })
+    await expect(acquireLock(file)).rejects.toMatchObject({
+      code: 'LOCKED',
+      where: { host: 'elsewhere', pid: 1 },
+      hint: expect.stringContaining(`remove ${file}`),
+    })
+  })
+})
+
+describe('K10 release', () => {
+  test('after it the lock is free, and it may be called twice', async () => {
+    const first = await acquireLock(file)
+    await first.release()
+    const second = await acquireLock(file)
+    await first.release()
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'LOCKED' })
+    await second.release()
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('it does not remove a lock that someone else put there', async () => {
+    const lock = await acquireLock(file)
+    await writeFile(file, 'other')
+    await lock.release()
+    expect(await readFile(file, 'utf8')).toBe('other')
+  })
+})
+
+describe('K10 a stale lock is taken over', () => {
+  test('when its process has ended', async () => {
+    await leave({ pid: await ended() })
+    const lock = await acquireLock(file)
+    expect(await left()).toMatchObject({ pid: process.pid })
+    await lock.release()
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('when its process was killed', async () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    await leave({ pid: child.pid, processStart: undefined })
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: child.pid } })
+    const gone = exit(child)
+    child.kill('SIGKILL')
+    await gone
+    await acquireLock(file)
+  })
+
+  test.skipIf(process.platform !== 'linux')('when its pid belongs to another process by now', async () => {
+    await leave({ pid: 1, processStart: '-1' })
+    await acquireLock(file)
+  })
+
+  test.skipIf(process.platform !== 'linux')('when the machine was started again', async () => {
+    await leave({ bootId: 'before' })
+    await acquireLock(file)
+  })
+
+  test('when it is empty or torn', async () => {
+    for (const content of ['', '{"pid":1', 'null', '{"pid":0,"host":"x"}']) {
+      await writeFile(file, content)
+      const lock = await acquireLock(file)
+      await lock.release()
+    }
+  })
+
+  test('by one of many takers, also when an earlier taker crashed half-way', async () => {
+    for (let round = 0; round < 20; round++) {
+      await leave({ pid: await ended(), round })
+      const all = await Promise.allSettled(Array.from({ length: 5 }, () => acquireLock(file)))
+      const winners = all.filter((one) => one.status === 'fulfilled')
+      expect(winners).toHaveLength(1)
+      await winners[0]?.value.release()
+      expect(await readdir(folder)).toEqual([])
+    }
+  })
+})
+
+test('a missing folder is named', async () => {
+  await expect(acquireLock(join(folder, 'no', 'lock'))).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
+})
