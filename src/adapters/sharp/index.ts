@@ -1,0 +1,1 @@
+export { type SharpProcessorOptions, sharpProcessor } from './processor.ts'

@@ -1,0 +1,54 @@
+// Real images and real folders for the tests of the sharp processor.
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { prepareZXingModule, type WriterOptions, writeBarcode } from 'zxing-wasm/writer'
+import { installedWasm } from '../../src/adapters/sharp/load.ts'
+import type { OutputSource, ProcessInput } from '../../src/ports/image.ts'
+
+export async function folder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'duramen-sharp-'))
+}
+
+/** A ProcessInput over `bytes`, written to a file called `name` in a new folder. */
+export async function inputOf(
+  name: string,
+  bytes: Uint8Array,
+  more: Partial<ProcessInput> = {},
+): Promise<ProcessInput> {
+  const path = join(await folder(), name)
+  await writeFile(path, bytes)
+  return {
+    name,
+    path,
+    size: bytes.length,
+    sha256: '',
+    workDir: await folder(),
+    key: name,
+    attempt: 1,
+    signal: new AbortController().signal,
+    ...more,
+  }
+}
+
+export async function code(text: string, format: WriterOptions['format'] = 'QRCode', scale = 4): Promise<Buffer> {
+  prepareZXingModule({ overrides: { wasmBinary: await installedWasm('writer') } })
+  const { image } = await writeBarcode(text, { format, scale })
+  return Buffer.from(await image!.arrayBuffer())
+}
+
+export function plain(width: number, height: number, background = '#7aa874') {
+  return sharp({ create: { width, height, channels: 3, background } })
+}
+
+export function noise(width: number, height: number) {
+  return sharp({
+    create: { width, height, channels: 3, background: 'grey', noise: { type: 'gaussian', mean: 128, sigma: 60 } },
+  })
+}
+
+export function fileOf(output: OutputSource | undefined): string {
+  if (output === undefined || !('file' in output)) throw new Error('the output is no file')
+  return output.file
+}
