@@ -134,8 +134,8 @@ describe('codes', () => {
   it('of several the topmost is taken', async () => {
     const picture = await plain(900, 900)
       .composite([
-        { input: await code('BELOW'), left: 40, top: 600 },
-        { input: await code('4006381333931', 'EAN13'), left: 600, top: 40 },
+        { input: await code('BELOW'), left: 600, top: 600 },
+        { input: await code('4006381333931', 'EAN13'), left: 40, top: 40 },
       ])
       .png()
       .toBuffer()
