@@ -1,5 +1,5 @@
 // The QR or bar code in a picture.
-import type { ReadInputBarcodeFormat, ReadResult } from 'zxing-wasm/reader'
+import type { ReadInputBarcodeFormat } from 'zxing-wasm/reader'
 import { installedWasm, optional, type Sharp } from './load.ts'
 
 export interface FoundCode {
@@ -48,7 +48,8 @@ async function makeReader(): Promise<CodeReader> {
       tryHarder: true,
       textMode: 'Plain',
     })
-    const first = found.filter((code) => code.text !== '').sort(byPlace)[0]
+    // They come sorted by place, top to bottom, then left to right: every attempt takes the same.
+    const first = found.find((code) => code.text !== '')
     return first === undefined ? null : { text: first.text, format: first.format }
   }
 }
@@ -63,11 +64,4 @@ async function greyPixels(sharp: Sharp, png: string) {
   const rgba = new Uint8ClampedArray(data.length * 4)
   for (let i = 0; i < rgba.length; i++) rgba[i] = data[i >> 2]!
   return { data: rgba, width: info.width, height: info.height }
-}
-
-/** Top to bottom, then left to right: of several codes every attempt takes the same. */
-function byPlace(a: ReadResult, b: ReadResult): number {
-  const p = a.position.topLeft
-  const q = b.position.topLeft
-  return p.y - q.y || p.x - q.x
 }
