@@ -1,14 +1,21 @@
 // Real images and real folders for the tests of the sharp processor.
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { afterAll } from 'vitest'
 import { prepareZXingModule, type WriterOptions, writeBarcode } from 'zxing-wasm/writer'
 import { installedWasm } from '../../src/adapters/sharp/load.ts'
 import type { OutputSource, ProcessInput } from '../../src/ports/image.ts'
 
+const folders: string[] = []
+afterAll(() => Promise.all(folders.map((path) => rm(path, { recursive: true }))))
+
+/** A new folder, removed after the tests of the file. */
 export async function folder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'duramen-sharp-'))
+  const path = await mkdtemp(join(tmpdir(), 'duramen-sharp-'))
+  folders.push(path)
+  return path
 }
 
 /** A ProcessInput over `bytes`, written to a file called `name` in a new folder. */
