@@ -49,10 +49,15 @@ export function plain(width: number, height: number, background = '#7aa874') {
   return sharp({ create: { width, height, channels: 3, background } })
 }
 
+/** Noise, the same every time. */
 export function noise(width: number, height: number) {
-  return sharp({
-    create: { width, height, channels: 3, background: 'grey', noise: { type: 'gaussian', mean: 128, sigma: 60 } },
-  })
+  const pixels = Buffer.alloc(width * height * 3)
+  let state = 1
+  for (let i = 0; i < pixels.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0
+    pixels[i] = state >>> 24
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
 }
 
 export function fileOf(output: OutputSource | undefined): string {

@@ -43,10 +43,11 @@ describe('is no image', () => {
     }
   })
 
+  // Except within its end marker, the last two bytes: then all pixels are there.
   it('a JPEG cut short anywhere, also a progressive one', async () => {
     for (const progressive of [false, true]) {
       const jpeg = await noise(300, 200).jpeg({ progressive }).toBuffer()
-      for (const end of [jpeg.length / 3, jpeg.length / 2, jpeg.length - 100, jpeg.length - 1]) {
+      for (const end of [jpeg.length / 3, jpeg.length / 2, jpeg.length - 100, jpeg.length - 10]) {
         expect(await refusal('cut.jpg', jpeg.subarray(0, end))).toBe('cut.jpg: truncated JPEG')
       }
       expect(await refusal('head.jpg', jpeg.subarray(0, 20))).toContain('JPEG')

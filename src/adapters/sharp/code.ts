@@ -13,7 +13,7 @@ export type CodeReader = (sharp: Sharp, png: string) => Promise<FoundCode | null
 /** Longest edge in px that is searched; a larger picture is scaled down to it. */
 const SEARCHED = 1600
 
-/** Only what carries a check digit or a start and stop pattern of its own: the rest finds codes in noise. */
+/** Left out are those that mere lines can pass for, having no check digit (ITF, Codabar …): no code beats a wrong one. */
 const SYMBOLOGIES: ReadInputBarcodeFormat[] = [
   'QRCode',
   'MicroQRCode',
