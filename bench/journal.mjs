@@ -1,0 +1,109 @@
+// The file journal beside raw write + fdatasync of the same bytes in the same grouping, in one run: rounds alternate,
+// and of their ratios the median counts. `node bench/journal.mjs` prints it; needs `npm run build` first.
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { fileJournal } from '../dist/journal/index.js'
+
+const ROUNDS = 9
+const IN_FLIGHT = 256
+const STREAMS = 1000
+const APPENDS = 60_000
+const IN_SEQUENCE = 1_500
+const TEXT = JSON.stringify({ type: 'MEASURED', value: 'x'.repeat(250 - 32) })
+const FRAME_BYTES = 24
+
+/** Ratios of appends per second; 1 would be as fast as the disk takes the bytes from Node. */
+export async function benchJournal() {
+  const folder = await mkdtemp(join(process.cwd(), 'bench-journal-'))
+  try {
+    const together = []
+    const single = []
+    for (let round = 0; round < ROUNDS; round++) {
+      together.push(await sideBySide(folder, concurrent))
+      single.push(await sideBySide(folder, sequential))
+    }
+    return [
+      ...figures('journal, 256 in flight over 1,000 streams', together, 0.6),
+      ...figures('journal, in sequence', single, 0.8),
+    ]
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+function figures(name, rounds, goal) {
+  return [
+    { name: `${name}: of raw write + fdatasync`, value: median(rounds.map(({ ratio }) => ratio)), goal },
+    { name: `${name}: appends/s`, value: Math.round(median(rounds.map(({ perSecond }) => perSecond))) },
+  ]
+}
+
+async function sideBySide(folder, run) {
+  const dir = await mkdtemp(join(folder, 'round-'))
+  const journal = await fileJournal(dir)
+  const begun = performance.now()
+  const groups = await run(journal)
+  const took = performance.now() - begun
+  await journal.close()()
+  const raw = await writeRaw(join(dir, 'raw'), groups)
+  await rm(dir, { recursive: true })
+  return { ratio: raw / took, perSecond: (groups.reduce((sum, group) => sum + group.appends, 0) / took) * 1000 }
+}
+
+/** Appends from so many callers at once; the answers that come together were one group. */
+async function concurrent(journal) {
+  const seqs = new Array(STREAMS).fill(0)
+  const free = seqs.map((_, stream) => stream)
+  const groups = []
+  let group
+  let left = APPENDS
+  const caller = async () => {
+    while (left-- > 0) {
+      const number = free.pop()
+      const stream = `order/${number}`
+      await append(journal, stream, seqs[number]++)
+      free.push(number)
+      if (group === undefined) {
+        group = { appends: 0, bytes: 0 }
+        groups.push(group)
+        setImmediate(() => {
+          group = undefined
+        })
+      }
+      group.appends++
+      group.bytes += FRAME_BYTES + stream.length + TEXT.length
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, caller))
+  return groups
+}
+
+async function sequential(journal) {
+  for (let seq = 0; seq < IN_SEQUENCE; seq++) await append(journal, 'order/1', seq)
+  return Array.from({ length: IN_SEQUENCE }, () => ({ appends: 1, bytes: FRAME_BYTES + 7 + TEXT.length }))
+}
+
+async function append(journal, stream, expected) {
+  const answer = await journal.append({ stream, expected, texts: [TEXT] })()
+  if (answer._tag === 'Left') throw answer.left
+}
+
+async function writeRaw(file, groups) {
+  const handle = await open(file, 'w')
+  const bytes = Buffer.alloc(Math.max(...groups.map((group) => group.bytes)), TEXT)
+  const begun = performance.now()
+  for (const group of groups) {
+    await handle.write(bytes, 0, group.bytes)
+    await handle.datasync()
+  }
+  const took = performance.now() - begun
+  await handle.close()
+  return took
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[values.length >> 1]
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.table(await benchJournal())

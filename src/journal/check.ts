@@ -1,0 +1,59 @@
+// What every journal refuses before it does anything (K8 bad input changes nothing): the same for all, so that what
+// one journal keeps another can keep too.
+import { DuramenError } from '../ports/errors.ts'
+import type { Append } from './port.ts'
+
+/** The longest stream name, in UTF-16 units: as a key it then fits the index of any known store. */
+export const MAX_STREAM_LENGTH = 512
+/** The longest text of one record and the most texts of one append together, in UTF-16 units (K9). */
+export const MAX_APPEND_LENGTH = 64 * 1024 * 1024
+
+/** Undefined for an append that can be tried, else BAD_ID, BAD_INPUT or NOT_SERIALIZABLE. */
+export function refusal({ stream, expected, texts }: Append): DuramenError | undefined {
+  if (typeof stream !== 'string' || stream === '' || stream.length > MAX_STREAM_LENGTH || !wellFormed(stream)) {
+    return new DuramenError('BAD_ID', `A stream can't be named ${JSON.stringify(stream)?.slice(0, 80)}`, {
+      hint: `Use 1 to ${MAX_STREAM_LENGTH} characters, without halves of surrogate pairs.`,
+    })
+  }
+  if (!Number.isSafeInteger(expected) || expected < 0) {
+    return bad(stream, `expected must be the seq of its last record, not ${expected}`, 'Pass 0 for a new stream.')
+  }
+  if (texts.length === 0) return bad(stream, 'it has no texts', 'Pass at least one text.')
+  let length = 0
+  for (const text of texts) {
+    if (typeof text !== 'string') return bad(stream, `a text is of type ${typeof text}`, 'Encode it first.')
+    if (!wellFormed(text)) {
+      return new DuramenError('NOT_SERIALIZABLE', `A text for ${stream} holds half a surrogate pair`, {
+        where: { stream },
+        hint: 'Such a string has no UTF-8 form; JSON.stringify escapes it.',
+      })
+    }
+    length += text.length
+  }
+  if (length > MAX_APPEND_LENGTH) {
+    return bad(stream, `it holds ${length} characters`, `One append takes at most ${MAX_APPEND_LENGTH}.`)
+  }
+  return undefined
+}
+
+/** The answer to an append that came too late (K2). */
+export function conflict(stream: string, expected: number, last: number): DuramenError {
+  return new DuramenError('CONFLICT', `The last record of ${stream} is ${last}, the append expected ${expected}`, {
+    where: { stream, seq: last },
+    hint: 'Read what was added, then decide again.',
+  })
+}
+
+/** The answer of a journal after close(). */
+export function closed(): DuramenError {
+  return new DuramenError('CLOSED', 'The journal is closed', { hint: 'Open it again.' })
+}
+
+function bad(stream: string, what: string, hint: string): DuramenError {
+  return new DuramenError('BAD_INPUT', `The append to ${stream} was refused: ${what}`, { where: { stream }, hint })
+}
+
+/** String.prototype.isWellFormed is in Node 20 but not in TypeScript's ES2023. */
+function wellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed()
+}

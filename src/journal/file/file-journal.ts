@@ -1,0 +1,121 @@
+// The embedded journal: a folder of append-only segment files and a lock. The files are the truth (K3); what is kept
+// in memory is an index of them.
+//
+// K2 one process at a time: the lock. K10 close() waits for the appends under way and gives the lock back.
+// K12 folders 0700, files 0600.
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { left, right } from 'fp-ts/lib/Either.js'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { closed, refusal } from '../check.ts'
+import { fsError } from '../fs-error.ts'
+import { acquireLock, type Lock } from '../lock.ts'
+import type { Journal, Range } from '../port.ts'
+import { GroupCommit } from './group-commit.ts'
+import { Log } from './log.ts'
+import { Places } from './places.ts'
+import { readRecords, type Source } from './read.ts'
+import { recover, type TornTail } from './recover.ts'
+import { SegmentReader, syncFolder } from './segments.ts'
+
+/** How a file journal is kept. */
+export interface FileJournalOptions {
+  /** A segment that would grow beyond so many bytes is followed by a new one; 1 KiB to 1 GiB. Default 128 MiB. */
+  readonly segmentBytes?: number
+  /** Is told of a torn tail that was cut off. Default `console`. */
+  readonly logger?: Logger
+}
+
+/** A journal in a folder of this machine. */
+export interface FileJournal extends Journal {
+  /** What a crash had left unfinished at the end and was cut off when the journal was opened (K7). */
+  readonly torn: TornTail | undefined
+}
+
+const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
+
+/**
+ * Opens the journal in a folder, for this process alone; creates what is missing. Reads all of it once, to check it.
+ * Rejects with DuramenError: LOCKED (another process has it, `where` names its pid), JOURNAL_DAMAGED (`where` names
+ * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
+ * Its appends answer beside what the port lists: JOURNAL_FAILED, after an OUTCOME_UNKNOWN, until it is opened again.
+ */
+export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES, logger = console } = options
+  if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
+    throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${segmentBytes}`, {
+      hint: 'Pass an integer between 1024 and 1073741824.',
+    })
+  }
+  let lock: Lock | undefined
+  try {
+    if ((await mkdir(dir, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(dirname(dir))
+    lock = await acquireLock(join(dir, 'lock'))
+    return await openLocked(dir, segmentBytes, logger, lock)
+  } catch (error) {
+    await lock?.release()
+    throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
+  }
+}
+
+async function openLocked(dir: string, segmentBytes: number, logger: Logger, lock: Lock): Promise<FileJournal> {
+  const places = new Places()
+  const { segments, torn, ...found } = await recover(dir, places)
+  const salt = found.salt ?? randomBytes(4).readUInt32LE()
+  const log = await Log.open(dir, segments, salt, segmentBytes)
+  const commits = new GroupCommit(log, places)
+  const reader = new SegmentReader()
+  let closing: Promise<void> | undefined
+  const check = () => {
+    if (closing !== undefined) throw closed()
+  }
+  const source: Source = { places, segments, reader, salt, check }
+  if (torn !== undefined) {
+    logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
+  }
+
+  const close = async () => {
+    await commits.settled()
+    await Promise.all([log.close(), reader.close()])
+    await lock.release()
+  }
+
+  return {
+    torn,
+    append: (append) => () => {
+      if (closing !== undefined) return Promise.resolve(left(closed()))
+      const refused = refusal(append)
+      return refused === undefined ? commits.append(append) : Promise.resolve(left(refused))
+    },
+    read(stream, range = {}) {
+      const positions = places.find(stream)?.positions ?? []
+      const { from, count } = within(range, positions.length)
+      return readRecords(source, count, (index) => positions[from - 1 + index]!)
+    },
+    readAll(range = {}) {
+      const { from, count } = within(range, places.last)
+      return readRecords(source, count, (index) => from + index)
+    },
+    heads() {
+      const heads = places.heads()
+      return readRecords(source, heads.length, (index) => heads[index]!)
+    },
+    close: () => async () => {
+      closing ??= close()
+      try {
+        return right(await closing)
+      } catch (error) {
+        return left(
+          error instanceof DuramenError ? error : fsError(error, `close the journal in ${dir}`, { file: dir }),
+        )
+      }
+    },
+  }
+}
+
+function within({ from = 1, to = Number.POSITIVE_INFINITY }: Range, last: number): { from: number; count: number } {
+  const start = Math.max(from, 1)
+  return { from: start, count: Math.max(Math.min(to, last) - start + 1, 0) }
+}

@@ -1,0 +1,115 @@
+// The bytes of a segment file: a header, then frames. All numbers are little-endian.
+//
+// header  8 magic | u16 version | u16 header bytes | u32 salt | f64 first position | u32 0 | u32 crc of all before
+// frame   u32 length of what follows the crc | u32 crc of what follows, seeded with the salt
+//         u8 codec | u8 flags | u16 0 | u32 key id
+//         u48 seq | u16 bytes of the stream's name | name | text
+//
+// The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
+// and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
+// encryption (K12); 0 is plain text.
+import { crc32 } from 'node:zlib'
+
+export const HEADER_BYTES = 32
+/** Everything of a frame but name and text. */
+export const FRAME_BYTES = 24
+/** Flag: the next frame belongs to the same append. */
+export const MORE = 1
+
+const MAGIC = 'duramenj'
+const VERSION = 1
+const BEFORE_LENGTH = 8
+const UINT32 = 2 ** 32
+
+export interface Header {
+  readonly salt: number
+  /** The position of the segment's first record. */
+  readonly first: number
+}
+
+export interface Frame {
+  readonly stream: string
+  readonly seq: number
+  readonly codec: number
+  readonly more: boolean
+  /** Where the text begins in the buffer; it ends with the frame. */
+  readonly textAt: number
+}
+
+export function encodeHeader({ salt, first }: Header): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.write(MAGIC, 'latin1')
+  header.writeUInt16LE(VERSION, 8)
+  header.writeUInt16LE(HEADER_BYTES, 10)
+  header.writeUInt32LE(salt, 12)
+  header.writeDoubleLE(first, 16)
+  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28)
+  return header
+}
+
+/** A string says what is wrong with the header. */
+export function decodeHeader(header: Buffer): Header | string {
+  if (header.length < HEADER_BYTES) return 'its header is incomplete'
+  if (header.toString('latin1', 0, 8) !== MAGIC) return 'it does not begin like a segment'
+  if (crc32(header.subarray(0, 28)) !== header.readUInt32LE(28)) return 'the checksum of its header is wrong'
+  const version = header.readUInt16LE(8)
+  if (version !== VERSION) return `it has format version ${version}, this version of duramen reads ${VERSION}`
+  return { salt: header.readUInt32LE(12), first: header.readDoubleLE(16) }
+}
+
+/** Room that is enough for a frame; counted exactly only where guessing would waste memory. */
+export function frameRoom(stream: string, text: string): number {
+  return FRAME_BYTES + stream.length * 3 + (text.length < 1 << 16 ? text.length * 3 : Buffer.byteLength(text))
+}
+
+/** Writes a frame; there must be `frameRoom` for it. Returns where it ends. */
+export function encodeFrame(
+  buffer: Buffer,
+  at: number,
+  salt: number,
+  stream: string,
+  seq: number,
+  more: boolean,
+  text: string,
+): number {
+  const name = buffer.write(stream, at + FRAME_BYTES)
+  const end = at + FRAME_BYTES + name + buffer.write(text, at + FRAME_BYTES + name)
+  buffer.writeUInt32LE(end - at - BEFORE_LENGTH, at)
+  buffer.writeUInt32LE(more ? MORE << 8 : 0, at + 8)
+  buffer.writeUInt32LE(0, at + 12)
+  buffer.writeUInt32LE(seq % UINT32, at + 16)
+  buffer.writeUInt16LE(Math.floor(seq / UINT32), at + 20)
+  buffer.writeUInt16LE(name, at + 22)
+  buffer.writeUInt32LE(crc32(buffer.subarray(at + BEFORE_LENGTH, end), salt), at + 4)
+  return end
+}
+
+/** Where the frame at that place ends as its length says; undefined for a length that no frame has. */
+export function frameEnd(buffer: Buffer, at: number): number | undefined {
+  const length = buffer.readUInt32LE(at)
+  return length < FRAME_BYTES - BEFORE_LENGTH ? undefined : at + BEFORE_LENGTH + length
+}
+
+/** Undefined when the bytes between are not a frame of this journal. */
+export function decodeFrame(buffer: Buffer, at: number, end: number, salt: number): Frame | undefined {
+  if (crc32(buffer.subarray(at + BEFORE_LENGTH, end), salt) !== buffer.readUInt32LE(at + 4)) return undefined
+  const textAt = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
+  if (textAt > end) return undefined
+  return {
+    stream: buffer.toString('utf8', at + FRAME_BYTES, textAt),
+    seq: buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16),
+    codec: buffer[at + 8]!,
+    more: (buffer[at + 9]! & MORE) !== 0,
+    textAt,
+  }
+}
+
+/** Where in the buffer, from `at` on, the first whole frame begins; undefined when there is none. */
+export function findFrame(buffer: Buffer, at: number, salt: number): number | undefined {
+  for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
+    if (buffer[start + 10] !== 0 || buffer[start + 11] !== 0 || buffer[start + 9]! > MORE) continue
+    const end = frameEnd(buffer, start)
+    if (end !== undefined && end <= buffer.length && decodeFrame(buffer, start, end, salt) !== undefined) return start
+  }
+  return undefined
+}

@@ -1,0 +1,124 @@
+// Group commit: one group is being written while the next one fills. One write and one fdatasync for all of them is
+// what makes many small appends fast.
+//
+// K7 an append is answered after its group is on disk.
+// K11 after a failure whose outcome is unknown nothing more is written.
+import { type Either, left } from 'fp-ts/lib/Either.js'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Append, Appended } from '../port.ts'
+import { Group } from './group.ts'
+import type { Log } from './log.ts'
+import type { Places } from './places.ts'
+
+/** So many appends are worth a write at once; fewer wait until the event loop has come round, for others to join. */
+const ENOUGH = 32
+/** A disk that syncs in less than that, in ms, may hold up the event loop for an append that is alone. */
+const QUICK = 0.5
+const BUFFER_BYTES = 1 << 18
+/** Larger buffers, left by large groups, are not kept. */
+const KEPT_BYTES = 1 << 22
+
+export class GroupCommit {
+  readonly #log: Log
+  readonly #places: Places
+  readonly #waiting: Group[] = []
+  readonly #buffers: Buffer[] = []
+  #running: Promise<void> | undefined
+  #scheduled = false
+  #failure: DuramenError | undefined
+  /** The last run wrote a single append. */
+  #alone = false
+  /** How long a write takes lately, in ms. */
+  #duration = Number.POSITIVE_INFINITY
+
+  constructor(log: Log, places: Places) {
+    this.#log = log
+    this.#places = places
+  }
+
+  append(append: Append): Promise<Either<DuramenError, Appended>> {
+    return new Promise((answer) => {
+      if (this.#failure !== undefined) return answer(left(refused(this.#failure)))
+      let group = this.#waiting.at(-1)
+      if (group === undefined || group.full) {
+        group = new Group(this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
+        this.#waiting.push(group)
+      }
+      group.add(append, this.#log.salt, answer)
+      if (this.#running !== undefined) return
+      if (group.entries.length >= ENOUGH) this.#start()
+      else this.#schedule()
+    })
+  }
+
+  /** Resolves when all appends are answered. */
+  async settled(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#running !== undefined) await (this.#running ?? this.#start())
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#running === undefined && this.#waiting.length > 0) this.#start()
+    })
+  }
+
+  #start(): Promise<void> {
+    this.#running = this.#run()
+    return this.#running
+  }
+
+  /** The next group is on its way before the last one is answered: those who are answered will append again. */
+  async #run(): Promise<void> {
+    const first = this.#waiting[0]!
+    const alone = this.#waiting.length === 1 && first.entries.length === 1
+    const blocking = alone && this.#alone && this.#duration < QUICK
+    this.#alone = alone
+    let answer = () => {}
+    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
+      const writing = this.#write(group, blocking && group === first)
+      answer()
+      const error = await writing
+      answer = this.#answerOf(group, error)
+      if (group !== first) this.#alone = false
+    }
+    this.#running = undefined
+    answer()
+  }
+
+  #answerOf(group: Group, error: DuramenError | undefined): () => void {
+    return () => {
+      group.answer(error)
+      if (group.buffer.length <= KEPT_BYTES && this.#buffers.length < 2) this.#buffers.push(group.buffer)
+    }
+  }
+
+  /** Resolves with what went wrong for the whole group. */
+  async #write(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
+    if (this.#failure !== undefined) return refused(this.#failure)
+    group.check(this.#places)
+    if (group.bytes.length === 0) return undefined
+    const begun = performance.now()
+    try {
+      const offset = await this.#log.append(group.bytes, this.#places.last + 1, blocking)
+      group.commit(this.#places, offset)
+    } catch (error) {
+      group.drop(this.#places)
+      if ((error as DuramenError).code === 'OUTCOME_UNKNOWN') this.#failure = error as DuramenError
+      return error as DuramenError
+    }
+    const took = performance.now() - begun
+    this.#duration = this.#duration < Number.POSITIVE_INFINITY ? this.#duration * 0.75 + took * 0.25 : took
+    return undefined
+  }
+}
+
+function refused(cause: DuramenError): DuramenError {
+  return new DuramenError('JOURNAL_FAILED', 'An earlier write failed, the journal takes no more appends', {
+    cause,
+    where: cause.where,
+    hint: 'Close the journal, see to the disk and open the journal again.',
+  })
+}

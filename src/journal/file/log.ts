@@ -1,0 +1,113 @@
+// The end of the journal: writes groups behind the last segment and makes them durable.
+//
+// K7 append resolves only after fdatasync.
+// K11 a write that failed is undone, durably, before the answer says that nothing happened. Where that fails too, or
+// where fdatasync itself failed (the kernel may have dropped the pages and will report it only once), no one knows
+// what is on disk: the answer is OUTCOME_UNKNOWN, and nothing more is written.
+import fs from 'node:fs'
+import { promisify } from 'node:util'
+import { DuramenError } from '../../ports/errors.ts'
+import { fsError } from '../fs-error.ts'
+import { HEADER_BYTES } from './format.ts'
+import { createSegment, type Segment } from './segments.ts'
+
+const open = promisify(fs.open)
+const close = promisify(fs.close)
+const write = promisify(fs.write)
+const fdatasync = promisify(fs.fdatasync)
+const fsync = promisify(fs.fsync)
+const ftruncate = promisify(fs.ftruncate)
+
+export class Log {
+  readonly salt: number
+  readonly #folder: string
+  readonly #segments: Segment[]
+  readonly #segmentBytes: number
+  #fd: number
+
+  private constructor(folder: string, segments: Segment[], salt: number, segmentBytes: number, fd: number) {
+    this.#folder = folder
+    this.#segments = segments
+    this.salt = salt
+    this.#segmentBytes = segmentBytes
+    this.#fd = fd
+  }
+
+  /** Opens the last of the segments for writing; creates the first one of a new journal. */
+  static async open(folder: string, segments: Segment[], salt: number, segmentBytes: number): Promise<Log> {
+    if (segments.length === 0) segments.push(await createSegment(folder, 1, salt))
+    return new Log(folder, segments, salt, segmentBytes, await open(segments.at(-1)!.file, 'r+'))
+  }
+
+  /**
+   * Writes bytes whose first record has that position; resolves with their offset in the last segment once they are
+   * on disk. `blocking` holds the event loop up and saves two thread hops. Rejects with NO_SPACE, IO … when nothing was
+   * written, with OUTCOME_UNKNOWN when that is not certain.
+   */
+  async append(bytes: Buffer, position: number, blocking: boolean): Promise<number> {
+    const size = this.#segments.at(-1)!.size
+    if (size + bytes.length > this.#segmentBytes && size > HEADER_BYTES) await this.#roll(position)
+    const segment = this.#segments.at(-1)!
+    const offset = segment.size
+    try {
+      if (blocking) this.#writeBlocking(bytes, offset)
+      else await this.#write(bytes, offset)
+    } catch (error) {
+      await this.#undo(segment, error)
+    }
+    try {
+      if (blocking) fs.fdatasyncSync(this.#fd)
+      else await fdatasync(this.#fd)
+    } catch (error) {
+      throw unknown(segment, error)
+    }
+    segment.size += bytes.length
+    return offset
+  }
+
+  close(): Promise<void> {
+    return close(this.#fd)
+  }
+
+  async #roll(first: number): Promise<void> {
+    try {
+      const segment = await createSegment(this.#folder, first, this.salt)
+      const fd = await open(segment.file, 'r+')
+      await close(this.#fd)
+      this.#fd = fd
+      this.#segments.push(segment)
+    } catch (error) {
+      throw fsError(error, 'begin a new segment', { file: this.#folder, position: first })
+    }
+  }
+
+  async #write(bytes: Buffer, offset: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await write(this.#fd, bytes, done, bytes.length - done, offset + done)).bytesWritten
+    }
+  }
+
+  #writeBlocking(bytes: Buffer, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += fs.writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+    }
+  }
+
+  async #undo(segment: Segment, cause: unknown): Promise<never> {
+    try {
+      await ftruncate(this.#fd, segment.size)
+      await fsync(this.#fd)
+    } catch {
+      throw unknown(segment, cause)
+    }
+    throw fsError(cause, `append to ${segment.file}`, { file: segment.file, offset: segment.size })
+  }
+}
+
+function unknown({ file, size }: Segment, cause: unknown): DuramenError {
+  return new DuramenError('OUTCOME_UNKNOWN', `Whether the append reached ${file} is unknown`, {
+    cause,
+    where: { file, offset: size },
+    hint: 'Close the journal, see to the disk and open the journal again: what is there then has happened.',
+  })
+}

@@ -1,0 +1,188 @@
+// Opening a journal: reads all its segments, checks every frame, and builds the index.
+//
+// K7 A torn tail (the end of the last segment is no whole append, and no frame follows) is what a crash leaves of an
+// append that nobody was told about: it is cut off and reported. Everything else that is not as it was written is
+// damage: the journal refuses to open and says where, for what follows a damaged place must not be lost in silence.
+import { open, stat, truncate, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DuramenError } from '../../ports/errors.ts'
+import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, findFrame, frameEnd, HEADER_BYTES } from './format.ts'
+import type { Places } from './places.ts'
+import { listSegments, readFrom, type Segment, syncFolder } from './segments.ts'
+
+const CHUNK = 1 << 20
+
+/** The unfinished append that was found at the end of the journal and cut off. */
+export interface TornTail {
+  readonly file: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+export interface Recovered {
+  readonly segments: Segment[]
+  /** Undefined for a new journal. */
+  readonly salt: number | undefined
+  readonly torn: TornTail | undefined
+}
+
+/** Fills the index from the segments of a folder. Rejects with JOURNAL_DAMAGED, or what the file system says. */
+export async function recover(folder: string, places: Places): Promise<Recovered> {
+  const found = await listSegments(folder)
+  const segments: Segment[] = []
+  let salt: number | undefined
+  let torn: TornTail | undefined
+  for (const [number, { file, first }] of found.entries()) {
+    const last = number === found.length - 1
+    const { size } = await stat(file)
+    if (last && size <= HEADER_BYTES && typeof (await headerOf(file)) === 'string') {
+      torn = { file, offset: 0, bytes: size }
+      await unlink(file)
+      await syncFolder(folder)
+      break
+    }
+    if (first !== places.last + 1) throw gap(file, places.last + 1, first)
+    const header = await headerOf(file)
+    if (typeof header === 'string') throw damaged(file, 0, header)
+    if (header.first !== first) throw damaged(file, 16, `its header names position ${header.first} as its first`)
+    if (salt !== undefined && header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
+    salt = header.salt
+    const end = await scan(file, size, salt, places)
+    if (end < size) {
+      if (!last) throw damaged(file, end, 'a frame is not as it was written')
+      await refuseIfMoreFollows(file, end, size, salt)
+      torn = { file, offset: end, bytes: size - end }
+      await cut(file, end)
+    }
+    segments.push({ file, first, size: end })
+  }
+  return { segments, salt, torn }
+}
+
+/** Reads a segment into the index; returns where its last whole append ends. */
+async function scan(file: string, size: number, salt: number, places: Places): Promise<number> {
+  const handle = await open(file, 'r')
+  try {
+    const appends = new Appends(file, places)
+    let start = HEADER_BYTES
+    let wanted = CHUNK
+    while (start < size) {
+      const chunk = await readFrom(handle, start, Math.min(size, start + wanted))
+      let at = 0
+      wanted = CHUNK
+      while (at + FRAME_BYTES <= chunk.length) {
+        const end = frameEnd(chunk, at)
+        if (end === undefined || start + end > size) return appends.end
+        if (end > chunk.length) {
+          wanted = Math.max(CHUNK, end - at)
+          break
+        }
+        const frame = decodeFrame(chunk, at, end, salt)
+        if (frame === undefined) return appends.end
+        appends.add(frame, start + at, start + end)
+        at = end
+      }
+      if (at === 0 && wanted === CHUNK) break
+      start += at
+    }
+    return appends.end
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Takes frames in, append by append: one that is not whole is not there. */
+class Appends {
+  /** Where the last whole append ends. */
+  end = HEADER_BYTES
+  readonly #file: string
+  readonly #places: Places
+  #offsets: number[] = []
+  #stream: string | undefined
+
+  constructor(file: string, places: Places) {
+    this.#file = file
+    this.#places = places
+  }
+
+  add({ stream, seq, codec, more }: Frame, offset: number, end: number): void {
+    if (codec !== 0) throw damaged(this.#file, offset, `it is written with codec ${codec}, which is not known here`)
+    const last = this.#places.find(stream)?.positions.length ?? 0
+    if (seq !== last + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
+      throw damaged(this.#file, offset, `it is record ${seq} of ${stream}, which is out of order`)
+    }
+    this.#offsets.push(offset)
+    this.#stream = stream
+    if (more) return
+    this.#places.claim(stream, this.#offsets.length)
+    const found = this.#places.find(stream)!
+    for (const one of this.#offsets) this.#places.add(found, one)
+    this.#offsets = []
+    this.#stream = undefined
+    this.end = end
+  }
+}
+
+/** A torn append is the last thing in a journal; a frame behind it proves that it is damage. */
+async function refuseIfMoreFollows(file: string, end: number, size: number, salt: number): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    const rest = await readFrom(handle, end, size)
+    const bad = firstBad(rest, salt)
+    const good = findFrame(rest, bad + 1, salt)
+    if (good === undefined) return
+    throw damaged(file, end + bad, `a frame is not as it was written, and whole ones follow from ${end + good} on`)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Where the whole frames of an append that was cut short end. */
+function firstBad(buffer: Buffer, salt: number): number {
+  let at = 0
+  while (at + FRAME_BYTES <= buffer.length) {
+    const end = frameEnd(buffer, at)
+    if (end === undefined || end > buffer.length || decodeFrame(buffer, at, end, salt) === undefined) break
+    at = end
+  }
+  return at
+}
+
+async function headerOf(file: string) {
+  const handle = await open(file, 'r')
+  try {
+    return decodeHeader(await readFrom(handle, 0, HEADER_BYTES))
+  } finally {
+    await handle.close()
+  }
+}
+
+async function cut(file: string, size: number): Promise<void> {
+  await truncate(file, size)
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await syncFolder(dirname(file))
+}
+
+/** The error for bytes that are not as they were written. */
+export function damaged(file: string, offset: number, what: string): DuramenError {
+  return new DuramenError('JOURNAL_DAMAGED', `${file} is damaged at byte ${offset}: ${what}`, {
+    where: { file, offset },
+    hint:
+      'Nothing was changed. Restore the file from a backup. To give up all records from there on instead, ' +
+      'copy the folder, cut the file at that byte and remove the segments behind it.',
+  })
+}
+
+function gap(file: string, expected: number, first: number): DuramenError {
+  const what = first > expected ? 'are missing before' : 'are there twice, see'
+  const [from, to] = first > expected ? [expected, first - 1] : [first, expected - 1]
+  return new DuramenError('JOURNAL_DAMAGED', `The records ${from} to ${to} ${what} ${file}`, {
+    where: { file, position: from },
+    hint: 'Nothing was changed. Put the missing segment files back, from a backup if need be.',
+  })
+}

@@ -1,0 +1,105 @@
+// The segment files of one folder: their names, their creation, and open files for reading.
+//
+// K7 a file and its name in the folder are on disk before the first record goes into it.
+// K9 at most OPEN_FILES files are open for reading, however long the journal is.
+// K12 files 0600.
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { encodeHeader, HEADER_BYTES } from './format.ts'
+
+const OPEN_FILES = 16
+const NAME = /^(\d{16})\.log$/
+
+export interface Segment {
+  readonly file: string
+  /** Position of its first record. */
+  readonly first: number
+  /** Bytes that are committed. */
+  size: number
+}
+
+/** The segment files that are there, in order of position. */
+export async function listSegments(folder: string): Promise<{ file: string; first: number }[]> {
+  const names = (await readdir(folder)).filter((name) => NAME.test(name)).sort()
+  return names.map((name) => ({ file: join(folder, name), first: Number(NAME.exec(name)?.[1]) }))
+}
+
+/** Creates a segment, durably; replaces what an earlier attempt that failed has left. */
+export async function createSegment(folder: string, first: number, salt: number): Promise<Segment> {
+  const file = join(folder, `${String(first).padStart(16, '0')}.log`)
+  const handle = await open(file, 'w', 0o600)
+  try {
+    await handle.writeFile(encodeHeader({ salt, first }))
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await syncFolder(folder)
+  return { file, first, size: HEADER_BYTES }
+}
+
+/** Makes what was created, renamed or removed in a folder durable. Windows does that by itself and has no call for it. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+interface OpenFile {
+  readonly handle: Promise<FileHandle>
+  users: number
+}
+
+/** Reads from segments, keeping the files that were used last open. */
+export class SegmentReader {
+  readonly #open = new Map<Segment, OpenFile>()
+  #limit = OPEN_FILES
+
+  /** The bytes of a segment from `start` up to `end`, fewer where the file is shorter. */
+  async read(segment: Segment, start: number, end: number): Promise<Buffer> {
+    const file = this.#open.get(segment) ?? { handle: open(segment.file, 'r'), users: 0 }
+    this.#open.delete(segment)
+    this.#open.set(segment, file)
+    file.users++
+    try {
+      return await readFrom(await file.handle, start, end)
+    } finally {
+      file.users--
+      await this.#closeUnused()
+    }
+  }
+
+  /** Closes the files; a read that is under way closes its own when it ends. */
+  close(): Promise<void> {
+    this.#limit = 0
+    return this.#closeUnused()
+  }
+
+  async #closeUnused(): Promise<void> {
+    for (const [segment, file] of this.#open) {
+      if (this.#open.size <= this.#limit) return
+      if (file.users > 0) continue
+      this.#open.delete(segment)
+      await file.handle.then(
+        (handle) => handle.close(),
+        () => {},
+      )
+    }
+  }
+}
+
+/** The bytes of a file from `start` up to `end`, fewer where it is shorter. */
+export async function readFrom(handle: FileHandle, start: number, end: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(end - start)
+  let done = 0
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, start + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return buffer.subarray(0, done)
+}

@@ -1,0 +1,6 @@
+// What `duramen/journal` offers.
+export { type FileJournal, type FileJournalOptions, fileJournal } from './file/file-journal.ts'
+export type { TornTail } from './file/recover.ts'
+export { memoryJournal } from './memory.ts'
+export type { Append, Appended, Journal, Range, StoredRecord } from './port.ts'
+// record types: export type * from './records.ts'

@@ -1,0 +1,29 @@
+// The contract of the journal port. Whoever writes a journal runs it: every implementation must keep every case.
+import { describe } from 'vitest'
+import { appendCases } from './append.ts'
+import type { JournalUnderTest } from './case.ts'
+import { closeCases } from './close.ts'
+import { concurrencyCases } from './concurrency.ts'
+import { conflictCases } from './conflict.ts'
+import { headsCases } from './heads.ts'
+import { readCases } from './read.ts'
+import { readAllCases } from './read-all.ts'
+import { reopenCases } from './reopen.ts'
+import { valuesCases } from './values.ts'
+
+export type { JournalUnderTest } from './case.ts'
+
+/** Registers the suite with Vitest; call it at the top of a test file. */
+export function journalContract(subject: JournalUnderTest): void {
+  describe(`journal contract: ${subject.name}`, () => {
+    appendCases(subject)
+    conflictCases(subject)
+    readCases(subject)
+    readAllCases(subject)
+    headsCases(subject)
+    concurrencyCases(subject)
+    valuesCases(subject)
+    closeCases(subject)
+    if (subject.reopen !== undefined) reopenCases(subject, subject.reopen)
+  })
+}
