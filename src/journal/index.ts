@@ -3,4 +3,4 @@ export { type FileJournal, type FileJournalOptions, fileJournal } from './file/f
 export type { TornTail } from './file/recover.ts'
 export { memoryJournal } from './memory.ts'
 export type { Append, Appended, Journal, Range, StoredRecord } from './port.ts'
-// record types: export type * from './records.ts'
+export type { Commit, CommitHeader, CommitKind, CommitOutcome, EffectRecord, TimerRecord } from './records.ts'

@@ -2,6 +2,6 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Calls `fn` once, `ms` milliseconds from now or later; the returned function calls it off. Does not keep the process alive. */
+  /** Calls `fn` once, `ms` milliseconds from now or later; the returned function calls it off. Keeps the process alive. */
   after(ms: number, fn: () => void): () => void
 }

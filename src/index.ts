@@ -1,0 +1,18 @@
+// The public surface, nothing else.
+
+export type { Clock } from './ports/clock.ts'
+export {
+  DuramenError,
+  type DuramenErrorCode,
+  type DuramenErrorOptions,
+  type ErrorPlace,
+  isDuramenError,
+} from './ports/errors.ts'
+export type { Logger } from './ports/logger.ts'
+export { DurableActor, type HistoryEntry, type StateObserver } from './runtime/actor.ts'
+export { deliver } from './runtime/deliver.ts'
+export { type DurableMachine, type DurableOptions, durable } from './runtime/durable.ts'
+export type { Duration } from './runtime/duration.ts'
+export { type CurrentEffect, currentEffect } from './runtime/effects.ts'
+export { Host, type HostOptions, type Listed, openHost } from './runtime/host.ts'
+export type { Receipt } from './runtime/inputs.ts'

@@ -1,0 +1,138 @@
+// What a commit is, and how it becomes text. Three lines: the header (what happened), the outcome (what it made of the
+// machine, understood without its code) and the payload (the event, the input, the result), decoded only where needed.
+//
+// K3: a replay computes the outcome again; its text must be the stored one, to the letter.
+import type { StateValue } from 'xstate'
+import { DuramenError } from '../ports/errors.ts'
+import { decode, type Encoded } from './codec.ts'
+import type { StoredRecord } from './port.ts'
+
+/**
+ * What a commit records:
+ * - `start`: the instance was created; payload: its input
+ * - `event`: an event reached the actor `target`; payload: the event
+ * - `timer`: the delayed transition `key` was due
+ * - `fail`: the invoked work at `target` could not be started; payload: the error
+ * - `mark`: effects have finished; nothing else changed
+ * - `definition`: payload: the statechart of a machine, as it is in force from here on
+ */
+export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'definition'
+
+/** A delayed transition that a commit added. */
+export interface TimerRecord {
+  /** Unique within the instance. */
+  readonly key: string
+  /** When it is due, ms since the epoch. */
+  readonly due: number
+  /** Address of the actor that gets the event; absent: the root. */
+  readonly target?: string
+  /** Type of the event. */
+  readonly type: string
+}
+
+/** Work that a commit set going. */
+export interface EffectRecord {
+  /** `seq.index` for an action, the address for a promise, callback or observable. With the stream before it: the idempotency key. */
+  readonly key: string
+  readonly kind: 'action' | 'promise' | 'callback' | 'observable' | 'custom'
+  /** Its name in the machine. */
+  readonly src: string
+  /** Address of the actor whose action it is; absent: the root. */
+  readonly path?: string
+}
+
+/** What happened. Absent means: none. */
+export interface CommitHeader {
+  readonly stream: string
+  readonly seq: number
+  /** When it was decided, ms since the epoch; never before its predecessor. */
+  readonly at: number
+  readonly kind: CommitKind
+  /** The machine's version. */
+  readonly version: number
+  /** The sender's id of the event (K4). */
+  readonly id?: string
+  /** Who delivered it and the sender's own count: exactly once between instances (K4). */
+  readonly from?: readonly [sender: string, count: number]
+  /** Address of the actor that was reached; absent: the root. */
+  readonly target?: string
+  /** Key of the timer that fired. */
+  readonly key?: string
+  /** Keys of actions that have finished since the commit before. */
+  readonly finished?: readonly string[]
+  /** Number of actions that were started, this commit's included, and are not known to be finished. */
+  readonly unfinished?: number
+  /** Which attempt is under way, for effects that were taken up again after a crash. */
+  readonly attempts?: Readonly<Record<string, number>>
+}
+
+/** What it made of the machine. Absent means: none; follows from the records alone, so a replay is checked against it. */
+export interface CommitOutcome {
+  /** The root machine's state value. */
+  readonly value?: StateValue
+  /** Absent: active. */
+  readonly status?: 'done' | 'error' | 'stopped'
+  readonly tags?: readonly string[]
+  /** Whether a transition took the event; absent: yes. */
+  readonly handled?: false
+  /** Delayed transitions that were added, and keys of those that fired or were called off. */
+  readonly timers?: { readonly set?: readonly TimerRecord[]; readonly gone?: readonly string[] }
+  /** Work that was set going, and addresses of invoked work that ended. */
+  readonly effects?: { readonly started?: readonly EffectRecord[]; readonly ended?: readonly string[] }
+  /** What the machine's `attributes` option gave, for `list`. */
+  readonly attributes?: Readonly<Record<string, unknown>>
+}
+
+/** A commit as it was read from a journal. */
+export interface Commit extends CommitHeader {
+  readonly position: number
+  /** The text of the outcome, for comparison. */
+  readonly outcomeText: string
+  outcome(): CommitOutcome
+  /** The event, input, error or statechart, decoded anew at each call. */
+  payload(): unknown
+}
+
+/** A commit as one text for `Journal.append`. */
+export function encodeCommit(header: CommitHeader, outcome: string, payload: Pick<Encoded, 'format' | 'text'>): string {
+  return `${JSON.stringify(header)}\n${outcome}\n${payload.format === 'json' ? 'j' : 'd'}${payload.text}`
+}
+
+/** The commit in a stored record. Throws JOURNAL_DAMAGED when the text is no commit. */
+export function decodeCommit(record: StoredRecord): Commit {
+  const { text, position } = record
+  try {
+    const first = text.indexOf('\n')
+    const second = text.indexOf('\n', first + 1)
+    if (second < 0) throw new SyntaxError('three lines are expected')
+    const header = JSON.parse(text.slice(0, first)) as CommitHeader
+    const outcomeText = text.slice(first + 1, second)
+    return Object.assign(header, {
+      position,
+      outcomeText,
+      outcome: () => JSON.parse(outcomeText) as CommitOutcome,
+      payload: () => decode({ format: text[second + 1] === 'j' ? 'json' : 'devalue', text: text.slice(second + 2) }),
+    })
+  } catch (cause) {
+    throw new DuramenError('JOURNAL_DAMAGED', `record ${record.seq} of ${record.stream} is not a duramen commit`, {
+      cause,
+      where: { stream: record.stream, seq: record.seq, position },
+      hint: 'The journal was written by another program or a newer version; restore a backup or upgrade.',
+    })
+  }
+}
+
+const separator = '/'
+
+/** The stream of an instance: machine id, slash, instance id. */
+export const streamOf = (machine: string, instance: string) => machine + separator + instance
+
+/** Machine and instance of a stream; undefined for streams that belong to no instance (`$…`). */
+export function instanceOf(stream: string): { machine: string; instance: string } | undefined {
+  const at = stream.indexOf(separator)
+  if (at < 1 || stream.startsWith('$')) return undefined
+  return { machine: stream.slice(0, at), instance: stream.slice(at + 1) }
+}
+
+/** The stream with the statecharts of a machine. */
+export const definitionStream = (machine: string) => `$machine${separator}${machine}`

@@ -1,0 +1,29 @@
+// The statechart of every machine, kept in the journal at the place from which it is in force, so that a journal can draw
+// itself as it was, without the host's code.
+import { createHash } from 'node:crypto'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { encode } from '../journal/codec.ts'
+import type { Journal, StoredRecord } from '../journal/port.ts'
+import { decodeCommit, definitionStream, encodeCommit } from '../journal/records.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DurableMachine } from './durable.ts'
+
+/** Appends the machine's statechart unless the last one kept is the same. */
+export async function recordDefinition(journal: Journal, clock: Clock, machine: DurableMachine): Promise<void> {
+  const stream = definitionStream(machine.id)
+  const definition = JSON.stringify(machine.machine.definition) // functions have no place in it: names are what is drawn
+  const hash = createHash('sha256').update(definition).digest('hex')
+  const { version } = machine
+  let last: StoredRecord | undefined
+  for await (const record of journal.read(stream)) last = record
+  const outcome = last && (JSON.parse(decodeCommit(last).outcomeText) as { hash?: string; version?: number })
+  if (outcome?.hash === hash && outcome.version === version) return
+  const seq = (last?.seq ?? 0) + 1
+  const text = encodeCommit(
+    { stream, seq, at: clock.now(), kind: 'definition', version },
+    JSON.stringify({ hash, version }),
+    encode(JSON.parse(definition), { name: 'definition' }),
+  )
+  const appended = await journal.append({ stream, expected: seq - 1, texts: [text] })()
+  if (isLeft(appended) && appended.left.code !== 'CONFLICT') throw appended.left
+}

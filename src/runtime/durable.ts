@@ -1,0 +1,54 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
+import { DuramenError } from '../ports/errors.ts'
+import { assertCanRun } from './validate.ts'
+
+/** Settings of a durable machine. */
+export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachine> {
+  /** Name under which its instances are kept. Default: the machine's own id. No slash, no leading dollar. */
+  id?: string
+  /** Version of the machine, kept with every commit. Default 1. */
+  version?: number
+  /** Schemas (any Standard Schema library) by event type; an event that fails its own is refused (K8). */
+  events?: { readonly [Type in EventFromLogic<TMachine>['type']]?: StandardSchemaV1 }
+  /** Small facts for `host.list`, computed at every commit; plain JSON. */
+  attributes?: (snapshot: SnapshotFrom<TMachine>) => Record<string, unknown>
+}
+
+/** A machine that hosts can run; made by `durable`. */
+export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachine> {
+  readonly id: string
+  readonly version: number
+  readonly machine: TMachine
+  readonly options: DurableOptions<TMachine>
+}
+
+/**
+ * Makes an XState 5 machine durable. The machine itself stays as it is and still runs under `createActor`.
+ *
+ * Throws BAD_MACHINE when something in it can't run durable: a missing action, guard, actor or delay, `spawnChild` without
+ * an id or with inline logic, actions named `xstate.*`. The error names each place and what to do.
+ */
+export function durable<TMachine extends AnyStateMachine>(
+  machine: TMachine,
+  options: DurableOptions<TMachine> = {},
+): DurableMachine<TMachine> {
+  const id = options.id ?? machine.id
+  const version = options.version ?? 1
+  if (!/^[^$/\s\p{Cc}][^/\p{Cc}]{0,199}$/u.test(id))
+    throw new DuramenError('BAD_MACHINE', `'${id}' can't be the id of a durable machine`, {
+      where: { machine: id },
+      hint: 'Use 1 to 200 characters without slash and control characters, not beginning with a dollar.',
+    })
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw new DuramenError('BAD_MACHINE', `version ${version} of machine '${id}' is no whole number from 1`, {
+      where: { machine: id },
+    })
+  assertCanRun(machine, id)
+  // a cycle of eventless transitions would never end a turn
+  const settings = machine.options as { maxIterations?: number }
+  if (!Number.isFinite(settings.maxIterations)) settings.maxIterations = MAX_MICROSTEPS
+  return { id, version, machine, options }
+}
+
+const MAX_MICROSTEPS = 10_000

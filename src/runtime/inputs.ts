@@ -1,0 +1,55 @@
+// What an instance is given to decide, and what it answers.
+import type { AnyEventObject } from 'xstate'
+import type { Encoded } from '../journal/codec.ts'
+import type { CommitKind } from '../journal/records.ts'
+import type { DuramenError } from '../ports/errors.ts'
+import { ROOT, type TurnInput } from './xstate.ts'
+
+/** The answer to an event once it is durable. */
+export interface Receipt {
+  /** The commit's number within the instance. */
+  readonly seq: number
+  /** The commit's number in the whole journal. */
+  readonly position: number
+  /** This event id was recorded before; nothing was done now, and this is its first receipt. */
+  readonly duplicate: boolean
+  /** A transition took the event. */
+  readonly handled: boolean
+}
+
+/** An input on its way through an instance. */
+export interface Input {
+  readonly kind: 'start' | 'event' | 'timer' | 'fail' | 'mark'
+  readonly payload: Encoded
+  readonly id?: string | undefined
+  readonly from?: readonly [string, number] | undefined
+  readonly target?: string | undefined
+  readonly key?: string | undefined
+  /** Attempts that begin with this mark. */
+  readonly attempts?: Readonly<Record<string, number>>
+  /** Nobody can send it again: after a failed append it is decided anew until it is durable. */
+  readonly keep?: true
+  /** Who waits for the answer. */
+  readonly caller?: { resolve(receipt: Receipt): void; reject(error: DuramenError): void }
+}
+
+/** What an input means to the actors; nothing for a mark. */
+export function turnInput(
+  kind: CommitKind,
+  at: { target?: string | undefined; key?: string | undefined },
+  value: unknown,
+): TurnInput | undefined {
+  const target = at.target ?? ROOT
+  switch (kind) {
+    case 'start':
+      return { kind, input: value }
+    case 'event':
+      return { kind, target, event: value as AnyEventObject }
+    case 'timer':
+      return { kind, key: at.key! }
+    case 'fail':
+      return { kind, target, error: value }
+    default:
+      return undefined
+  }
+}

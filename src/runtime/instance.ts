@@ -1,0 +1,557 @@
+// One instance: a queue of inputs, decided one after the other in memory, committed in groups, then shown and acted on.
+//
+// K1: a decided turn is neither visible nor acted on before its append has answered; `settled` is the only way there.
+// K2: a conflict drops what is in memory, loads the stream anew and decides the same inputs again.
+// K3: `load` is the only way to a state, after a crash as after a refused event.
+// K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
+// K11: after an unknown outcome the stream is read again: an own commit that is there counts.
+
+import type { Either } from 'fp-ts/lib/Either.js'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import type { AnyEventObject } from 'xstate'
+import { type Encoded, encode } from '../journal/codec.ts'
+import type { Appended, Journal } from '../journal/port.ts'
+import { type CommitHeader, encodeCommit, streamOf } from '../journal/records.ts'
+import type { Clock } from '../ports/clock.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Deliverer } from './deliver.ts'
+import type { DurableMachine } from './durable.ts'
+import { type Input, type Receipt, turnInput } from './inputs.ts'
+import { Listeners } from './listeners.ts'
+import { outcomeText } from './outcome.ts'
+import { Receipts } from './receipts.ts'
+import { replay } from './replay.ts'
+import { Runner, type RunnerOwner } from './runner.ts'
+import { ActorTree, type Effect, type InnerSnapshot, ROOT, type Timer, type TreeOwner, type Turn } from './xstate.ts'
+
+/** Limits of an instance (K9). */
+export interface Limits {
+  mailbox: number
+  pipeline: number
+  dedupe: number
+  maxBinary: number
+  maxRelays: number
+}
+
+/** The host, as an instance needs it. */
+export interface InstanceHost {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits: Limits
+  /** Calls `instance.flush()` at the end of this tick. */
+  flushSoon(instance: Instance): void
+  arm(instance: Instance, timer: Timer): void
+  /** The instance has finished effects to record, or nothing left to do. */
+  finished(instance: Instance): void
+  deliver: Deliverer['deliver']
+}
+
+/** A decided input on its way to the journal. */
+interface Decided {
+  readonly input: Input
+  readonly turn: Turn | undefined
+  readonly header: CommitHeader
+  readonly text: string
+}
+
+export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'
+const CONFLICTS = 10
+const RETRY_APPEND_AFTER = 1000
+
+export class Instance implements TreeOwner, RunnerOwner, Deliverer {
+  readonly host: InstanceHost
+  readonly machine: DurableMachine
+  readonly id: string
+  readonly stream: string
+  readonly runner: Runner
+  readonly listeners: Listeners
+  phase: Phase = 'loading'
+  /** Why it takes no more events, when it does not. */
+  problem: DuramenError | undefined
+  /** The last commit: its header, outcome and position. */
+  last: { header: CommitHeader; outcome: string; position: number } | undefined
+  private tree: ActorTree
+  private receipts: Receipts
+  private readonly queue: Input[] = []
+  private pending: Decided[] = []
+  private flight: Decided[] = []
+  private readonly pendingIds = new Set<string>()
+  private unsure: Decided[] = []
+  private seq = 0
+  private at = 0
+  private conflicts = 0
+  private pumping = false
+  /** The actors hold what was not committed: load anew before deciding on. */
+  private stale = false
+  /** The next input needs all before it to be certain. */
+  private hold = false
+
+  constructor(host: InstanceHost, machine: DurableMachine, id: string) {
+    this.host = host
+    this.machine = machine
+    this.id = id
+    this.stream = streamOf(machine.id, id)
+    this.runner = new Runner(this)
+    this.listeners = new Listeners(host.logger)
+    this.tree = new ActorTree(this, machine.machine)
+    this.receipts = new Receipts(host.limits.dedupe)
+  }
+
+  // ---- life ----------------------------------------------------------------------------------------------------------
+
+  /** Brings a new instance to life with its first commit. */
+  create(payload: Encoded): Promise<Receipt> {
+    this.phase = 'live'
+    return this.ask({ kind: 'start', payload })
+  }
+
+  /** Rebuilds the instance from its records and takes up what a crash has interrupted. */
+  async recover(): Promise<void> {
+    await this.load()
+    this.phase = 'live'
+    for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
+    const attempts = this.runner.interrupted()
+    if (Object.keys(attempts).length === 0) return
+    // recorded before it begins, so that work which kills the process is not a first attempt for ever
+    await this.ask({ kind: 'mark', payload: NOTHING, attempts, keep: true })
+    this.runner.resume()
+  }
+
+  /** Lets a parked instance go on. */
+  resume(): void {
+    if (this.phase !== 'live') return
+    this.problem = undefined
+    this.runner.resume()
+    this.pump()
+  }
+
+  /** Nothing is queued, under way or waiting to be recorded. */
+  get quiet(): boolean {
+    return !(this.queue.length || this.pending.length || this.flight.length) || this.problem !== undefined
+  }
+
+  /** At its end, with nothing left to do: the instance can leave memory. */
+  get finishedForGood(): boolean {
+    const { runner } = this
+    return (
+      this.phase === 'live' &&
+      this.quiet &&
+      this.snapshot().status !== 'active' &&
+      runner.idle &&
+      !runner.done.size &&
+      !runner.unfinished.size
+    )
+  }
+
+  close(): void {
+    this.phase = 'closed'
+    const error = new DuramenError('CLOSED', `the host of ${this.stream} is closed`, { where: this.where() })
+    for (const input of this.queue.splice(0)) input.caller?.reject(error)
+    this.listeners.complete()
+  }
+
+  snapshot(): InnerSnapshot {
+    return this.tree.root.getSnapshot()
+  }
+
+  // ---- inputs --------------------------------------------------------------------------------------------------------
+
+  /** An input with somebody who waits for the receipt. */
+  ask(input: Omit<Input, 'caller'>): Promise<Receipt> {
+    return new Promise((resolve, reject) => this.accept({ ...input, caller: { resolve, reject } }))
+  }
+
+  accept(input: Input): void {
+    const refusal =
+      input.caller && !input.keep
+        ? this.refusal()
+        : this.phase === 'closed' || this.phase === 'broken'
+          ? this.refusal()
+          : undefined
+    if (refusal) return input.caller?.reject(refusal)
+    this.queue.push(input)
+    this.pump()
+  }
+
+  private refusal(): DuramenError | undefined {
+    const where = this.where()
+    if (this.phase === 'closed') return new DuramenError('CLOSED', `the host of ${this.stream} is closed`, { where })
+    if (this.phase === 'broken') return this.problem
+    if (this.problem)
+      return new DuramenError('PARKED', `${this.stream} is parked: ${this.problem.message}`, {
+        where,
+        cause: this.problem,
+        hint: 'Remove the cause, then call host.resume(machine, id).',
+      })
+    if (this.queue.length >= this.host.limits.mailbox)
+      return new DuramenError('MAILBOX_FULL', `${this.queue.length} events wait for ${this.stream} already`, {
+        where,
+        retryable: true,
+        hint: 'Send more slowly: await send(); or raise the option mailbox.',
+      })
+    return undefined
+  }
+
+  /** Marks what has finished, if no other commit has done so meanwhile. */
+  mark(): void {
+    if (this.runner.done.size && this.phase === 'live' && !this.problem && !this.queue.length)
+      this.accept({ kind: 'mark', payload: NOTHING, keep: true })
+  }
+
+  fire(key: string): void {
+    if (this.tree.timers.has(key) || this.phase === 'loading')
+      this.accept({ kind: 'timer', key, payload: NOTHING, keep: true })
+  }
+
+  // ---- deciding ------------------------------------------------------------------------------------------------------
+
+  private pump(): void {
+    if (this.pumping || this.phase !== 'live' || this.problem) return
+    this.pumping = true
+    while (this.queue.length && !this.stale && !this.hold && this.pending.length < this.host.limits.pipeline)
+      this.decide(this.queue.shift()!)
+    this.pumping = false
+    if (this.pending.length) this.host.flushSoon(this)
+    if (this.certain && this.stale && !this.problem) void this.reload()
+  }
+
+  private get certain(): boolean {
+    return !this.pending.length && !this.flight.length
+  }
+
+  private decide(input: Input): void {
+    const known = this.receipts.find(input)
+    if (known) return input.caller?.resolve({ ...known, duplicate: true })
+    const dedupe = input.id ?? (input.from && `${input.from[0]}\n${input.from[1]}`)
+    if (dedupe !== undefined && this.pendingIds.has(dedupe)) return this.later(input)
+
+    const seq = this.seq + 1
+    const at = Math.max(this.host.clock.now(), this.at)
+    const meaning = turnInput(input.kind, input, input.payload.value)
+    const turn = meaning && this.tree.run(seq, at, meaning)
+    if (turn?.ignored) {
+      // nobody is there for it: certain only when all before it is
+      if (!this.certain) return this.later(input)
+      return input.caller?.resolve({
+        seq: this.seq,
+        position: this.last?.position ?? 0,
+        duplicate: false,
+        handled: false,
+      })
+    }
+    let outcome = ''
+    if (!turn?.fault) {
+      try {
+        outcome = outcomeText(this.machine, this.tree.root._snapshot, turn)
+      } catch (error) {
+        if (turn) turn.fault = { error, path: 'attributes' }
+      }
+    }
+    if (turn?.fault) return this.threw(input, turn)
+
+    const header = this.header(input, turn, seq, at)
+    this.seq = seq
+    this.at = at
+    if (dedupe !== undefined) this.pendingIds.add(dedupe)
+    this.pending.push({ input, turn, header, text: encodeCommit(header, outcome, input.payload) })
+  }
+
+  private header(input: Input, turn: Turn | undefined, seq: number, at: number): CommitHeader {
+    const { runner } = this
+    if (turn) for (const e of turn.effects) if (e.kind === 'action') runner.unfinished.set(e.key, e)
+    const header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] } = {
+      stream: this.stream,
+      seq,
+      at,
+      kind: input.kind,
+      version: this.machine.version,
+    }
+    if (input.id !== undefined) header.id = input.id
+    if (input.from) header.from = input.from
+    if (input.target !== undefined && input.target !== ROOT) header.target = input.target
+    if (input.key !== undefined) header.key = input.key
+    if (input.attempts) header.attempts = input.attempts
+    if (runner.done.size) {
+      header.finished = [...runner.done]
+      runner.done.clear()
+    }
+    if (runner.unfinished.size) header.unfinished = runner.unfinished.size
+    return header
+  }
+
+  /** Decided again once all before it is certain. */
+  private later(input: Input): void {
+    this.queue.unshift(input)
+    this.hold = true
+  }
+
+  private threw(input: Input, turn: Turn): void {
+    this.stale = true
+    if (!this.certain) return this.later(input)
+    const { error, path } = turn.fault!
+    const event = (input.payload.value as AnyEventObject | undefined)?.type ?? input.key ?? input.kind
+    const refused = new DuramenError('MACHINE_THREW', `${this.stream} can't take ${event}: ${messageOf(error)}`, {
+      cause: error,
+      where: { ...this.where(), event, path },
+      hint: 'The event was not recorded and the instance is as before; mend the machine or the event.',
+    })
+    if (input.caller) input.caller.reject(refused)
+    else this.park(refused, input)
+  }
+
+  private park(error: DuramenError, input?: Input): void {
+    if (input) this.queue.unshift(input)
+    if (this.problem) return
+    this.problem = error
+    this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
+    const parked = this.refusal()!
+    for (const queued of this.queue.filter((q) => q.caller && !q.keep)) queued.caller!.reject(parked)
+    this.queue.splice(0, this.queue.length, ...this.queue.filter((q) => !q.caller || q.keep))
+    this.host.finished(this)
+  }
+
+  // ---- committing ----------------------------------------------------------------------------------------------------
+
+  /** Appends what was decided, one group at a time. */
+  flush(): void {
+    if (this.flight.length || !this.pending.length) return
+    const group = this.pending
+    this.flight = group
+    this.pending = []
+    const expected = group[0]!.header.seq - 1
+    const texts = group.length === 1 ? [group[0]!.text] : group.map((d) => d.text)
+    this.host.journal
+      .append({ stream: this.stream, expected, texts })()
+      .then((answer) => this.settled(group, answer))
+  }
+
+  private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
+    this.flight = []
+    if (isLeft(answer)) this.failed(group, answer.left)
+    else {
+      this.conflicts = 0
+      let { position } = answer.right
+      for (const decided of group) this.committed(decided, position++)
+    }
+    this.flush()
+    if (this.certain) this.hold = false
+    this.pump()
+    this.host.finished(this)
+  }
+
+  private committed({ input, turn, header, text }: Decided, position: number): void {
+    this.took(header, text, position)
+    if (turn) this.tree.show(turn)
+    input.caller?.resolve({ seq: header.seq, position, duplicate: false, handled: turn?.handled ?? true })
+    if (header.attempts) this.runner.beginAttempts(header.attempts)
+    if (!turn) return
+    for (const timer of turn.set) this.host.arm(this, timer)
+    for (const [actor, snapshot] of turn.changed) this.listeners.changed(actor.sessionId, snapshot)
+    for (const effect of turn.effects) this.act(effect)
+    for (const key of turn.ended) this.runner.forget(key)
+  }
+
+  /** Remembers a commit that is durable. */
+  private took(header: CommitHeader, text: string, position: number): void {
+    const start = text.indexOf('\n') + 1
+    const outcome = text.slice(start, text.indexOf('\n', start))
+    this.last = { header, outcome, position }
+    if (header.id !== undefined) this.pendingIds.delete(header.id)
+    if (header.from) this.pendingIds.delete(`${header.from[0]}\n${header.from[1]}`)
+    if (header.id !== undefined || header.from)
+      this.receipts.add(header, {
+        seq: header.seq,
+        position,
+        duplicate: false,
+        handled: !outcome.includes('"handled":false'),
+      })
+  }
+
+  private act(effect: Effect): void {
+    switch (effect.kind) {
+      case 'action':
+        return this.runner.runAction(effect)
+      case 'start':
+        return this.runner.start(effect)
+      case 'stop':
+        return this.runner.stop(effect.key)
+      case 'tell':
+        return this.runner.tell(effect.key, effect.event)
+      case 'emit':
+        return this.listeners.emit(effect.path, effect.event)
+      case 'log':
+        return this.log(effect.args)
+    }
+  }
+
+  /** Nothing that was decided on top of a failed append holds. */
+  private failed(group: Decided[], error: DuramenError): void {
+    const all = [...group, ...this.pending]
+    this.pending = []
+    this.pendingIds.clear()
+    this.stale = true
+    for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)
+    const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
+    if (again) this.unsure = all
+    const back = all.filter(({ input }) => again || input.keep)
+    if (!again) for (const { input } of all) if (!input.keep) input.caller?.reject(this.named(error))
+    this.queue.unshift(...back.map((d) => d.input))
+    if (again || back.length === 0) return
+    if (!error.retryable) return this.park(error)
+    this.host.logger.warn(`${this.stream}: ${error.message}; trying again in ${RETRY_APPEND_AFTER} ms`, error)
+    this.phase = 'waiting'
+    this.host.clock.after(RETRY_APPEND_AFTER, () => {
+      if (this.phase !== 'waiting') return
+      this.phase = 'live'
+      this.pump()
+    })
+  }
+
+  private named(error: DuramenError): DuramenError {
+    const { code, message, retryable, hint } = error
+    return new DuramenError(code, `${this.stream}: ${message}`, {
+      cause: error,
+      retryable,
+      ...(hint && { hint }),
+      where: { ...error.where, ...this.where() },
+    })
+  }
+
+  // ---- loading -------------------------------------------------------------------------------------------------------
+
+  private async reload(): Promise<void> {
+    this.phase = 'loading'
+    try {
+      await this.load()
+    } catch (error) {
+      this.broke(asDuramenError(error, this.where()))
+      return
+    }
+    this.phase = 'live'
+    for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
+    this.runner.resume()
+    this.pump()
+    this.host.finished(this)
+  }
+
+  /** The instance can't be rebuilt: it takes nothing any more, the others go on. */
+  broke(error: DuramenError): void {
+    this.phase = 'broken'
+    this.problem = error
+    this.host.logger.error(`${this.stream} can't be loaded: ${error.message}`, error)
+    for (const input of this.queue.splice(0)) input.caller?.reject(error)
+  }
+
+  private async load(): Promise<void> {
+    const before = this.last?.header.seq
+    const unsure = new Map(this.unsure.map((d) => [d.header.seq, d]))
+    this.unsure = []
+    this.receipts = new Receipts(this.host.limits.dedupe)
+    this.runner.reset()
+    this.seq = 0
+    this.tree = await replay(this, this.machine, this.host.journal.read(this.stream), (commit, turn, record) => {
+      this.runner.replayed(commit, turn)
+      this.took(commit, record.text, record.position)
+      this.seq = commit.seq
+      this.at = commit.at
+      const own = unsure.get(commit.seq)
+      if (own?.text === record.text) this.cameThrough(own, record.position)
+    })
+    this.stale = false
+    if (before !== undefined && this.seq > before) this.listeners.changed(ROOT, this.snapshot())
+  }
+
+  /** K11: an append of unknown outcome turns out to have happened. */
+  private cameThrough({ input, header, turn }: Decided, position: number): void {
+    const at = this.queue.indexOf(input)
+    if (at >= 0) this.queue.splice(at, 1)
+    input.caller?.resolve({ seq: header.seq, position, duplicate: false, handled: turn?.handled ?? true })
+  }
+
+  // ---- what the actors and the effects call ---------------------------------------------------------------------------
+
+  get maxRelays(): number {
+    return this.host.limits.maxRelays
+  }
+
+  current(address: string) {
+    return this.tree.actors.get(address)
+  }
+
+  /** An event from an effect, a child's reference or a resource: one more journaled input. */
+  input(target: string, event: AnyEventObject): void {
+    const settles = event.type.startsWith('xstate.promise.')
+    if (settles) this.runner.settled(target)
+    if (this.runner.aborted && event.type !== 'xstate.promise.resolve') return
+    this.accept({ kind: 'event', target, keep: true, payload: this.encodeResult(event) })
+  }
+
+  /** What can't be kept can't be acted on: the result becomes an error to the one who waits for it. */
+  private encodeResult(event: AnyEventObject): Encoded {
+    try {
+      return encode(event, { name: 'event', maxBinary: this.host.limits.maxBinary })
+    } catch (error) {
+      const failure = {
+        'xstate.promise.resolve': 'xstate.promise.reject',
+        'xstate.observable.next': 'xstate.observable.error',
+      }[event.type]
+      if (failure) return encode({ type: failure, data: error }, { name: 'event' })
+      throw error
+    }
+  }
+
+  startFailed(key: string, error: unknown): void {
+    this.accept({ kind: 'fail', target: key, keep: true, payload: encode(error, { name: 'error' }) })
+  }
+
+  actionFailed(effect: Extract<Effect, { kind: 'action' }>, error: unknown): void {
+    const key = this.runner.fullKey(effect.key)
+    const where = { ...this.where(), event: effect.src, path: effect.path }
+    this.park(
+      new DuramenError('MACHINE_THREW', `action '${effect.src}' (${key}) failed: ${messageOf(error)}`, {
+        cause: error,
+        where,
+      }),
+    )
+  }
+
+  finished(): void {
+    this.host.finished(this)
+  }
+
+  deliver(...delivery: Parameters<Deliverer['deliver']>): Promise<Receipt> {
+    return this.host.deliver(...delivery)
+  }
+
+  emit(address: string, event: AnyEventObject): void {
+    this.listeners.emit(address, event)
+  }
+
+  log(args: unknown[]): void {
+    this.host.logger.info(
+      `${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : JSON.stringify(a))).join(' ')}`,
+    )
+  }
+
+  observe(address: string, observer: Parameters<Listeners['observe']>[1]) {
+    return this.listeners.observe(address, observer)
+  }
+
+  listen(address: string, type: string, handler: (event: AnyEventObject) => void) {
+    return this.listeners.listen(address, type, handler)
+  }
+
+  private where() {
+    return { machine: this.machine.id, instance: this.id }
+  }
+}
+
+const NOTHING: Encoded = { format: 'json', text: '', value: undefined }
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+export function asDuramenError(error: unknown, where: DuramenError['where']): DuramenError {
+  if (isDuramenError(error)) return error
+  return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })
+}

@@ -1,0 +1,39 @@
+// The part of a commit that is understood without the machine's code, as text.
+import type { StateValue } from 'xstate'
+import type { CommitOutcome } from '../journal/records.ts'
+import type { DurableMachine } from './durable.ts'
+import { type Effect, type InnerSnapshot, ROOT, type Timer, type Turn } from './xstate.ts'
+
+const timerRecord = ({ key, due, target, event }: Timer) => ({
+  key,
+  due,
+  ...(target !== ROOT && { target }),
+  type: event.type,
+})
+
+function effectRecord(effect: Effect) {
+  if (effect.kind === 'start') return { key: effect.key, kind: effect.logic, src: effect.src }
+  if (effect.kind !== 'action') return undefined
+  return { key: effect.key, kind: effect.kind, src: effect.src, ...(effect.path !== ROOT && { path: effect.path }) }
+}
+
+/** What a turn, or a mark, made of the machine. The same turn gives the same text, always. */
+export function outcomeText(machine: DurableMachine, root: InnerSnapshot, turn: Turn | undefined): string {
+  const outcome: { -readonly [K in keyof CommitOutcome]: CommitOutcome[K] } = { value: root.value as StateValue }
+  if (root.status !== 'active') outcome.status = root.status
+  if (root.tags?.size) outcome.tags = [...root.tags]
+  if (turn) {
+    if (!turn.handled) outcome.handled = false
+    if (turn.set.length || turn.gone.length)
+      outcome.timers = {
+        ...(turn.set.length && { set: turn.set.map(timerRecord) }),
+        ...(turn.gone.length && { gone: turn.gone }),
+      }
+    const started = turn.effects.map(effectRecord).filter((e) => e !== undefined)
+    if (started.length || turn.ended.length)
+      outcome.effects = { ...(started.length && { started }), ...(turn.ended.length && { ended: turn.ended }) }
+  }
+  const { attributes } = machine.options
+  if (attributes) outcome.attributes = attributes(root as never)
+  return JSON.stringify(outcome)
+}

@@ -1,0 +1,42 @@
+// K3: the only way from records to a state. Every record is decided again and must come out as it is recorded.
+import type { StoredRecord } from '../journal/port.ts'
+import { type Commit, decodeCommit } from '../journal/records.ts'
+import { DuramenError } from '../ports/errors.ts'
+import type { DurableMachine } from './durable.ts'
+import { turnInput } from './inputs.ts'
+import { outcomeText } from './outcome.ts'
+import { ActorTree, type TreeOwner, type Turn } from './xstate.ts'
+
+/**
+ * Decides the records of an instance again, in order, and tells of each. No effect is done.
+ * Throws REPLAY_DIVERGED at the first record that does not come out as recorded.
+ */
+export async function replay(
+  owner: TreeOwner,
+  machine: DurableMachine,
+  records: AsyncIterable<StoredRecord>,
+  taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
+): Promise<ActorTree> {
+  const tree = new ActorTree(owner, machine.machine)
+  const diverged = (commit: Commit, what: string, cause?: unknown) =>
+    new DuramenError('REPLAY_DIVERGED', `replaying record ${commit.seq} of ${owner.stream}: ${what}`, {
+      cause,
+      where: { machine: machine.id, instance: owner.id, stream: owner.stream, seq: commit.seq },
+      hint: 'The machine is another than the one that wrote the record, or asks for something outside; restore it, or raise its version.',
+    })
+  for await (const record of records) {
+    const commit = decodeCommit(record)
+    const empty = commit.kind === 'timer' || commit.kind === 'mark'
+    const input = turnInput(commit.kind, commit, empty ? undefined : commit.payload())
+    if (!input && commit.kind !== 'mark') throw diverged(commit, `a ${commit.kind} record is no part of an instance`)
+    const turn = input && tree.run(commit.seq, commit.at, input)
+    if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
+    if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
+    const outcome = outcomeText(machine, tree.root._snapshot, turn)
+    if (outcome !== commit.outcomeText && commit.version === machine.version)
+      throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
+    if (turn) tree.show(turn)
+    taken(commit, turn, record)
+  }
+  return tree
+}

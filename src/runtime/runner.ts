@@ -1,0 +1,191 @@
+// The effects of one instance: what was started, what runs, what has finished.
+//
+// K5: `unfinished` actions and `works` are rebuilt from the journal and taken up again at recovery; finished ones wait in
+//     `done` for the next commit to record them. What runs is kept by key, apart from the actors, so that loading an
+//     instance anew does not run it twice.
+
+import type { Commit } from '../journal/records.ts'
+import { RunningEffect, within } from './effects.ts'
+import type { Effect, Turn } from './xstate.ts'
+
+type Action = Extract<Effect, { kind: 'action' }>
+type Start = Extract<Effect, { kind: 'start' }>
+
+interface Run {
+  readonly effect: RunningEffect
+  readonly work?: Start
+  /** A promise's result is on its way to the journal. */
+  settled?: true
+}
+
+/** The instance, as its effects need it. */
+export interface RunnerOwner {
+  readonly stream: string
+  /** An action has failed for good. */
+  actionFailed(effect: Action, error: unknown): void
+  /** Invoked work could not be started. */
+  startFailed(key: string, error: unknown): void
+  /** Something has finished and waits to be recorded, or nothing runs any more. */
+  finished(): void
+}
+
+export class Runner {
+  /** Actions that were decided and not known to be finished, in order. */
+  unfinished = new Map<string, Action>()
+  /** Keys of actions that have finished, not yet recorded. */
+  done = new Set<string>()
+  /** Invoked work that should run. */
+  private works = new Map<string, Start>()
+  private attempts = new Map<string, number>()
+  /** What runs, or has a result that is not durable yet. */
+  private readonly running = new Map<string, Run>()
+  private readonly owner: RunnerOwner
+  /** From here on a failure is only the abort's echo. */
+  aborted = false
+
+  constructor(owner: RunnerOwner) {
+    this.owner = owner
+  }
+
+  /** The key that the world outside sees. */
+  fullKey(key: string): string {
+    return key.startsWith('@') ? this.owner.stream + key : `${this.owner.stream}/${key}`
+  }
+
+  /** Forgets what was read from the journal, before it is read again; what runs goes on. */
+  reset(): void {
+    this.unfinished = new Map()
+    this.works = new Map()
+    this.attempts = new Map()
+  }
+
+  /** Takes in a commit that was read from the journal. */
+  replayed(commit: Commit, turn: Turn | undefined): void {
+    for (const key of commit.finished ?? []) {
+      this.unfinished.delete(key)
+      this.done.delete(key)
+    }
+    for (const [key, attempt] of Object.entries(commit.attempts ?? {})) this.attempts.set(key, attempt)
+    if (!turn) return
+    for (const effect of turn.effects) {
+      if (effect.kind === 'action' && !this.done.has(effect.key)) this.unfinished.set(effect.key, effect)
+      if (effect.kind === 'start') this.works.set(effect.key, effect)
+    }
+    for (const key of turn.ended) this.forget(key)
+  }
+
+  /** What has to be taken up again after a crash, with the attempt that begins. */
+  interrupted(): Record<string, number> {
+    const keys = [...this.unfinished.keys(), ...this.works.keys()].filter((key) => !this.running.has(key))
+    return Object.fromEntries(keys.map((key) => [key, (this.attempts.get(key) ?? 1) + 1]))
+  }
+
+  beginAttempts(attempts: Readonly<Record<string, number>>): void {
+    for (const [key, attempt] of Object.entries(attempts)) this.attempts.set(key, attempt)
+  }
+
+  /** Starts all that should run and does not: actions in order, then invoked work. */
+  resume(): void {
+    for (const action of [...this.unfinished.values()]) if (!this.running.has(action.key)) this.runAction(action)
+    for (const work of [...this.works.values()]) if (!this.running.has(work.key)) this.start(work)
+  }
+
+  runAction(action: Action): void {
+    if (this.aborted) return
+    const effect = this.begin(action.key)
+    let result: unknown
+    try {
+      result = within(effect, action.run)
+    } catch (error) {
+      return this.actionFailed(action, error)
+    }
+    if (!isThenable(result) && effect.waits.length === 0) return this.actionFinished(action)
+    Promise.resolve(result)
+      .then(() => Promise.all(effect.waits))
+      .then(
+        () => this.actionFinished(action),
+        (error) => this.actionFailed(action, error),
+      )
+  }
+
+  start(work: Start): void {
+    this.works.set(work.key, work)
+    if (this.aborted) return
+    const effect = this.begin(work.key, work)
+    try {
+      within(effect, work.work.start)
+    } catch (error) {
+      this.running.delete(work.key)
+      this.owner.startFailed(work.key, error)
+    }
+  }
+
+  stop(key: string): void {
+    const run = this.running.get(key)
+    this.forget(key)
+    if (!run) return
+    run.effect.abort()
+    within(run.effect, () => run.work?.work.stop())
+  }
+
+  tell(key: string, event: { type: string }): void {
+    const run = this.running.get(key)
+    if (run) within(run.effect, () => run.work?.work.tell(event))
+  }
+
+  /** The work has ended, by result or by being left. */
+  forget(key: string): void {
+    this.works.delete(key)
+    this.attempts.delete(key)
+    if (this.running.delete(key)) this.owner.finished()
+  }
+
+  /** A promise has settled; it counts as running until that is durable. */
+  settled(key: string): void {
+    const run = this.running.get(key)
+    if (!run) return
+    run.settled = true
+    this.owner.finished()
+  }
+
+  /** K10: tells everything that runs to stop; nothing is started any more. */
+  abort(): void {
+    this.aborted = true
+    for (const { effect, work, settled } of [...this.running.values()]) {
+      if (settled) continue
+      effect.abort()
+      if (!work) continue
+      within(effect, () => work.work.stop())
+      if (work.logic !== 'promise') this.running.delete(work.key)
+    }
+  }
+
+  /** Nothing is under way any more. */
+  get idle(): boolean {
+    for (const run of this.running.values()) if (!run.settled) return false
+    return true
+  }
+
+  private begin(key: string, work?: Start): RunningEffect {
+    const effect = new RunningEffect(this.owner, this.fullKey(key), this.attempts.get(key) ?? 1)
+    this.running.set(key, work ? { effect, work } : { effect })
+    return effect
+  }
+
+  private actionFinished(action: Action): void {
+    this.running.delete(action.key)
+    this.attempts.delete(action.key)
+    this.unfinished.delete(action.key)
+    this.done.add(action.key)
+    this.owner.finished()
+  }
+
+  private actionFailed(action: Action, error: unknown): void {
+    this.running.delete(action.key)
+    if (!this.aborted) this.owner.actionFailed(action, error)
+    this.owner.finished()
+  }
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'

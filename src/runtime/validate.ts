@@ -1,0 +1,93 @@
+// What can be known to fail before an instance runs is refused when the machine is made durable, by name and with what to
+// do; XState itself would ignore most of it silently.
+import type { AnyStateMachine, StateNode } from 'xstate'
+import { DuramenError } from '../ports/errors.ts'
+
+type Node = StateNode<any, any>
+type Named = { type?: string; src?: unknown; id?: unknown; delay?: unknown; resolve?: unknown } & ((
+  ...args: never[]
+) => unknown)
+
+/** Every reason why a machine can't run durable, as sentences; children that are machines included. */
+export function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<unknown>()): string[] {
+  if (seen.has(machine)) return []
+  seen.add(machine)
+  const found: string[] = []
+  const { actions, guards, actors, delays } = machine.implementations
+  const say = (where: string, problem: string) => found.push(`${where}: ${problem}`)
+
+  for (const name of Object.keys(actions))
+    if (name.startsWith('xstate.')) say(path, `the action name '${name}' is reserved; rename it`)
+
+  const checkAction = (action: unknown, where: string, depth = 0): void => {
+    if (typeof action !== 'function') {
+      const name = typeof action === 'string' ? action : (action as { type: string }).type
+      const implementation = (actions as Record<string, unknown>)[name]
+      if (!implementation) say(where, `action '${name}' has no implementation; give it in setup() or provide()`)
+      else if (depth < 10) checkAction(implementation, where, depth + 1)
+      return
+    }
+    const { type, src, id, delay } = action as Named
+    if (type === 'xstate.spawnChild') {
+      if (typeof src !== 'string') say(where, 'spawnChild of inline logic; name it in setup({ actors })')
+      else if (!(actors as Record<string, unknown>)[src])
+        say(where, `actor '${src}' is missing; give it in setup() or provide()`)
+      if (id === undefined) say(where, 'spawnChild without an id; all of them would share one name')
+    }
+    if (typeof delay === 'string' && (delays as Record<string, unknown>)[delay] === undefined)
+      say(where, `delay '${delay}' is missing; give it in setup() or provide()`)
+  }
+  const checkGuard = (guard: unknown, where: string): void => {
+    const name =
+      typeof guard === 'string'
+        ? guard
+        : typeof guard === 'object' && guard
+          ? (guard as { type: string }).type
+          : undefined
+    if (name && !(guards as Record<string, unknown>)[name])
+      say(where, `guard '${name}' has no implementation; give it in setup() or provide()`)
+  }
+
+  for (const node of machine.root.machine.states ? nodesOf(machine.root as unknown as Node) : []) {
+    const where = `${path}: ${node.id}`
+    for (const action of [...node.entry, ...node.exit]) checkAction(action, where)
+    for (const list of [...node.transitions.values(), node.always ?? []])
+      for (const transition of list) {
+        for (const action of transition.actions) checkAction(action, where)
+        checkGuard(transition.guard, where)
+      }
+    for (const { delay } of node.after)
+      if (typeof delay === 'string' && (delays as Record<string, unknown>)[delay] === undefined && Number.isNaN(+delay))
+        say(where, `delay '${delay}' is missing; give it in setup() or provide()`)
+    for (const invoke of node.invoke) {
+      const logic = typeof invoke.src === 'string' ? invokedLogic(machine, node, invoke.src) : invoke.src
+      if (!logic) say(where, `invoked actor '${String(invoke.src)}' is missing; give it in setup() or provide()`)
+      else if ('__xstatenode' in (logic as object))
+        found.push(...problemsOf(logic as AnyStateMachine, `${path}/${invoke.id}`, seen))
+    }
+  }
+  return found
+}
+
+function nodesOf(node: Node): Node[] {
+  return [node, ...Object.values(node.states as Record<string, Node>).flatMap(nodesOf)]
+}
+
+/** XState names inline invokes `xstate.invoke.<index>.<state id>`. */
+function invokedLogic(machine: AnyStateMachine, node: Node, src: string): unknown {
+  const inline = /^xstate\.invoke\.(\d+)\./.exec(src)
+  if (!inline) return (machine.implementations.actors as Record<string, unknown>)[src]
+  const invoke = (node.config as { invoke?: unknown }).invoke
+  const one = Array.isArray(invoke) ? invoke[Number(inline[1])] : invoke
+  return (one as { src: unknown } | undefined)?.src
+}
+
+/** Throws BAD_MACHINE with every reason. */
+export function assertCanRun(machine: AnyStateMachine, id: string): void {
+  const problems = problemsOf(machine)
+  if (problems.length === 0) return
+  throw new DuramenError('BAD_MACHINE', `machine '${id}' can't be made durable:\n- ${problems.join('\n- ')}`, {
+    where: { machine: id },
+    hint: 'Mend what is named; each line says where and how.',
+  })
+}
