@@ -1,0 +1,180 @@
+// An image store in a folder: objects/ named after their content, units/ with one record per image, tmp/ for what is
+// not finished. Any number of processes may use it at once.
+//
+// I1 an answer is built from what was read back from the disk. I3 a unit is there once its record is.
+// I5 the same content is stored once, and nothing is replaced but what is damaged.
+import { dirname, join, resolve } from 'node:path'
+import { DuramenError } from '../../ports/errors.ts'
+import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
+import { draftName, isDraft } from './crossing.ts'
+import { errnoOf, fileError, task } from './errors.ts'
+import { CREATE, type Files, FOLDER, nodeFiles, READ, withFile } from './files.ts'
+import { checkHash, formatManifest, isKey, type Manifest, parseManifest } from './manifest.ts'
+import { Objects } from './objects.ts'
+
+/** What an interrupted upload left is removed when it is this old, in ms: a running one may still need it. */
+const ABANDONED = 60 * 60_000
+
+/**
+ * An image store in the folder `dir`, which is made (mode 0700) by the first call; when it disappears later, calls
+ * answer FOLDER_MISSING until it is back. BAD_INPUT for a key or hash that is not 64 hex digits. STORE_MISMATCH also
+ * for a record that is damaged or was written by something else: nothing is overwritten then.
+ */
+export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageStore {
+  const top = resolve(dir)
+  const units = join(top, 'units')
+  const drafts = join(top, 'tmp')
+  const objects = new Objects(join(top, 'objects'), drafts, files)
+  let isMade = false
+
+  const sync = (folder: string): Promise<void> => withFile(files.open(folder, FOLDER), (handle) => handle.sync())
+  const recordOf = (key: string): string => join(units, `${checkHash('key', key)}.json`)
+
+  /** The answer: whether the folder was missing. */
+  async function makeFolder(folder: string): Promise<boolean> {
+    try {
+      await files.mkdir(folder, 0o700)
+      return true
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+      return false
+    }
+  }
+
+  async function prepare(): Promise<void> {
+    if (!isMade && (await files.mkdir(top, { recursive: true, mode: 0o700 })) !== undefined) await sync(dirname(top))
+    isMade = true
+    try {
+      const made: boolean[] = []
+      for (const folder of [objects.path, units, drafts]) made.push(await makeFolder(folder))
+      if (made.includes(true)) await sync(top)
+    } catch (cause) {
+      if (errnoOf(cause) !== 'ENOENT') throw cause
+      throw new DuramenError('FOLDER_MISSING', `The image store ${top} is missing`, {
+        cause,
+        where: { file: top },
+        retryable: true,
+        hint: 'Mount the file system it is on, or make the folder again; work then goes on by itself.',
+      })
+    }
+  }
+
+  async function record(key: string): Promise<Manifest | undefined> {
+    const file = recordOf(key)
+    try {
+      return parseManifest(await withFile(files.open(file, READ), (handle) => handle.readFile('utf8')), key, file)
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
+    const found = await record(key)
+    if (found === undefined) return undefined
+    for (const output of found.outputs) await objects.verify(output, signal)
+    return { ...found, existed: true }
+  }
+
+  async function isWhole(unit: Manifest, signal?: AbortSignal): Promise<boolean> {
+    try {
+      for (const output of unit.outputs) await objects.verify(output, signal)
+      return true
+    } catch (error) {
+      if (error instanceof DuramenError && error.code === 'STORE_MISMATCH') return false
+      throw error
+    }
+  }
+
+  async function put({ key, name, info, outputs }: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
+    const folders = new Set([objects.path, ...outputs.map(({ sha256 }) => dirname(objects.pathOf(sha256)))])
+    const before = await record(key)
+    if (before !== undefined && (await isWhole(before, signal))) return { ...before, existed: true }
+
+    const written: StoreOutput[] = []
+    for (const output of outputs) {
+      if (await objects.reuse(output, signal)) continue
+      await makeFolder(dirname(objects.pathOf(output.sha256)))
+      await objects.write(output, signal)
+      written.push(output)
+    }
+    // All of them, also of objects that were there: who wrote those may have died before the sync.
+    await Promise.all([...folders].map(sync))
+    for (const output of written) await objects.verify(output, signal)
+
+    signal?.throwIfAborted()
+    const facts = outputs.map(({ code, size, sha256 }) => ({ code, size, sha256 }))
+    await publish(key, formatManifest({ key, name, outputs: facts, info }))
+    return { ...(await record(key))!, existed: false }
+  }
+
+  async function publish(key: string, text: string): Promise<void> {
+    const draft = join(drafts, draftName())
+    await withFile(files.open(draft, CREATE, 0o600), async (handle) => {
+      await handle.writeFile(text)
+      await handle.sync()
+    })
+    await files.rename(draft, recordOf(key))
+    await sync(units)
+  }
+
+  async function* keys(): AsyncGenerator<string> {
+    try {
+      await prepare()
+      for (const name of await files.readdir(units)) {
+        const key = name.replace(/\.json$/, '')
+        if (key !== name && isKey(key)) yield key
+      }
+    } catch (error) {
+      throw fileError(error, `list ${units}`, units)
+    }
+  }
+
+  async function sweep(): Promise<number> {
+    let removed = 0
+    const removeOld = async (path: string): Promise<void> => {
+      const stat = await files.lstat(path).catch(() => undefined)
+      if (stat === undefined || Date.now() - stat.mtimeMs < ABANDONED) return
+      await files.unlink(path)
+      removed++
+    }
+    for (const name of await files.readdir(drafts)) if (isDraft(name)) await removeOld(join(drafts, name))
+    const needed = new Set<string>()
+    for await (const key of keys()) for (const { sha256 } of (await record(key))?.outputs ?? []) needed.add(sha256)
+    for (const folder of await files.readdir(objects.path)) {
+      for (const name of await files.readdir(join(objects.path, folder))) {
+        if (isKey(name) && !needed.has(name)) await removeOld(join(objects.path, folder, name))
+      }
+    }
+    return removed
+  }
+
+  async function read(key: string, index: number): Promise<AsyncIterable<Uint8Array>> {
+    const output = (await record(key))?.outputs[index]
+    if (output !== undefined) return objects.stream(output)
+    throw new DuramenError('FILE_GONE', `The store ${top} has no output ${index} of ${key}`, {
+      where: { file: recordOf(key) },
+      hint: 'Ask `find` what the unit holds.',
+    })
+  }
+
+  const call = <A>(doing: string, run: () => Promise<A>, signal?: AbortSignal) =>
+    task(
+      `${doing} the image store ${top}`,
+      top,
+      async () => {
+        await prepare()
+        return await run()
+      },
+      signal,
+    )
+
+  return {
+    put: (unit, signal) => call(`put ${unit.key} into`, () => put(unit, signal), signal),
+    find: (key, signal) => call(`find ${key} in`, () => find(key, signal), signal),
+    read: (key, index) => call(`read ${key} from`, () => read(key, index)),
+    keys,
+    sweep: () => call('sweep', sweep),
+    close: () => task(`close ${top}`, top, async () => {}),
+  }
+}

@@ -1,0 +1,52 @@
+import { left } from 'fp-ts/lib/TaskEither.js'
+import { expect, test } from 'vitest'
+import { DuramenError } from '../../ports/errors.ts'
+import { done, failed } from './results.ts'
+import { type StoreWorld, sha256, unitOf } from './world.ts'
+
+/** What a store must not take for stored. */
+export function refuseSuite(world: () => StoreWorld): void {
+  test.each([
+    ['shorter', ['whole', 'the secon']],
+    ['longer', ['whole', 'the second!']],
+    ['other', ['whole', 'tHe second']],
+  ])('I1 I3 bytes that are %s than announced: nothing is published', async (_, sent) => {
+    const unit = unitOf('a.png', ['whole', 'the second'], sent)
+    expect((await failed(world().store.put(unit))).code).toBe('STORE_MISMATCH')
+    expect(await done(world().store.find(unit.key))).toBeUndefined()
+    expect(await done(world().store.put(unitOf('a.png', ['whole', 'the second'])))).toMatchObject({ existed: false })
+  })
+
+  test('I3 an output that cannot be read: its error, and nothing is published', async () => {
+    const unit = unitOf('a.png', ['one', 'two'])
+    const gone = new DuramenError('OUTPUTS_MISSING', 'gone')
+    const outputs = [unit.outputs[0]!, { ...unit.outputs[1]!, read: () => left(gone) }]
+    expect(await failed(world().store.put({ ...unit, outputs }))).toBe(gone)
+    expect(await done(world().store.find(unit.key))).toBeUndefined()
+  })
+
+  test('I1 damaged bytes are not confirmed; putting the unit again mends them', async () => {
+    const unit = unitOf('a.png', ['one', 'two'])
+    await done(world().store.put(unit))
+    await world().damage(sha256('two'))
+    expect((await failed(world().store.find(unit.key))).code).toBe('STORE_MISMATCH')
+    expect((await done(world().store.put(unit))).existed).toBe(false)
+    expect(await done(world().store.find(unit.key))).toMatchObject({ existed: true })
+  })
+
+  test('keys and hashes that are none', async () => {
+    const unit = unitOf('a.png', ['one'])
+    for (const bad of ['', '..', '../../etc/passwd', unit.key.toUpperCase(), `${unit.key}0`]) {
+      expect((await failed(world().store.find(bad))).code).toBe('BAD_INPUT')
+      expect((await failed(world().store.put({ ...unit, key: bad }))).code).toBe('BAD_INPUT')
+      const outputs = [{ ...unit.outputs[0]!, sha256: bad }]
+      expect((await failed(world().store.put({ ...unit, outputs }))).code).toBe('BAD_INPUT')
+    }
+  })
+
+  test('an aborted put', async () => {
+    const unit = unitOf('a.png', ['one'])
+    expect((await failed(world().store.put(unit, AbortSignal.abort()))).code).toBe('ABORTED')
+    expect(await done(world().store.find(unit.key))).toBeUndefined()
+  })
+}
