@@ -5,32 +5,25 @@
 // where fdatasync itself failed (the kernel may have dropped the pages and will report it only once), no one knows
 // what is on disk: the answer is OUTCOME_UNKNOWN, and nothing more is written.
 import fs from 'node:fs'
-import { promisify } from 'node:util'
+import { type FileHandle, open } from 'node:fs/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
 import { HEADER_BYTES } from './format.ts'
 import { createSegment, type Segment } from './segments.ts'
-
-const open = promisify(fs.open)
-const close = promisify(fs.close)
-const write = promisify(fs.write)
-const fdatasync = promisify(fs.fdatasync)
-const fsync = promisify(fs.fsync)
-const ftruncate = promisify(fs.ftruncate)
 
 export class Log {
   readonly salt: number
   readonly #folder: string
   readonly #segments: Segment[]
   readonly #segmentBytes: number
-  #fd: number
+  #file: FileHandle
 
-  private constructor(folder: string, segments: Segment[], salt: number, segmentBytes: number, fd: number) {
+  private constructor(folder: string, segments: Segment[], salt: number, segmentBytes: number, file: FileHandle) {
     this.#folder = folder
     this.#segments = segments
     this.salt = salt
     this.#segmentBytes = segmentBytes
-    this.#fd = fd
+    this.#file = file
   }
 
   /** Opens the last of the segments for writing; creates the first one of a new journal. */
@@ -56,8 +49,8 @@ export class Log {
       await this.#undo(segment, error)
     }
     try {
-      if (blocking) fs.fdatasyncSync(this.#fd)
-      else await fdatasync(this.#fd)
+      if (blocking) fs.fdatasyncSync(this.#file.fd)
+      else await this.#file.datasync()
     } catch (error) {
       throw unknown(segment, error)
     }
@@ -66,15 +59,15 @@ export class Log {
   }
 
   close(): Promise<void> {
-    return close(this.#fd)
+    return this.#file.close()
   }
 
   async #roll(first: number): Promise<void> {
     try {
       const segment = await createSegment(this.#folder, first, this.salt)
-      const fd = await open(segment.file, 'r+')
-      await close(this.#fd)
-      this.#fd = fd
+      const file = await open(segment.file, 'r+')
+      await this.#file.close()
+      this.#file = file
       this.#segments.push(segment)
     } catch (error) {
       throw fsError(error, 'begin a new segment', { file: this.#folder, position: first })
@@ -83,20 +76,20 @@ export class Log {
 
   async #write(bytes: Buffer, offset: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      done += (await write(this.#fd, bytes, done, bytes.length - done, offset + done)).bytesWritten
+      done += (await this.#file.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
     }
   }
 
   #writeBlocking(bytes: Buffer, offset: number): void {
     for (let done = 0; done < bytes.length; ) {
-      done += fs.writeSync(this.#fd, bytes, done, bytes.length - done, offset + done)
+      done += fs.writeSync(this.#file.fd, bytes, done, bytes.length - done, offset + done)
     }
   }
 
   async #undo(segment: Segment, cause: unknown): Promise<never> {
     try {
-      await ftruncate(this.#fd, segment.size)
-      await fsync(this.#fd)
+      await this.#file.truncate(segment.size)
+      await this.#file.sync()
     } catch {
       throw unknown(segment, cause)
     }

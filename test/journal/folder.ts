@@ -1,0 +1,38 @@
+// What the tests of the file journal share.
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { listSegments } from '../../src/journal/file/segments.ts'
+import { type FileJournal, type FileJournalOptions, fileJournal } from '../../src/journal/index.ts'
+
+export const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** An empty folder that is removed after the test. */
+export async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'duramen-journal-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+/** A journal that is closed after the test. */
+export async function openIn(folder: string, options: FileJournalOptions = {}): Promise<FileJournal> {
+  const journal = await fileJournal(folder, { logger: quiet, ...options })
+  onTestFinished(async () => {
+    await journal.close()()
+  })
+  return journal
+}
+
+/** The segment files of a closed journal: path and bytes, in order. */
+export async function segmentsOf(folder: string): Promise<{ file: string; bytes: Buffer }[]> {
+  const segments = await listSegments(folder)
+  return Promise.all(segments.map(async ({ file }) => ({ file, bytes: await readFile(file) })))
+}
+
+/** Makes the folder hold exactly these segments. */
+export async function replaceSegments(folder: string, segments: { file: string; bytes: Buffer }[]): Promise<void> {
+  await rm(folder, { recursive: true })
+  await mkdir(folder)
+  for (const { file, bytes } of segments) await writeFile(file, bytes)
+}
