@@ -7,7 +7,7 @@ import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent } from './events.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
-import { ROOT } from './xstate.ts'
+import { ROOT } from './turn.ts'
 
 /** One commit of an instance's history. */
 export interface HistoryEntry extends Omit<CommitOutcome, 'status'> {

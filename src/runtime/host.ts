@@ -16,10 +16,11 @@ import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent, encodeFor } from './events.ts'
 import type { Receipt } from './inputs.ts'
-import { asDuramenError, Instance, type InstanceHost, type Limits } from './instance.ts'
+import { asDuramenError, Instance } from './instance.ts'
+import type { InstanceHost, Limits } from './instance-host.ts'
 import { installPins } from './pin.ts'
 import { Timers } from './timers.ts'
-import type { Timer } from './xstate.ts'
+import type { Timer } from './turn.ts'
 
 /** Settings of a host. */
 export interface HostOptions extends Partial<Limits> {

@@ -3,7 +3,7 @@ import type { AnyEventObject } from 'xstate'
 import type { Encoded } from '../journal/codec.ts'
 import type { CommitKind } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
-import { ROOT, type TurnInput } from './xstate.ts'
+import { ROOT, type TurnInput } from './turn.ts'
 
 /** The answer to an event once it is durable. */
 export interface Receipt {

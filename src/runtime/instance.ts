@@ -5,68 +5,38 @@
 // K3: `load` is the only way to a state, after a crash as after a refused event.
 // K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
 // K11: after an unknown outcome the stream is read again: an own commit that is there counts.
-
-import type { Either } from 'fp-ts/lib/Either.js'
-import { isLeft } from 'fp-ts/lib/Either.js'
 import type { AnyEventObject } from 'xstate'
 import { type Encoded, encode } from '../journal/codec.ts'
-import type { Appended, Journal } from '../journal/port.ts'
 import { type CommitHeader, encodeCommit, streamOf } from '../journal/records.ts'
-import type { Clock } from '../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
-import type { Logger } from '../ports/logger.ts'
+import { Commits, type CommitsOwner, type Decided } from './commits.ts'
 import type { Deliverer } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
+import type { InstanceHost } from './instance-host.ts'
 import { Listeners } from './listeners.ts'
 import { outcomeText } from './outcome.ts'
 import { Receipts } from './receipts.ts'
 import { replay } from './replay.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
-import { ActorTree, type Effect, type InnerSnapshot, ROOT, type Timer, type TreeOwner, type Turn } from './xstate.ts'
+import { type ActorSnapshot, type Effect, ROOT, type TreeOwner, type Turn } from './turn.ts'
+import { ActorTree } from './xstate.ts'
 
-/** Limits of an instance (K9). */
-export interface Limits {
-  mailbox: number
-  pipeline: number
-  dedupe: number
-  maxBinary: number
-  maxRelays: number
-}
-
-/** The host, as an instance needs it. */
-export interface InstanceHost {
-  readonly journal: Journal
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly limits: Limits
-  /** Calls `instance.flush()` at the end of this tick. */
-  flushSoon(instance: Instance): void
-  arm(instance: Instance, timer: Timer): void
-  /** The instance has finished effects to record, or nothing left to do. */
-  finished(instance: Instance): void
-  deliver: Deliverer['deliver']
-}
-
-/** A decided input on its way to the journal. */
-interface Decided {
-  readonly input: Input
-  readonly turn: Turn | undefined
-  readonly header: CommitHeader
-  readonly text: string
-}
-
+/** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
 export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'
+
+/** How often in a row a conflict or an unknown outcome is decided again. */
 const CONFLICTS = 10
 const RETRY_APPEND_AFTER = 1000
 
-export class Instance implements TreeOwner, RunnerOwner, Deliverer {
+export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer {
   readonly host: InstanceHost
   readonly machine: DurableMachine
   readonly id: string
   readonly stream: string
   readonly runner: Runner
   readonly listeners: Listeners
+  private readonly commits: Commits
   phase: Phase = 'loading'
   /** Why it takes no more events, when it does not. */
   problem: DuramenError | undefined
@@ -75,8 +45,6 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
   private tree: ActorTree
   private receipts: Receipts
   private readonly queue: Input[] = []
-  private pending: Decided[] = []
-  private flight: Decided[] = []
   private readonly pendingIds = new Set<string>()
   private unsure: Decided[] = []
   private seq = 0
@@ -95,6 +63,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     this.stream = streamOf(machine.id, id)
     this.runner = new Runner(this)
     this.listeners = new Listeners(host.logger)
+    this.commits = new Commits(host.journal, this)
     this.tree = new ActorTree(this, machine.machine)
     this.receipts = new Receipts(host.limits.dedupe)
   }
@@ -129,7 +98,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
 
   /** Nothing is queued, under way or waiting to be recorded. */
   get quiet(): boolean {
-    return !(this.queue.length || this.pending.length || this.flight.length) || this.problem !== undefined
+    return (this.queue.length === 0 && this.commits.certain) || this.problem !== undefined
   }
 
   /** At its end, with nothing left to do: the instance can leave memory. */
@@ -137,6 +106,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     const { runner } = this
     return (
       this.phase === 'live' &&
+      this.last !== undefined &&
       this.quiet &&
       this.snapshot().status !== 'active' &&
       runner.idle &&
@@ -152,8 +122,8 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     this.listeners.complete()
   }
 
-  snapshot(): InnerSnapshot {
-    return this.tree.root.getSnapshot()
+  snapshot(): ActorSnapshot {
+    return this.tree.shown
   }
 
   // ---- inputs --------------------------------------------------------------------------------------------------------
@@ -210,20 +180,17 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
   private pump(): void {
     if (this.pumping || this.phase !== 'live' || this.problem) return
     this.pumping = true
-    while (this.queue.length && !this.stale && !this.hold && this.pending.length < this.host.limits.pipeline)
+    while (this.queue.length && !this.stale && !this.hold && this.commits.waiting < this.host.limits.pipeline)
       this.decide(this.queue.shift()!)
     this.pumping = false
-    if (this.pending.length) this.host.flushSoon(this)
-    if (this.certain && this.stale && !this.problem) void this.reload()
-  }
-
-  private get certain(): boolean {
-    return !this.pending.length && !this.flight.length
+    if (this.commits.waiting) this.host.flushSoon(this)
+    if (this.commits.certain && this.stale && !this.problem) void this.reload()
   }
 
   private decide(input: Input): void {
     const known = this.receipts.find(input)
     if (known) return input.caller?.resolve({ ...known, duplicate: true })
+    if (input.kind === 'start' && this.seq > 0) return input.caller?.resolve(this.unhandled(true)) // another host was first
     const dedupe = input.id ?? (input.from && `${input.from[0]}\n${input.from[1]}`)
     if (dedupe !== undefined && this.pendingIds.has(dedupe)) return this.later(input)
 
@@ -233,18 +200,13 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     const turn = meaning && this.tree.run(seq, at, meaning)
     if (turn?.ignored) {
       // nobody is there for it: certain only when all before it is
-      if (!this.certain) return this.later(input)
-      return input.caller?.resolve({
-        seq: this.seq,
-        position: this.last?.position ?? 0,
-        duplicate: false,
-        handled: false,
-      })
+      if (!this.commits.certain) return this.later(input)
+      return input.caller?.resolve(this.unhandled(false))
     }
     let outcome = ''
     if (!turn?.fault) {
       try {
-        outcome = outcomeText(this.machine, this.tree.root._snapshot, turn)
+        outcome = outcomeText(this.machine, this.tree.decided, turn)
       } catch (error) {
         if (turn) turn.fault = { error, path: 'attributes' }
       }
@@ -255,7 +217,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     this.seq = seq
     this.at = at
     if (dedupe !== undefined) this.pendingIds.add(dedupe)
-    this.pending.push({ input, turn, header, text: encodeCommit(header, outcome, input.payload) })
+    this.commits.add({ input, turn, header, text: encodeCommit(header, outcome, input.payload) })
   }
 
   private header(input: Input, turn: Turn | undefined, seq: number, at: number): CommitHeader {
@@ -281,6 +243,10 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     return header
   }
 
+  private unhandled(duplicate: boolean): Receipt {
+    return { seq: this.seq, position: this.last?.position ?? 0, duplicate, handled: false }
+  }
+
   /** Decided again once all before it is certain. */
   private later(input: Input): void {
     this.queue.unshift(input)
@@ -289,7 +255,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
 
   private threw(input: Input, turn: Turn): void {
     this.stale = true
-    if (!this.certain) return this.later(input)
+    if (!this.commits.certain) return this.later(input)
     const { error, path } = turn.fault!
     const event = (input.payload.value as AnyEventObject | undefined)?.type ?? input.key ?? input.kind
     const refused = new DuramenError('MACHINE_THREW', `${this.stream} can't take ${event}: ${messageOf(error)}`, {
@@ -314,34 +280,12 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
 
   // ---- committing ----------------------------------------------------------------------------------------------------
 
-  /** Appends what was decided, one group at a time. */
   flush(): void {
-    if (this.flight.length || !this.pending.length) return
-    const group = this.pending
-    this.flight = group
-    this.pending = []
-    const expected = group[0]!.header.seq - 1
-    const texts = group.length === 1 ? [group[0]!.text] : group.map((d) => d.text)
-    this.host.journal
-      .append({ stream: this.stream, expected, texts })()
-      .then((answer) => this.settled(group, answer))
+    this.commits.flush()
   }
 
-  private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
-    this.flight = []
-    if (isLeft(answer)) this.failed(group, answer.left)
-    else {
-      this.conflicts = 0
-      let { position } = answer.right
-      for (const decided of group) this.committed(decided, position++)
-    }
-    this.flush()
-    if (this.certain) this.hold = false
-    this.pump()
-    this.host.finished(this)
-  }
-
-  private committed({ input, turn, header, text }: Decided, position: number): void {
+  durable({ input, turn, header, text }: Decided, position: number): void {
+    this.conflicts = 0
     this.took(header, text, position)
     if (turn) this.tree.show(turn)
     input.caller?.resolve({ seq: header.seq, position, duplicate: false, handled: turn?.handled ?? true })
@@ -351,6 +295,12 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     for (const [actor, snapshot] of turn.changed) this.listeners.changed(actor.sessionId, snapshot)
     for (const effect of turn.effects) this.act(effect)
     for (const key of turn.ended) this.runner.forget(key)
+  }
+
+  answered(): void {
+    if (this.commits.certain) this.hold = false
+    this.pump()
+    this.host.finished(this)
   }
 
   /** Remembers a commit that is durable. */
@@ -386,10 +336,7 @@ export class Instance implements TreeOwner, RunnerOwner, Deliverer {
     }
   }
 
-  /** Nothing that was decided on top of a failed append holds. */
-  private failed(group: Decided[], error: DuramenError): void {
-    const all = [...group, ...this.pending]
-    this.pending = []
+  failed(all: Decided[], error: DuramenError): void {
     this.pendingIds.clear()
     this.stale = true
     for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)

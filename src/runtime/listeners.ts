@@ -2,7 +2,7 @@
 // that they outlive the actors when the instance is loaded anew.
 import type { AnyEventObject } from 'xstate'
 import type { Logger } from '../ports/logger.ts'
-import { type InnerSnapshot, type Observing, ROOT } from './xstate.ts'
+import { type ActorSnapshot, type Observing, ROOT } from './turn.ts'
 
 type Handler = { type: string; handler: (event: AnyEventObject) => void }
 
@@ -23,7 +23,7 @@ export class Listeners {
     return add(this.handlers, address, { type, handler })
   }
 
-  changed(address: string, snapshot: InnerSnapshot): void {
+  changed(address: string, snapshot: ActorSnapshot): void {
     const observers = this.observers.get(address)
     if (!observers) return
     for (const observer of [...observers]) {

@@ -2,7 +2,7 @@
 import type { StateValue } from 'xstate'
 import type { CommitOutcome } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
-import { type Effect, type InnerSnapshot, ROOT, type Timer, type Turn } from './xstate.ts'
+import { type ActorSnapshot, type Effect, ROOT, type Timer, type Turn } from './turn.ts'
 
 const timerRecord = ({ key, due, target, event }: Timer) => ({
   key,
@@ -18,7 +18,7 @@ function effectRecord(effect: Effect) {
 }
 
 /** What a turn, or a mark, made of the machine. The same turn gives the same text, always. */
-export function outcomeText(machine: DurableMachine, root: InnerSnapshot, turn: Turn | undefined): string {
+export function outcomeText(machine: DurableMachine, root: ActorSnapshot, turn: Turn | undefined): string {
   const outcome: { -readonly [K in keyof CommitOutcome]: CommitOutcome[K] } = { value: root.value as StateValue }
   if (root.status !== 'active') outcome.status = root.status
   if (root.tags?.size) outcome.tags = [...root.tags]

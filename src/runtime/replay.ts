@@ -5,7 +5,8 @@ import { DuramenError } from '../ports/errors.ts'
 import type { DurableMachine } from './durable.ts'
 import { turnInput } from './inputs.ts'
 import { outcomeText } from './outcome.ts'
-import { ActorTree, type TreeOwner, type Turn } from './xstate.ts'
+import type { TreeOwner, Turn } from './turn.ts'
+import { ActorTree } from './xstate.ts'
 
 /**
  * Decides the records of an instance again, in order, and tells of each. No effect is done.
@@ -32,7 +33,7 @@ export async function replay(
     const turn = input && tree.run(commit.seq, commit.at, input)
     if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
     if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
-    const outcome = outcomeText(machine, tree.root._snapshot, turn)
+    const outcome = outcomeText(machine, tree.decided, turn)
     if (outcome !== commit.outcomeText && commit.version === machine.version)
       throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
     if (turn) tree.show(turn)

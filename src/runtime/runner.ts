@@ -6,7 +6,7 @@
 
 import type { Commit } from '../journal/records.ts'
 import { RunningEffect, within } from './effects.ts'
-import type { Effect, Turn } from './xstate.ts'
+import type { Effect, Turn } from './turn.ts'
 
 type Action = Extract<Effect, { kind: 'action' }>
 type Start = Extract<Effect, { kind: 'start' }>

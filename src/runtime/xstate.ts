@@ -16,13 +16,22 @@ import {
   fromEventObservable,
   fromObservable,
   fromPromise,
-  type Snapshot,
 } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
 import { pinned } from './pin.ts'
+import {
+  type ActorSnapshot,
+  type Observing,
+  ROOT,
+  type Timer,
+  type TreeOwner,
+  type Turn,
+  type TurnActor,
+  type TurnInput,
+} from './turn.ts'
 
 /** An actor as XState has it inside. */
-export interface InnerActor {
+interface InnerActor extends TurnActor {
   id: string
   sessionId: string
   systemId?: string
@@ -30,18 +39,17 @@ export interface InnerActor {
   logic: InnerLogic
   system: InnerSystem
   _parent?: InnerActor
-  _snapshot: InnerSnapshot
+  _snapshot: ActorSnapshot
   _processingStatus: number
   _deferred: unknown[]
   _actorScope: InnerScope
   _send(event: AnyEventObject): void
   _error(error: unknown): void
-  getSnapshot(): InnerSnapshot
+  getSnapshot(): ActorSnapshot
   start(): void
   [TREE]: ActorTree
-  [SHOWN]: InnerSnapshot | undefined
+  [SHOWN]: ActorSnapshot | undefined
 }
-export type InnerSnapshot = Snapshot<unknown> & { value?: any; tags?: Set<string>; input?: unknown }
 interface InnerScope {
   self: InnerActor
   sessionId: string
@@ -57,8 +65,8 @@ interface InnerScope {
 interface InnerLogic {
   kind: Kind
   base: AnyActorLogic
-  transition(snapshot: InnerSnapshot, event: AnyEventObject, scope: InnerScope): InnerSnapshot
-  start?(snapshot: InnerSnapshot, scope: InnerScope): void
+  transition(snapshot: ActorSnapshot, event: AnyEventObject, scope: InnerScope): ActorSnapshot
+  start?(snapshot: ActorSnapshot, scope: InnerScope): void
 }
 interface InnerSystem {
   _bookId(): string
@@ -82,81 +90,9 @@ type Kind = 'machine' | 'transition' | EffectRecord['kind']
 const TREE = Symbol('duramen.tree')
 const SHOWN = Symbol('duramen.shown')
 const RUNNING = 1
-/** Address of an instance's root actor. */
-export const ROOT = '@1'
 const builtin = new Set(
   ['spawnChild', 'stopChild', 'sendTo', 'raise', 'cancel', 'emit', 'log'].map((n) => `xstate.${n}`),
 )
-
-/** What a turn wants done outside, in order. */
-export type Effect =
-  | { kind: 'action'; key: string; src: string; path: string; run(): unknown }
-  | { kind: 'start'; key: string; src: string; logic: EffectRecord['kind']; work: Work }
-  | { kind: 'stop'; key: string }
-  | { kind: 'tell'; key: string; event: AnyEventObject }
-  | { kind: 'emit'; path: string; event: AnyEventObject }
-  | { kind: 'log'; args: unknown[] }
-
-/** A promise, callback or observable that can be started outside the system. */
-export interface Work {
-  start(): void
-  stop(): void
-  tell(event: AnyEventObject): void
-}
-
-/** A delayed transition that waits. */
-export interface Timer {
-  readonly key: string
-  readonly source: string
-  readonly id: string
-  readonly target: string
-  readonly event: AnyEventObject
-  readonly due: number
-}
-
-/** One journaled input, decided in memory. */
-export interface Turn {
-  readonly seq: number
-  readonly at: number
-  readonly effects: Effect[]
-  readonly set: Timer[]
-  readonly gone: string[]
-  /** Keys of started work that has ended. */
-  readonly ended: string[]
-  readonly changed: Map<InnerActor, InnerSnapshot>
-  /** A transition took the event. */
-  handled: boolean
-  /** Nobody was there to take it: nothing happened, nothing is to be recorded. */
-  ignored: boolean
-  fault: { error: unknown; path: string } | undefined
-}
-
-/** What a turn is decided on. */
-export type TurnInput =
-  | { kind: 'start'; input: unknown }
-  | { kind: 'event'; target: string; event: AnyEventObject }
-  | { kind: 'timer'; key: string }
-  | { kind: 'fail'; target: string; error: unknown }
-
-/** The instance, as the actors of its system need it. */
-export interface TreeOwner {
-  readonly id: string
-  readonly stream: string
-  readonly maxRelays: number
-  /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
-  current(address: string): InnerActor | undefined
-  /** An event that reached the system from outside a turn. */
-  input(target: string, event: AnyEventObject): void
-  emit(address: string, event: AnyEventObject): void
-  log(args: unknown[]): void
-  observe(address: string, observer: Observing): { unsubscribe(): void }
-  listen(address: string, type: string, handler: (event: AnyEventObject) => void): { unsubscribe(): void }
-}
-export interface Observing {
-  next?(snapshot: any): void
-  error?(error: unknown): void
-  complete?(): void
-}
 
 // ---- actors ----------------------------------------------------------------------------------------------------------
 
@@ -170,7 +106,7 @@ const durableActor = Object.create(Actor.prototype, {
     value(this: InnerActor) {
       const tree = this[TREE]
       if (tree.turn) return this._snapshot
-      const now = tree.owner.current(this.sessionId) ?? this
+      const now = (tree.owner.current(this.sessionId) as InnerActor | undefined) ?? this
       return now[SHOWN] ?? now._snapshot
     },
   },
@@ -187,7 +123,7 @@ const durableActor = Object.create(Actor.prototype, {
     },
   },
   update: {
-    value(this: InnerActor, snapshot: InnerSnapshot, event: AnyEventObject) {
+    value(this: InnerActor, snapshot: ActorSnapshot, event: AnyEventObject) {
       this[TREE].touch(this)
       base.update.call(this, snapshot, event)
     },
@@ -237,7 +173,7 @@ const inMemory =
     const { self } = scope
     self[TREE].touch(self)
     try {
-      return logic.transition(snapshot as never, event, scope as never) as InnerSnapshot
+      return logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
     } catch (error) {
       self._deferred.length = 0 // XState leaves the deferred functions of the half transition behind
       self[TREE].threw(self, error)
@@ -256,13 +192,13 @@ const outside =
       // XState's own throws for work that never started, as in a replay, and it would stop the work before the commit
       tree.turn!.ended.push(self.sessionId)
       tree.turn!.effects.push({ kind: 'stop', key: self.sessionId })
-      return { ...snapshot, status: 'stopped', error: undefined } as InnerSnapshot
+      return { ...snapshot, status: 'stopped', error: undefined } as ActorSnapshot
     }
     if (kind === 'callback') {
       tree.turn!.effects.push({ kind: 'tell', key: self.sessionId, event })
       return snapshot
     }
-    const next = logic.transition(snapshot as never, event, scope as never) as InnerSnapshot
+    const next = logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
     if (next.status !== 'active') tree.turn!.ended.push(self.sessionId)
     return next
   }
@@ -274,7 +210,7 @@ export class ActorTree {
   readonly owner: TreeOwner
   readonly actors = new Map<string, InnerActor>()
   readonly timers = new Map<string, Timer>()
-  root!: InnerActor
+  private root!: InnerActor
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
@@ -311,13 +247,23 @@ export class ActorTree {
     } finally {
       this.turn = undefined
     }
-    for (const actor of turn.changed.keys()) turn.changed.set(actor, actor._snapshot)
+    for (const actor of turn.changed.keys()) turn.changed.set(actor, (actor as InnerActor)._snapshot)
     return turn
   }
 
   /** Makes the outcome of a turn visible. */
   show(turn: Turn): void {
-    for (const [actor, snapshot] of turn.changed) actor[SHOWN] = snapshot
+    for (const [actor, snapshot] of turn.changed) (actor as InnerActor)[SHOWN] = snapshot
+  }
+
+  /** The root's state after the last turn, shown or not. */
+  get decided(): ActorSnapshot {
+    return this.root._snapshot
+  }
+
+  /** The root's state as all may see it. */
+  get shown(): ActorSnapshot {
+    return this.root.getSnapshot()
   }
 
   private decide(turn: Turn, input: TurnInput): void {
@@ -328,7 +274,7 @@ export class ActorTree {
       else {
         this.touch(actor)
         turn.ended.push(input.target)
-        actor._snapshot = { ...actor._snapshot, status: 'error', error: input.error } as InnerSnapshot
+        actor._snapshot = { ...actor._snapshot, status: 'error', error: input.error } as ActorSnapshot
         actor._error(input.error)
       }
       return
@@ -350,7 +296,7 @@ export class ActorTree {
       const wasActive = this.root._snapshot.status === 'active'
       actor._send(event)
       // a child's error is for XState's onError first; where nobody handles it, the input is at fault
-      const { status, error } = this.root._snapshot as InnerSnapshot
+      const { status, error } = this.root._snapshot as ActorSnapshot
       if (wasActive && status === 'error') turn.fault ??= this.childFault ?? { error, path: target }
       if (actor.logic.kind !== 'machine') turn.handled = true
     }

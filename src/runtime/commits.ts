@@ -1,0 +1,76 @@
+// Decided inputs of one instance on their way to the journal: one append at a time, what is decided meanwhile shares the
+// next. When an append fails, nothing that was decided on top of it holds.
+import { type Either, isLeft } from 'fp-ts/lib/Either.js'
+import type { Appended, Journal } from '../journal/port.ts'
+import type { CommitHeader } from '../journal/records.ts'
+import type { DuramenError } from '../ports/errors.ts'
+import type { Input } from './inputs.ts'
+import type { Turn } from './turn.ts'
+
+/** An input, what it made of the actors, and the commit that says so. */
+export interface Decided {
+  readonly input: Input
+  readonly turn: Turn | undefined
+  readonly header: CommitHeader
+  readonly text: string
+}
+
+export interface CommitsOwner {
+  readonly stream: string
+  durable(decided: Decided, position: number): void
+  /** In order: the group whose append failed, then all that was decided after it. */
+  failed(decided: Decided[], error: DuramenError): void
+  /** An append has answered, and its outcome has been taken in. */
+  answered(): void
+}
+
+export class Commits {
+  private pending: Decided[] = []
+  private flight: Decided[] = []
+  private readonly journal: Journal
+  private readonly owner: CommitsOwner
+
+  constructor(journal: Journal, owner: CommitsOwner) {
+    this.journal = journal
+    this.owner = owner
+  }
+
+  /** Decided and not yet given to the journal. */
+  get waiting(): number {
+    return this.pending.length
+  }
+
+  /** All that was decided is durable. */
+  get certain(): boolean {
+    return this.pending.length === 0 && this.flight.length === 0
+  }
+
+  add(decided: Decided): void {
+    this.pending.push(decided)
+  }
+
+  flush(): void {
+    if (this.flight.length || !this.pending.length) return
+    const group = this.pending
+    this.flight = group
+    this.pending = []
+    const texts = group.length === 1 ? [group[0]!.text] : group.map((d) => d.text)
+    this.journal
+      .append({ stream: this.owner.stream, expected: group[0]!.header.seq - 1, texts })()
+      .then((answer) => this.settled(group, answer))
+  }
+
+  private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
+    this.flight = []
+    if (isLeft(answer)) {
+      const all = [...group, ...this.pending]
+      this.pending = []
+      this.owner.failed(all, answer.left)
+    } else {
+      let { position } = answer.right
+      for (const decided of group) this.owner.durable(decided, position++)
+    }
+    this.flush()
+    this.owner.answered()
+  }
+}

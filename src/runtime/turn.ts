@@ -1,0 +1,86 @@
+// The vocabulary between the actors of an instance and the rest of the kernel: what goes into a turn, and what comes out.
+import type { AnyEventObject, Snapshot } from 'xstate'
+import type { EffectRecord } from '../journal/records.ts'
+
+/** Address of an instance's root actor. */
+export const ROOT = '@1'
+
+/** A state of any actor. */
+export type ActorSnapshot = Snapshot<unknown> & { value?: any; tags?: Set<string>; input?: unknown }
+
+/** An actor, as a turn names it. */
+export interface TurnActor {
+  readonly sessionId: string
+  getSnapshot(): ActorSnapshot
+}
+
+/** What a turn wants done outside, in order. */
+export type Effect =
+  | { kind: 'action'; key: string; src: string; path: string; run(): unknown }
+  | { kind: 'start'; key: string; src: string; logic: EffectRecord['kind']; work: Work }
+  | { kind: 'stop'; key: string }
+  | { kind: 'tell'; key: string; event: AnyEventObject }
+  | { kind: 'emit'; path: string; event: AnyEventObject }
+  | { kind: 'log'; args: unknown[] }
+
+/** A promise, callback or observable that can be started outside the system. */
+export interface Work {
+  start(): void
+  stop(): void
+  tell(event: AnyEventObject): void
+}
+
+/** A delayed transition that waits. */
+export interface Timer {
+  readonly key: string
+  readonly source: string
+  readonly id: string
+  readonly target: string
+  readonly event: AnyEventObject
+  readonly due: number
+}
+
+/** One journaled input, decided in memory. */
+export interface Turn {
+  readonly seq: number
+  readonly at: number
+  readonly effects: Effect[]
+  readonly set: Timer[]
+  readonly gone: string[]
+  /** Keys of started work that has ended. */
+  readonly ended: string[]
+  /** Actors that changed, with their state after the turn. */
+  readonly changed: Map<TurnActor, ActorSnapshot>
+  /** A transition took the event. */
+  handled: boolean
+  /** Nobody was there to take it: nothing happened, nothing is to be recorded. */
+  ignored: boolean
+  fault: { error: unknown; path: string } | undefined
+}
+
+/** What a turn is decided on. */
+export type TurnInput =
+  | { kind: 'start'; input: unknown }
+  | { kind: 'event'; target: string; event: AnyEventObject }
+  | { kind: 'timer'; key: string }
+  | { kind: 'fail'; target: string; error: unknown }
+
+/** The instance, as the actors of its system need it. */
+export interface TreeOwner {
+  readonly id: string
+  readonly stream: string
+  readonly maxRelays: number
+  /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
+  current(address: string): TurnActor | undefined
+  /** An event that reached the system from outside a turn. */
+  input(target: string, event: AnyEventObject): void
+  emit(address: string, event: AnyEventObject): void
+  log(args: unknown[]): void
+  observe(address: string, observer: Observing): { unsubscribe(): void }
+  listen(address: string, type: string, handler: (event: AnyEventObject) => void): { unsubscribe(): void }
+}
+export interface Observing {
+  next?(snapshot: any): void
+  error?(error: unknown): void
+  complete?(): void
+}
