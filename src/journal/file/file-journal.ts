@@ -4,8 +4,7 @@
 // K2 one process at a time: the lock. K10 close() waits for the appends under way and gives the lock back.
 // K12 folders 0700, files 0600.
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { left, right } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -18,7 +17,7 @@ import { Log } from './log.ts'
 import { Places } from './places.ts'
 import { readRecords, type Source } from './read.ts'
 import { recover, type TornTail } from './recover.ts'
-import { SegmentReader, syncFolder } from './segments.ts'
+import { createFolder, SegmentReader } from './segments.ts'
 
 /** How a file journal is kept. */
 export interface FileJournalOptions {
@@ -51,7 +50,7 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
   }
   let lock: Lock | undefined
   try {
-    if ((await mkdir(dir, { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(dirname(dir))
+    await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
     return await openLocked(dir, segmentBytes, logger, lock)
   } catch (error) {

@@ -17,6 +17,8 @@ export class Log {
   readonly #segments: Segment[]
   readonly #segmentBytes: number
   #file: FileHandle
+  /** A new segment was begun and failed half-way: it must be there before anything more is written. */
+  #begun = false
 
   private constructor(folder: string, segments: Segment[], salt: number, segmentBytes: number, file: FileHandle) {
     this.#folder = folder
@@ -39,7 +41,8 @@ export class Log {
    */
   async append(bytes: Buffer, position: number, blocking: boolean): Promise<number> {
     const size = this.#segments.at(-1)!.size
-    if (size + bytes.length > this.#segmentBytes && size > HEADER_BYTES) await this.#roll(position)
+    const full = size + bytes.length > this.#segmentBytes && size > HEADER_BYTES
+    if (full || this.#begun) await this.#roll(position)
     const segment = this.#segments.at(-1)!
     const offset = segment.size
     try {
@@ -63,12 +66,15 @@ export class Log {
   }
 
   async #roll(first: number): Promise<void> {
+    this.#begun = true
     try {
       const segment = await createSegment(this.#folder, first, this.salt)
       const file = await open(segment.file, 'r+')
-      await this.#file.close()
+      const full = this.#file
       this.#file = file
       this.#segments.push(segment)
+      this.#begun = false
+      await full.close()
     } catch (error) {
       throw fsError(error, 'begin a new segment', { file: this.#folder, position: first })
     }

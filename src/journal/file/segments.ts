@@ -1,10 +1,10 @@
-// The segment files of one folder: their names, their creation, and open files for reading.
+// The segment files of one folder: the folder itself, their names, their creation, and open files for reading.
 //
 // K7 a file and its name in the folder are on disk before the first record goes into it.
 // K9 at most OPEN_FILES files are open for reading, however long the journal is.
-// K12 files 0600.
-import { type FileHandle, open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+// K12 files 0600, folders 0700.
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { encodeHeader, HEADER_BYTES } from './format.ts'
 
 const OPEN_FILES = 16
@@ -90,6 +90,20 @@ export class SegmentReader {
       )
     }
   }
+}
+
+/** Creates a folder and the folders above it, each durably, where they are not there yet. */
+export async function createFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error
+    await createFolder(dirname(folder))
+    return createFolder(folder)
+  }
+  await syncFolder(dirname(folder))
 }
 
 /** The bytes of a file from `start` up to `end`, fewer where it is shorter. */

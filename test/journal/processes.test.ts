@@ -1,0 +1,84 @@
+// Real processes: a second one is refused (K2), and one that is killed at any moment loses nothing (K7).
+import { execFileSync, spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { all } from '../../src/testing/journal/case.ts'
+import { newFolder, openIn } from './folder.ts'
+
+const root = join(import.meta.dirname, '../..')
+const compiled = join(root, `node_modules/.cache/duramen-journal-${process.pid}`)
+
+/** A child can't run TypeScript in Node 20. */
+beforeAll(() => {
+  const tsc = join(root, 'node_modules/.bin/tsc')
+  const options =
+    '--ignoreConfig --rewriteRelativeImportExtensions --target es2023 --module nodenext --skipLibCheck --types node'
+  const files = ['--rootDir', 'src', '--outDir', compiled, 'src/journal/index.ts']
+  execFileSync(tsc, [...options.split(' '), ...files], { cwd: root, stdio: 'inherit' })
+})
+afterAll(() => rm(compiled, { recursive: true }))
+
+/** Starts a child; `until` resolves with its output once that has so many lines, or the child has ended. */
+function start(folder: string, what: string) {
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'child.mjs'), join(compiled, 'journal/index.js'), folder, what],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  let output = ''
+  const lines = () => output.split('\n').slice(0, -1)
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const grown = (count: number) =>
+    new Promise<void>((resolve) => {
+      child.stdout.on('data', () => lines().length >= count && resolve())
+    })
+  child.stdout.on('data', (chunk) => {
+    output += chunk
+  })
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await ended
+    return lines()
+  }
+  onTestFinished(async () => {
+    await kill()
+  })
+  return { pid: child.pid, kill, until: (count: number) => Promise.race([grown(count), ended]).then(lines) }
+}
+
+test('K2 a second process is refused and told the pid of the first, which a kill sets free', async () => {
+  const folder = await newFolder()
+  const first = start(folder, 'hold')
+  expect(await first.until(1)).toEqual(['open'])
+  await expect(openIn(folder)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: first.pid } })
+  await first.kill()
+  await openIn(folder)
+  expect(await start(folder, 'hold').until(1)).toEqual([`LOCKED ${process.pid}`])
+})
+
+test('K7 of a process that is killed no acknowledged append is lost, and of none a half is kept', async () => {
+  const folder = await newFolder()
+  for (let round = 0; round < 6; round++) {
+    const child = start(folder, 'append')
+    await child.until(300 * (round + 1) + round * 37)
+    const acknowledged = new Map<string, number>()
+    for (const line of (await child.kill()).slice(1)) {
+      const [stream, seq] = line.split(' ')
+      acknowledged.set(stream!, Number(seq))
+    }
+    expect(acknowledged.size).toBeGreaterThan(0)
+    const journal = await openIn(folder)
+    const last = new Map<string, number>()
+    for (const { stream, seq, text } of await all(journal.readAll())) {
+      expect(text).toBe(`${stream} ${seq}`)
+      expect(seq).toBe((last.get(stream) ?? 0) + 1)
+      last.set(stream, seq)
+    }
+    for (const [stream, seq] of acknowledged) expect(last.get(stream)).toBeGreaterThanOrEqual(seq)
+    for (const seq of last.values()) expect(seq % 2).toBe(0)
+    await journal.close()()
+  }
+})
