@@ -38,6 +38,7 @@ export type DuramenErrorCode =
   | 'NOT_AN_IMAGE'
   | 'OUTPUTS_MISSING'
   | 'PAIRING_MISMATCH'
+  | 'PROCESSING_CRASHED'
   | 'STORE_MISMATCH'
   | 'NO_IMAGE'
   | 'ABORTED'

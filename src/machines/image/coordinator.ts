@@ -1,0 +1,129 @@
+// The coordinator of a pipeline: takes the next file when a slot is free, and runs one image machine for each.
+//
+// I4 At most `slots` images are in images_sources; `claimNext` gives them in the folder's stable order. A claim that a
+//    crash cut short (the file was moved, its record is missing) is found by `claimNext` among the files that nobody owns.
+//
+// No I/O here: both actors come from an adapter.
+import { assign, emit, fromPromise, setup, spawnChild, stopChild } from 'xstate'
+import type { ClaimedFile } from '../../ports/image.ts'
+import { backoff, problemOf } from './problems.ts'
+import type {
+  Active,
+  CoordinatorContext,
+  CoordinatorEvent,
+  CoordinatorInput,
+  CoordinatorMessage,
+  Outcome,
+} from './types.ts'
+
+const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))
+
+/** XState's events about a child that has ended. */
+const childOf = (event: unknown) => (event as { actorId: string }).actorId
+const without = (list: readonly Active[], id: string) => list.filter((a) => a.id !== id)
+
+export const coordinatorMachine = setup({
+  types: {} as {
+    context: CoordinatorContext
+    input: CoordinatorInput
+    events: CoordinatorEvent
+    emitted: CoordinatorMessage
+  },
+  actors: {
+    /** Waits for the next file, moves it to images_sources and looks at it. `known`: names there that are owned. */
+    claimNext: fromPromise<ClaimedFile, { known: readonly string[] }>(unprovided('claimNext')),
+    /** Starts the image's machine, if it is not there yet, and waits for its end. */
+    runImage: fromPromise<Outcome, Active>(unprovided('runImage')),
+  },
+  guards: {
+    hasSlot: ({ context }) => context.active.length < context.slots,
+    isImage: ({ context, event }) => context.active.some((a) => a.id === childOf(event)),
+  },
+  delays: { backoff: ({ context }) => backoff(context.retry, context.tries) },
+}).createMachine({
+  id: 'imageCoordinator',
+  context: ({ input }) => ({
+    ...input,
+    active: [],
+    stuck: [],
+    claimed: 0,
+    tries: 0,
+    problem: null,
+    totals: { archived: 0, duplicate: 0, forced: 0, quarantined: 0, gone: 0 },
+  }),
+  initial: 'watching',
+  on: {
+    CONFIGURE: { actions: assign(({ event }) => ({ slots: event.slots, retry: event.retry })) },
+    'xstate.done.actor.*': {
+      guard: 'isImage',
+      actions: [
+        stopChild(({ event }) => childOf(event)),
+        assign(({ context, event }) => {
+          const { output } = event as unknown as { output: Outcome }
+          return {
+            active: without(context.active, childOf(event)),
+            totals: { ...context.totals, [output]: context.totals[output] + 1 },
+          }
+        }),
+      ],
+    },
+    'xstate.error.actor.*': {
+      guard: 'isImage',
+      actions: [
+        stopChild(({ event }) => childOf(event)),
+        assign(({ context, event }) => {
+          const id = childOf(event)
+          return {
+            active: without(context.active, id),
+            stuck: [...context.stuck, ...context.active.filter((a: Active) => a.id === id)],
+            problem: problemOf((event as unknown as { error: unknown }).error),
+          }
+        }),
+      ],
+    },
+  } as never,
+  states: {
+    watching: {
+      invoke: {
+        src: 'claimNext',
+        id: 'claimNext',
+        input: ({ context }) => ({ known: [...context.active, ...context.stuck].map((a) => a.name) }),
+        onDone: {
+          target: 'full',
+          actions: [
+            assign(({ context, event }) => ({
+              claimed: context.claimed + 1,
+              active: [...context.active, { ...event.output, id: imageId(context) }],
+              tries: 0,
+              problem: null,
+            })),
+            spawnChild('runImage', {
+              id: ({ context }) => context.active.at(-1)!.id,
+              input: ({ context }) => context.active.at(-1)!,
+            }),
+            emit(({ context }) => {
+              const { id, name, original } = context.active.at(-1)!
+              const renamed = name === original ? '' : ` as ${name}`
+              return { type: 'claimed' as const, id, name, message: `${original}: taken into images_sources${renamed}` }
+            }),
+          ],
+        },
+        onError: {
+          target: 'blocked',
+          actions: [
+            assign(({ context, event }) => ({ tries: context.tries + 1, problem: problemOf(event.error) })),
+            emit(({ context }) => ({
+              type: 'blocked' as const,
+              message: `no file can be taken: ${context.problem!.message}`,
+              problem: context.problem!,
+            })),
+          ],
+        },
+      },
+    },
+    full: { always: { guard: 'hasSlot', target: 'watching' } },
+    blocked: { after: { backoff: 'watching' } },
+  },
+})
+
+const imageId = ({ id, claimed }: CoordinatorContext) => `${id}-${String(claimed + 1).padStart(6, '0')}`

@@ -1,0 +1,241 @@
+// The image pipeline on a host: registers the two machines with what they need of the world, and answers for them.
+
+import type { Observable } from 'rxjs'
+import { Subject } from 'rxjs'
+import { fromPromise } from 'xstate'
+import { DuramenError } from '../../ports/errors.ts'
+import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
+import type { DurableActor } from '../../runtime/actor.ts'
+import { type DurableMachine, durable } from '../../runtime/durable.ts'
+import { type Duration, milliseconds } from '../../runtime/duration.ts'
+import type { Host } from '../../runtime/host.ts'
+import { coordinatorMachine } from './coordinator.ts'
+import { imageMachine } from './machine.ts'
+import type { Active, CoordinatorMessage, ImageContext, ImageMessage, Mode, Outcome, Problem } from './types.ts'
+import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
+
+export type * from './types.ts'
+export { coordinatorMachine, imageMachine }
+
+/** Settings of a pipeline. */
+export interface ImagePipelineOptions {
+  /** The folders, e.g. `fileSystemFolders('./images')`. The pipeline opens and closes them. */
+  folders: ImageFolders
+  /** Where images are kept for good, e.g. `fileSystemStore('./store')`. The pipeline closes it. */
+  store: ImageStore
+  /** File in, outputs out, e.g. `sharpProcessor()`. May run more than once for one image; never after its outcome is recorded. */
+  process: ImageProcessor
+  /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `auto`. */
+  mode?: Mode
+  /** Most images in images_sources at a time (I4). Default 1. */
+  slots?: number
+  /** Name of the pipeline on its host. Default `images`. */
+  id?: string
+  /** Between looks into an empty source/. Default 500 ms. */
+  poll?: Duration
+  /** Before something that failed is tried again: doubled each time from `first` to `max`. Default 1 s to 1 min. */
+  retry?: { first?: Duration; max?: Duration }
+  /** How often the processor may fail at an image before it goes to quarantine. Default 3. */
+  processAttempts?: number
+  /** How often processing may end the whole process before the image goes to quarantine. Default 10. */
+  crashes?: number
+}
+
+/** What the pipeline is doing. The first five are known to users by these names. */
+export interface PipelineStatus {
+  /** An image is in images_sources. */
+  readonly has_image: boolean
+  /** Its name there; the oldest, where there are several. */
+  readonly current_image: string | null
+  /** Images that are processed and not yet in the store. */
+  readonly pending_uploads: number
+  readonly awaiting_upload: boolean
+  /** `idle`, `blocked`, or the state of the current image. */
+  readonly status: string
+  /** Why nothing goes on, or why the current image waits. */
+  readonly problem: Problem | null
+  /** Files in each folder. */
+  readonly folders: Readonly<Record<'source' | 'images_sources' | 'images_old' | 'quarantined', number>>
+  /** How many images ended how, since the journal began. */
+  readonly totals: Readonly<Record<Outcome, number>>
+}
+
+export type PipelineEvent = (ImageMessage & { readonly id: string }) | CoordinatorMessage
+
+/** A running pipeline. */
+export interface ImagePipeline {
+  status(): Promise<PipelineStatus>
+  /** Processes what is prepared (manual mode), or tries again at once. Rejects with NO_IMAGE when there is none. */
+  processAuto(): Promise<void>
+  /** Uploads what is processed, or tries again at once (I2). Rejects with NO_IMAGE when there is none. */
+  processFinal(): Promise<void>
+  /** I8: archives the current image without upload. Rejects with NO_IMAGE when none is in images_sources. */
+  forceArchive(order: { who: string; why?: string }): Promise<void>
+  /** Each step, from now on (I9). */
+  readonly events$: Observable<PipelineEvent>
+  /** Resolves once source/ and images_sources are empty. */
+  drained(options?: { signal?: AbortSignal }): Promise<void>
+  /** Closes folders and store. Close the host first: it ends what runs. */
+  close(): Promise<void>
+}
+
+type ImageActor = DurableActor<typeof imageMachine>
+
+/**
+ * The image pipeline, ready-made: takes files from source/ one after the other, processes them, uploads the outputs as one
+ * unit, and archives the file only once the store has confirmed (I1). After a crash it goes on where it was.
+ *
+ * Rejects with LOCKED when another process works on these folders (its pid is named), or with what folders, journal and
+ * machines answer.
+ */
+export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
+  const { folders, store, mode = 'auto', slots = 1, id = 'images', processAttempts = 3, crashes = 10 } = options
+  const poll = milliseconds(options.poll ?? 500, 'poll')
+  const retry = {
+    first: milliseconds(options.retry?.first ?? '1s', 'retry.first'),
+    max: milliseconds(options.retry?.max ?? '1m', 'retry.max'),
+  }
+  for (const [name, value] of Object.entries({ slots, processAttempts, crashes }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
+
+  const ports: Ports = { folders, store, process: options.process, poll, crashes }
+  const events = new Subject<PipelineEvent>()
+  const current = new Map<string, ImageActor>()
+  const sameContent = new Map<string, Promise<unknown>>()
+
+  const image = durable(
+    imageMachine.provide({
+      actors: {
+        process: fromPromise(({ input, signal }) => process(ports, input, signal)),
+        upload: fromPromise(({ input, signal }) => upload(ports, input, signal)),
+        archive: fromPromise(({ input }) => archive(ports, input)),
+        quarantine: fromPromise(({ input }) => quarantine(ports, input)),
+      },
+    }),
+    { id: `${id}.image`, attributes: ({ context }) => attributesOf(context) },
+  )
+  const coordinator: DurableMachine<typeof coordinatorMachine> = durable(
+    coordinatorMachine.provide({
+      actors: {
+        claimNext: fromPromise(({ input, signal }) => claimNext(ports, input.known, signal)),
+        runImage: fromPromise(({ input, signal }) => runImage(input, signal)),
+      },
+    }),
+    { id: `${id}.coordinator` },
+  )
+
+  async function runImage(active: Active, signal: AbortSignal): Promise<Outcome> {
+    const { id: imageId, ...claimed } = active
+    // I5: equal content goes one after the other, so that the second finds the first one's in the store
+    const before = sameContent.get(active.sha256)
+    let done = () => {}
+    sameContent.set(active.sha256, new Promise<void>((resolve) => (done = resolve)))
+    try {
+      await before
+      const actor = await host.actor(image, imageId, { input: { ...claimed, mode, retry, processAttempts } })
+      current.set(imageId, actor)
+      const listening = actor.on('*', (event) => events.next({ ...event, id: imageId }))
+      try {
+        const end = await actor.waitFor((s) => s.status === 'done', { signal })
+        return end.context.outcome!
+      } finally {
+        listening.unsubscribe()
+        current.delete(imageId)
+      }
+    } finally {
+      done()
+    }
+  }
+
+  await must(folders.open())
+  let line: DurableActor<typeof coordinatorMachine>
+  try {
+    await must(store.sweep())
+    await host.register(image, coordinator)
+    line = await host.actor(coordinator, 'line', { input: { id: 'image', slots, retry } })
+    line.on('*', (message) => events.next(message))
+    if (line.getSnapshot().context.slots !== slots) await line.send({ type: 'CONFIGURE', slots, retry })
+  } catch (error) {
+    await must(folders.close())
+    throw error
+  }
+
+  const context = () => line.getSnapshot().context
+  /** The images under way, oldest first. */
+  const under = () => context().active.flatMap(({ id: imageId }) => current.get(imageId) ?? [])
+
+  async function toCurrent(
+    state: Parameters<ReturnType<ImageActor['getSnapshot']>['matches']>[0],
+    event: Parameters<ImageActor['send']>[0],
+    what: string,
+  ) {
+    const actor = under().find((a) => a.getSnapshot().matches(state))
+    const handled = actor && (await actor.send(event)).handled
+    if (!handled)
+      throw new DuramenError('NO_IMAGE', `there is no image ${what}`, {
+        where: { machine: image.id },
+        hint: 'See status().',
+      })
+  }
+
+  return {
+    events$: events.asObservable(),
+    async status() {
+      const { active, totals, problem } = context()
+      const snapshots = under().map((a) => a.getSnapshot())
+      const [first] = snapshots
+      const awaiting = snapshots.filter((s) => s.hasTag('awaiting_upload')).length
+      return {
+        has_image: active.length > 0,
+        current_image: active[0]?.name ?? null,
+        pending_uploads: awaiting,
+        awaiting_upload: awaiting > 0,
+        status: first
+          ? stateName(first.value)
+          : line.getSnapshot().matches('blocked')
+            ? 'blocked'
+            : active[0]
+              ? 'source'
+              : 'idle',
+        problem: problem ?? first?.context.problem ?? null,
+        folders: await must(folders.count()),
+        totals,
+      }
+    },
+    processAuto: () => toCurrent({ images_sources: 'prepared' }, { type: 'PROCESS' }, 'that waits to be processed'),
+    processFinal: () =>
+      toCurrent({ images_sources: 'awaitingUpload' }, { type: 'UPLOAD' }, 'that waits to be uploaded'),
+    forceArchive: ({ who, why }) =>
+      toCurrent(
+        'images_sources',
+        { type: 'FORCE_ARCHIVE', who, ...(why !== undefined && { why }) },
+        'in images_sources',
+      ),
+    async drained({ signal } = {}) {
+      for (;;) {
+        await line.waitFor((s) => s.context.active.length === 0, signal && { signal })
+        const { source, images_sources } = await must(folders.count())
+        if (source + images_sources === context().stuck.length && context().active.length === 0) return
+        await new Promise((resolve) => setTimeout(resolve, Math.min(poll, 50)))
+      }
+    },
+    async close() {
+      events.complete()
+      await must(folders.close())
+      await must(store.close())
+    },
+  }
+}
+
+/** `{ images_sources: { rejected: 'moving' } }` → `rejected`: the name below images_sources, else the top one. */
+function stateName(value: unknown): string {
+  if (typeof value === 'string') return value
+  const [[top, inner]] = Object.entries(value as Record<string, unknown>) as [[string, unknown]]
+  return top === 'images_sources' ? stateName(inner) : top
+}
+
+/** What a list of images shows without running code. */
+function attributesOf({ original, outcome, problem }: ImageContext): Record<string, unknown> {
+  return { name: original, ...(outcome && { outcome }), ...(problem && { problem: problem.message }) }
+}

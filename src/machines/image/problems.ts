@@ -1,0 +1,21 @@
+// What went wrong, and what follows from it.
+import type { Backoff, Problem } from './types.ts'
+
+/** An error as data for the context and for messages. */
+export function problemOf(error: unknown): Problem {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return { code: typeof code === 'string' ? code : 'FAILED', message: String(message ?? error) }
+}
+
+/** I6: this file will never be processed; it goes to quarantine. */
+const hopeless = new Set(['NOT_AN_IMAGE', 'NOT_A_FILE', 'FILE_CHANGED', 'FILE_GONE', 'PROCESSING_CRASHED'])
+
+export const isHopeless = (error: unknown) => hopeless.has(problemOf(error).code)
+export const isMismatch = (error: unknown) => problemOf(error).code === 'PAIRING_MISMATCH'
+export const isLost = (error: unknown) => problemOf(error).code === 'OUTPUTS_MISSING'
+
+/** The world around it is at fault (disk, permissions, store, packages), not the image: wait for as long as it takes. */
+export const isEnvironment = (error: unknown) => error instanceof Error && error.name === 'DuramenError'
+
+/** Milliseconds before the next try, after `tries` failures in a row. */
+export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))

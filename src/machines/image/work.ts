@@ -1,0 +1,153 @@
+// What the two machines ask of the world, made of the three ports. Each is repeated after a crash, with the same input,
+// and finds what an earlier attempt has done.
+import { type Either, isLeft } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import type { ClaimedFile, ImageFolders, ImageProcessor, ImageStore, ProcessResult } from '../../ports/image.ts'
+import { currentEffect } from '../../runtime/effects.ts'
+import type { CodedOutput, ImageContext, Processed } from './types.ts'
+
+/** What the world gives, and how patient to be with it. */
+export interface Ports {
+  readonly folders: ImageFolders
+  readonly store: ImageStore
+  readonly process: ImageProcessor
+  /** Between looks into source/ while it is empty, ms. */
+  readonly poll: number
+  /** How often processing may take the whole process down with it before the image goes to quarantine. */
+  readonly crashes: number
+}
+
+/** The answer of a port, or its error thrown. */
+export async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
+  const answer: Either<DuramenError, A> = await task()
+  if (isLeft(answer)) throw answer.left
+  return answer.right
+}
+
+/** I4, I6: the next file, in images_sources and looked at. Waits until there is one. */
+export async function claimNext(
+  { folders, poll }: Ports,
+  known: readonly string[],
+  signal: AbortSignal,
+): Promise<ClaimedFile> {
+  for (;;) {
+    signal.throwIfAborted()
+    // a claim whose record a crash has swallowed comes first
+    const [orphan] = await must(folders.unowned(known))
+    if (orphan !== undefined) return must(folders.inspect(orphan, signal))
+    for (const { name } of await must(folders.waiting(1))) {
+      const claimed = await folders.claim(name, signal)()
+      if (!isLeft(claimed)) return claimed.right
+      if (claimed.left.code !== 'FILE_GONE') throw claimed.left // vanished before we took it: the next one
+    }
+    await sleep(poll, signal)
+  }
+}
+
+/** I3, I5: the outputs of an image, durable in .duramen/outputs, or the word that the store has its content already. */
+export async function process(
+  { folders, store, process, crashes }: Ports,
+  { name, sha256 }: { name: string; sha256: string },
+  given: AbortSignal,
+): Promise<Processed> {
+  const effect = currentEffect()
+  const signal = AbortSignal.any([given, effect.signal])
+  if (effect.attempt > crashes)
+    throw new DuramenError('PROCESSING_CRASHED', `processing ended the whole process ${crashes} times`, {
+      where: { file: name },
+      hint: 'Look at the file in quarantined and at the crash; then put it back into source.',
+    })
+  const known = await store.find(sha256, signal)()
+  // a store that is away is no reason to wait: `put` will recognise the content, too
+  if (!isLeft(known) && known.right) return { duplicate: true }
+  const now = await must(folders.inspect(name, signal))
+  if (now.refused !== undefined) throw new DuramenError('NOT_AN_IMAGE', now.refused, { where: { file: name } })
+  if (now.sha256 !== sha256)
+    throw new DuramenError('FILE_CHANGED', `${name} has changed since it was taken into images_sources`, {
+      where: { file: name },
+      hint: 'Files in images_sources belong to duramen; write to source/ instead.',
+    })
+  const workDir = await must(folders.workDir(name))
+  const image = await must(folders.openImage(name))
+  let result: ProcessResult
+  try {
+    const { path, size } = image
+    const { key, attempt } = effect
+    result = await process({ name, path, size, sha256, workDir, key, attempt, signal })
+  } finally {
+    await image.close()
+  }
+  const { outputs, codes, info = {} } = result
+  if (outputs.length !== codes.length || outputs.length === 0)
+    throw new DuramenError('PAIRING_MISMATCH', `${outputs.length} outputs and ${codes.length} codes can't be paired`, {
+      where: { file: name },
+      hint: 'The processor must give one code, or null, for each output. Mend it, then process the image again.',
+    })
+  const saved = await must(folders.saveOutputs(sha256, name, outputs, signal))
+  return { duplicate: false, info, outputs: saved.map((output, i) => ({ ...output, code: codes[i] ?? null })) }
+}
+
+/** I1, I3: one unit in the store, confirmed by what is read back from it. */
+export async function upload(
+  { folders, store }: Ports,
+  unit: { key: string; name: string; outputs: readonly CodedOutput[]; info: ImageContext['info'] },
+  signal: AbortSignal,
+): Promise<{ existed: boolean }> {
+  const outputs = unit.outputs.map((output) => {
+    const { code, size, sha256 } = output
+    return { code, size, sha256, read: () => folders.readOutput(output) }
+  })
+  const stored = await must(store.put({ ...unit, outputs }, signal))
+  if (stored.key !== unit.key)
+    throw new DuramenError('STORE_MISMATCH', `the store confirmed ${stored.key}, sent was ${unit.key}`)
+  const differs = outputs.findIndex(
+    (o, i) => stored.outputs[i]?.size !== o.size || stored.outputs[i]?.sha256 !== o.sha256,
+  )
+  // what it had before is another run's outcome of the same image: its own hashes were read back just now
+  if (!stored.existed && (differs >= 0 || stored.outputs.length !== outputs.length))
+    throw new DuramenError('STORE_MISMATCH', `the store does not give back output ${differs} as it was sent`, {
+      retryable: true,
+    })
+  return { existed: stored.existed }
+}
+
+/** I7: to images_old; its outputs are dropped. Null when the file is nowhere. */
+export async function archive(
+  { folders }: Ports,
+  { name, sha256, outputs }: { name: string; sha256: string; outputs: readonly CodedOutput[] },
+): Promise<string | null> {
+  const moved = await unlessGone(folders.archive(name, sha256))
+  await must(folders.dropOutputs(outputs))
+  return moved
+}
+
+/** I6: to quarantined with its reason. Null when the file is nowhere. */
+export async function quarantine(
+  { folders }: Ports,
+  image: { name: string; sha256: string; reason: string; outputs: readonly CodedOutput[] },
+): Promise<string | null> {
+  const moved = await unlessGone(folders.quarantine(image.name, image.sha256, image.reason))
+  await must(folders.dropOutputs(image.outputs))
+  return moved
+}
+
+const unlessGone = (task: TaskEither<DuramenError, string>) =>
+  must(task).catch((error) => {
+    if (isDuramenError(error) && error.code === 'FILE_GONE') return null
+    throw error
+  })
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    }, ms)
+    signal.addEventListener('abort', aborted, { once: true })
+  })
+}

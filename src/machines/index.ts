@@ -1,0 +1,2 @@
+// What `duramen/machines` offers.
+export * from './image/index.ts'
