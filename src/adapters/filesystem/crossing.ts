@@ -20,8 +20,8 @@ export const draftName = (): string => `.duramen-${randomUUID()}.tmp`
 
 export const isDraft = (name: string): boolean => DRAFT.test(name)
 
-/** True once the file is there as `target`, which the caller has reserved. */
-export async function crossTo(files: Files, from: Folder, name: string, to: Folder, target: string): Promise<true> {
+/** Moves the file to `target`, which the caller has reserved. */
+export async function crossTo(files: Files, from: Folder, name: string, to: Folder, target: string): Promise<void> {
   const stat = await files.lstat(from.at(name))
   const arrived = to.at(arrivedName(name))
   const draft = to.at(draftName())
@@ -40,7 +40,6 @@ export async function crossTo(files: Files, from: Folder, name: string, to: Fold
   }
   await from.sync()
   await files.rename(arrived, to.at(target))
-  return true
 }
 
 /** Gives the file that came as far as the new folder its name. False when there is none. */

@@ -40,17 +40,22 @@ export function createMove(files: Files): Move {
 async function move(files: Files, from: Folder, name: string, to: Folder, naming: Naming): Promise<string> {
   const target = await reserve(files, name, to, naming)
   try {
-    await files.rename(from.at(name), to.at(target))
+    await replace(files, from, name, to, target)
+    return target
   } catch (error) {
-    if (errnoOf(error) === 'EXDEV') {
-      if (await crossTo(files, from, name, to, target)) return target
-    } else if (errnoOf(error) === 'ENOENT') {
-      if (await finishCrossing(files, name, to, target)) return target
-    }
-    await release(files, to, target)
+    // What cannot be released now is swept when the folders are opened.
+    await release(files, to, target).catch(() => {})
     throw error
   }
-  return target
+}
+
+async function replace(files: Files, from: Folder, name: string, to: Folder, target: string): Promise<void> {
+  try {
+    await files.rename(from.at(name), to.at(target))
+  } catch (error) {
+    if (errnoOf(error) === 'EXDEV') await crossTo(files, from, name, to, target)
+    else if (errnoOf(error) !== 'ENOENT' || !(await finishCrossing(files, name, to, target))) throw error
+  }
 }
 
 /** Names are tried 1, 2, 4, 8 … and then between: a thousand files of one name are not a thousand tries. */

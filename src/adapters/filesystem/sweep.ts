@@ -5,15 +5,17 @@ import type { Files } from './files.ts'
 import { type Move, RESERVED } from './move.ts'
 import { numbered } from './names.ts'
 
-/** Removes reservations and drafts, and finishes moves across devices (I1) that came from `from`. */
+/** Removes drafts and reservations, then finishes moves across devices (I1) that came from `from`. */
 export async function sweep(files: Files, move: Move, from: Folder, to: Folder): Promise<void> {
-  for (const entry of await files.readdir(to.itself, { withFileTypes: true })) {
+  const entries = await files.readdir(to.itself, { withFileTypes: true })
+  for (const entry of entries) {
     const path = to.at(entry.name)
-    const original = arrivedAs(entry.name)
-    if (isDraft(entry.name)) await files.unlink(path)
-    else if (entry.isSymbolicLink() && (await files.readlink(path)) === RESERVED) await files.unlink(path)
-    else if (original !== undefined && !(await dropArrivedTwice(files, from, original, to))) {
-      await move(to, entry.name, to, { names: (_, n) => numbered(original, n) })
-    }
+    const isReservation = entry.isSymbolicLink() && (await files.readlink(path)) === RESERVED
+    if (isReservation || isDraft(entry.name)) await files.unlink(path)
+  }
+  for (const { name } of entries) {
+    const original = arrivedAs(name)
+    if (original === undefined || (await dropArrivedTwice(files, from, original, to))) continue
+    await move(to, name, to, { names: (_, n) => numbered(original, n) })
   }
 }

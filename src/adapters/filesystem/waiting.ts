@@ -11,8 +11,8 @@ import { errnoOf } from './errors.ts'
 import type { Files } from './files.ts'
 import { isCandidate } from './names.ts'
 
-/** How long a listing is used again, in ms: a folder of 10,000 files is not read for each of them. */
-const REUSE = 500
+/** How long a listing is used again, in ms: a folder of 10,000 files is not read for each of them, a small one is. */
+const reuseFor = (length: number): number => Math.min(500, Math.floor(length / 20))
 const AT_ONCE = 64
 
 export interface WaitingOptions {
@@ -28,6 +28,7 @@ export interface Waiting {
 
 export function createWaiting(files: Files, source: Dir, { order, stableFor }: WaitingOptions): Waiting {
   let names: string[] = []
+  let length = 0
   let finished = new Set<string>()
   let readAt = Number.NEGATIVE_INFINITY
   const modified = new Map<string, number>()
@@ -42,6 +43,7 @@ export function createWaiting(files: Files, source: Dir, { order, stableFor }: W
     listed.sort()
     if (order === 'time') await sortByTime(folder, listed)
     names = listed
+    length = listed.length
     readAt = performance.now()
   }
 
@@ -81,7 +83,7 @@ export function createWaiting(files: Files, source: Dir, { order, stableFor }: W
   return {
     next: (limit) =>
       source.use(async (folder) => {
-        if (performance.now() - readAt > REUSE) await read(folder)
+        if (performance.now() - readAt >= reuseFor(length)) await read(folder)
         const found: WaitingFile[] = []
         for (const name of names.slice()) {
           if (found.length >= limit) break

@@ -30,6 +30,7 @@ interface Closable {
 export function crashingFs<T extends object>(real: T, options: CrashOptions = {}): CrashingFs<T> {
   const { stopAt = Number.POSITIVE_INFINITY, when = 'before', onOp } = options
   const opened = new Set<Closable>()
+  const running = new Set<Promise<unknown>>()
   let operations = 0
   let die!: (value: 'crashed') => void
   const crashed = new Promise<'crashed'>((resolve) => {
@@ -44,15 +45,17 @@ export function crashingFs<T extends object>(real: T, options: CrashOptions = {}
       return never
     }
     onOp?.(name, args)
-    const outcome = await operate().then(
-      (value) => () => value,
-      (error) => () => {
-        throw error
-      },
-    )
-    if (operations < stopAt) return outcome()
-    die('crashed')
-    return never
+    const operation = operate()
+    running.add(operation)
+    try {
+      return await operation
+    } finally {
+      running.delete(operation)
+      if (operations >= stopAt) {
+        die('crashed')
+        await never
+      }
+    }
   }
 
   const wrap = <O extends object>(object: O, prefix: string): O =>
@@ -60,15 +63,14 @@ export function crashingFs<T extends object>(real: T, options: CrashOptions = {}
       get(target, key) {
         const value = Reflect.get(target, key, target)
         if (typeof value !== 'function') return value
-        return async (...args: unknown[]) => {
-          const result = await run(prefix + String(key), args, async () => Reflect.apply(value, target, args))
-          if (key === 'open') {
-            opened.add(result as Closable)
-            return wrap(result as object, 'handle.')
-          }
-          if (key === 'close') opened.delete(target as unknown as Closable)
-          return result
-        }
+        return (...args: unknown[]) =>
+          run(prefix + String(key), args, async () => {
+            const result = await Reflect.apply(value, target, args)
+            if (key === 'close') opened.delete(target as unknown as Closable)
+            if (key !== 'open') return result
+            opened.add(result)
+            return wrap(result, 'handle.')
+          })
       },
     })
 
@@ -77,6 +79,7 @@ export function crashingFs<T extends object>(real: T, options: CrashOptions = {}
     crashed,
     count: () => operations,
     bury: async () => {
+      await Promise.allSettled(running)
       for (const handle of opened) await handle.close().catch(() => {})
     },
   }
