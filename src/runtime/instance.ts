@@ -19,7 +19,7 @@ import { outcomeText } from './outcome.ts'
 import { Receipts } from './receipts.ts'
 import { replay } from './replay.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
-import { type ActorSnapshot, type Effect, ROOT, type TreeOwner, type Turn } from './turn.ts'
+import { type ActorSnapshot, type Effect, ROOT, type TreeOwner, type Turn, type TurnActor } from './turn.ts'
 import { ActorTree } from './xstate.ts'
 
 /** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
@@ -423,7 +423,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     return this.host.limits.maxRelays
   }
 
-  current(address: string) {
+  current(address: string): TurnActor | undefined {
     return this.tree.actors.get(address)
   }
 

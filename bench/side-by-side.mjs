@@ -1,0 +1,23 @@
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A folder for bench files on the same disk as the project. */
+export function scratch() {
+  const dir = fileURLToPath(new URL('../.bench/', import.meta.url))
+  mkdirSync(dir, { recursive: true })
+  return dir
+}
+
+const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
+
+/** Runs two measurements in turns; the median of the ratios pair by pair, and of each rate. The first pair warms up. */
+export async function best(rounds, a, b) {
+  await a()
+  await b()
+  const pairs = []
+  for (let i = 0; i < rounds; i++) pairs.push([await a(), await b()])
+  return {
+    ratio: median(pairs.map(([x, y]) => x / y)),
+    rates: [Math.round(median(pairs.map(([x]) => x))), Math.round(median(pairs.map(([, y]) => y)))],
+  }
+}
