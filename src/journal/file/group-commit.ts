@@ -70,7 +70,10 @@ export class GroupCommit {
     return this.#running
   }
 
-  /** The next group is on its way before the last one is answered: those who are answered will append again. */
+  /**
+   * The next group is on its way to the disk before the last one is answered: those who are answered will append again,
+   * and their appends are encoded while the disk works.
+   */
   async #run(): Promise<void> {
     const first = this.#waiting[0]!
     const alone = this.#waiting.length === 1 && first.entries.length === 1
@@ -78,11 +81,14 @@ export class GroupCommit {
     this.#alone = alone
     let answer = () => {}
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
-      const writing = this.#write(group, blocking && group === first)
+      const begun = performance.now()
+      const written = await this.#write(group, blocking && group === first)
+      const syncing = written === undefined ? this.#sync(group, blocking && group === first) : undefined
       answer()
-      const error = await writing
-      answer = this.#answerOf(group, error)
+      const error = written ?? (await syncing)
+      if (error === undefined) this.#measure(performance.now() - begun)
       if (group !== first) this.#alone = false
+      answer = this.#answerOf(group, error)
     }
     this.#running = undefined
     answer()
@@ -100,18 +106,32 @@ export class GroupCommit {
     if (this.#failure !== undefined) return refused(this.#failure)
     group.check(this.#places)
     if (group.bytes.length === 0) return undefined
-    const begun = performance.now()
     try {
-      const offset = await this.#log.append(group.bytes, this.#places.last + 1, blocking)
-      group.commit(this.#places, offset)
+      await this.#log.write(group.bytes, this.#places.last + 1, blocking)
     } catch (error) {
-      group.drop(this.#places)
-      if ((error as DuramenError).code === 'OUTCOME_UNKNOWN') this.#failure = error as DuramenError
-      return error as DuramenError
+      return this.#failed(group, error as DuramenError)
     }
-    const took = performance.now() - begun
-    this.#duration = this.#duration < Number.POSITIVE_INFINITY ? this.#duration * 0.75 + took * 0.25 : took
     return undefined
+  }
+
+  async #sync(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
+    if (group.bytes.length === 0) return undefined
+    try {
+      group.commit(this.#places, await this.#log.sync(group.bytes, blocking))
+    } catch (error) {
+      return this.#failed(group, error as DuramenError)
+    }
+    return undefined
+  }
+
+  #failed(group: Group, error: DuramenError): DuramenError {
+    group.drop(this.#places)
+    if (error.code === 'OUTCOME_UNKNOWN') this.#failure = error
+    return error
+  }
+
+  #measure(took: number): void {
+    this.#duration = this.#duration < Number.POSITIVE_INFINITY ? this.#duration * 0.75 + took * 0.25 : took
   }
 }
 

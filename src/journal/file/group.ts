@@ -4,7 +4,7 @@ import type { DuramenError } from '../../ports/errors.ts'
 import { conflict } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { encodeFrame, frameEnd, frameRoom } from './format.ts'
-import type { Places } from './places.ts'
+import type { Places, StreamPlaces } from './places.ts'
 
 type Answer = (answer: Either<DuramenError, Appended>) => void
 
@@ -15,6 +15,8 @@ interface Entry {
   end: number
   readonly answer: Answer
   position: number
+  /** Its stream, once it is accepted. */
+  places: StreamPlaces | undefined
   refused: DuramenError | undefined
 }
 
@@ -53,7 +55,7 @@ export class Group {
       const seq = expected + number + 1
       this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, number < count - 1, text)
     }
-    this.entries.push({ append, start, end: this.#used, answer, position: 0, refused: undefined })
+    this.entries.push({ append, start, end: this.#used, answer, position: 0, places: undefined, refused: undefined })
   }
 
   /** K2: refuses every append that does not follow its stream's last record, and takes its bytes out. */
@@ -62,13 +64,15 @@ export class Group {
     let moved = 0
     for (const entry of this.entries) {
       const { stream, expected, texts } = entry.append
-      const last = places.find(stream)?.claimed ?? 0
+      const known = places.find(stream)
+      const last = known?.claimed ?? 0
       if (last !== expected) {
         entry.refused = conflict(stream, expected, last)
         moved += entry.end - entry.start
         continue
       }
-      places.claim(stream, texts.length)
+      entry.places = known ?? places.begin(stream)
+      entry.places.claimed += texts.length
       entry.position = next
       next += texts.length
       if (moved === 0) continue
@@ -81,9 +85,8 @@ export class Group {
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */
   commit(places: Places, offset: number): void {
-    for (const { append, start, refused } of this.entries) {
-      if (refused !== undefined) continue
-      const stream = places.find(append.stream)!
+    for (const { append, start, places: stream } of this.entries) {
+      if (stream === undefined) continue
       let at = start
       for (let number = 0; number < append.texts.length; number++) {
         places.add(stream, offset + at)
@@ -94,7 +97,9 @@ export class Group {
 
   /** Makes `check` undone: nothing of the group is on disk. */
   drop(places: Places): void {
-    for (const { append } of this.entries) places.disclaim(append.stream)
+    for (const { append, places: stream } of this.entries) {
+      if (stream !== undefined) places.disclaim(append.stream, stream)
+    }
   }
 
   /** Answers all appends. With an error, all of them get that one. */

@@ -1,6 +1,6 @@
 // The end of the journal: writes groups behind the last segment and makes them durable.
 //
-// K7 append resolves only after fdatasync.
+// K7 `sync` resolves only after fdatasync.
 // K11 a write that failed is undone, durably, before the answer says that nothing happened. Where that fails too, or
 // where fdatasync itself failed (the kernel may have dropped the pages and will report it only once), no one knows
 // what is on disk: the answer is OUTCOME_UNKNOWN, and nothing more is written.
@@ -35,22 +35,27 @@ export class Log {
   }
 
   /**
-   * Writes bytes whose first record has that position; resolves with their offset in the last segment once they are
-   * on disk. `blocking` holds the event loop up and saves two thread hops. Rejects with NO_SPACE, IO … when nothing was
-   * written, with OUTCOME_UNKNOWN when that is not certain.
+   * Writes bytes whose first record has that position; they are not on disk before `sync`. `blocking` holds the event
+   * loop up and saves a thread hop. Rejects with NO_SPACE, IO … when nothing was written, with OUTCOME_UNKNOWN when that
+   * is not certain.
    */
-  async append(bytes: Buffer, position: number, blocking: boolean): Promise<number> {
+  async write(bytes: Buffer, position: number, blocking: boolean): Promise<void> {
     const size = this.#segments.at(-1)!.size
     const full = size + bytes.length > this.#segmentBytes && size > HEADER_BYTES
     if (full || this.#begun) await this.#roll(position)
     const segment = this.#segments.at(-1)!
-    const offset = segment.size
     try {
-      if (blocking) this.#writeBlocking(bytes, offset)
-      else await this.#write(bytes, offset)
+      if (blocking) this.#writeBlocking(bytes, segment.size)
+      else await this.#write(bytes, segment.size)
     } catch (error) {
       await this.#undo(segment, error)
     }
+  }
+
+  /** Makes the bytes of the last `write` durable; resolves with their offset in the last segment. Rejects with OUTCOME_UNKNOWN. */
+  async sync(bytes: Buffer, blocking: boolean): Promise<number> {
+    const segment = this.#segments.at(-1)!
+    const offset = segment.size
     try {
       if (blocking) fs.fdatasyncSync(this.#file.fd)
       else await this.#file.datasync()

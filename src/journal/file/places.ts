@@ -22,22 +22,19 @@ export class Places {
     return this.#streams.get(stream)
   }
 
-  /** Announces records that are about to be committed. */
-  claim(name: string, count: number): void {
-    const stream = this.#streams.get(name)
-    if (stream === undefined) this.#streams.set(name, { positions: [], claimed: count })
-    else stream.claimed += count
+  begin(name: string): StreamPlaces {
+    const stream = { positions: [], claimed: 0 }
+    this.#streams.set(name, stream)
+    return stream
   }
 
-  /** Takes back what was announced and not committed. */
-  disclaim(name: string): void {
-    const stream = this.#streams.get(name)
-    if (stream === undefined) return
+  /** Takes back what was claimed for a stream and not committed. */
+  disclaim(name: string, stream: StreamPlaces): void {
     stream.claimed = stream.positions.length
     if (stream.claimed === 0) this.#streams.delete(name)
   }
 
-  /** Takes in the next record, announced by `claim`, which begins at that offset of the last segment. */
+  /** Takes in the next record, which begins at that offset of the last segment. */
   add(stream: StreamPlaces, offset: number): void {
     const number = this.last++
     let block = this.#offsets[number >> 16]

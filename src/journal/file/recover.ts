@@ -107,16 +107,16 @@ class Appends {
 
   add({ stream, seq, codec, more }: Frame, offset: number, end: number): void {
     if (codec !== 0) throw damaged(this.#file, offset, `it is written with codec ${codec}, which is not known here`)
-    const last = this.#places.find(stream)?.positions.length ?? 0
-    if (seq !== last + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
+    const known = this.#places.find(stream)
+    if (seq !== (known?.positions.length ?? 0) + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
       throw damaged(this.#file, offset, `it is record ${seq} of ${stream}, which is out of order`)
     }
     this.#offsets.push(offset)
     this.#stream = stream
     if (more) return
-    this.#places.claim(stream, this.#offsets.length)
-    const found = this.#places.find(stream)!
-    for (const one of this.#offsets) this.#places.add(found, one)
+    const places = known ?? this.#places.begin(stream)
+    for (const one of this.#offsets) this.#places.add(places, one)
+    places.claimed = places.positions.length
     this.#offsets = []
     this.#stream = undefined
     this.end = end
