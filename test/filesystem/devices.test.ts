@@ -58,12 +58,16 @@ describe.runIf(process.getuid?.() === 0)('I7 with folders mounted from other dev
 })
 
 describe('I7 a copy that fails', () => {
-  async function claimWith(files: Partial<Files>, prepare: (world: DiskWorld) => Promise<void> = async () => {}) {
+  async function claimWith(
+    files: Partial<Files>,
+    prepare: (world: DiskWorld) => Promise<void> = async () => {},
+    signal?: AbortSignal,
+  ) {
     const world = await foldersWorld({}, { ...separateDevices, ...files })
     await done(world.folders.open())
     await world.drop('source', 'a.png', 'content')
     await prepare(world)
-    const error = await failed(world.folders.claim('a.png'))
+    const error = await failed(world.folders.claim('a.png', signal))
     const left = { source: await world.names('source'), images_sources: await world.names('images_sources') }
     await done(world.folders.close())
     await world.dispose()
@@ -102,5 +106,14 @@ describe('I7 a copy that fails', () => {
       world = created
     }
     expect(await claimWith({ rename }, prepare)).toEqual({ code: 'FILE_CHANGED', left: untouched })
+  })
+
+  test('because the caller gave up', async () => {
+    const abort = new AbortController()
+    const open: Files['open'] = (path, ...rest) => {
+      if (String(path).endsWith('.tmp')) abort.abort()
+      return nodeFiles.open(path, ...rest)
+    }
+    expect(await claimWith({ open }, undefined, abort.signal)).toEqual({ code: 'ABORTED', left: untouched })
   })
 })

@@ -59,6 +59,18 @@ describe('I7 a missing folder is an error with its name, and work goes on once i
     expect(await done(world.folders.archive('a.png', sha256('content')))).toBe('a.png')
   })
 
+  test('a file or a dangling link in place of a folder', async () => {
+    await done(world.folders.close())
+    await rm(inside('images_old'), { recursive: true })
+    await symlink(inside('nowhere'), inside('images_old'))
+    expect((await failed(world.folders.open())).code).toBe('FOLDER_MISSING')
+    await unlink(inside('images_old'))
+    await writeFile(inside('images_old'), '')
+    expect((await failed(world.folders.open())).code).toBe('FOLDER_MISSING')
+    await unlink(inside('images_old'))
+    await done(world.folders.open())
+  })
+
   test('a link in place of a folder is not followed', async () => {
     await done(world.folders.claim('a.png'))
     await rm(inside('images_old'), { recursive: true })
@@ -90,7 +102,7 @@ describe('I7 a failed operation is told by its errno, and the file is where it w
 
   test('a full disk while outputs are saved', async () => {
     const save = world.folders.saveOutputs(sha256('x'), 'a.png', [{ bytes: Buffer.from('x') }])
-    broken.set('open', 'ENOSPC')
+    broken.set('rename', 'ENOSPC')
     expect((await failed(save)).code).toBe('NO_SPACE')
     broken.clear()
     expect(await done(save)).toHaveLength(1)
@@ -109,6 +121,17 @@ test('a file that vanishes under the hands is FILE_GONE, and leaves no trace', a
   expect((await failed(world.folders.claim('a.png'))).code).toBe('FILE_GONE')
   expect(await done(world.folders.waiting(1))).toEqual([])
   for (const folder of ['images_sources', 'images_old'] as const) expect(await world.names(folder)).toEqual([])
+})
+
+test('K10 closing waits for what is running, and only then lets others in', async () => {
+  const claim = done(world.folders.claim('a.png'))
+  await new Promise((resolve) => setImmediate(resolve))
+  await done(world.folders.close())
+  expect(await world.names('images_sources')).toEqual(['a.png'])
+  expect((await claim).sha256).toBe(sha256('content'))
+  const other = world.another()
+  await done(other.open())
+  await done(other.close())
 })
 
 test('a folder in source/ cannot be claimed', async () => {

@@ -1,15 +1,15 @@
-// A move to a folder on another device (a bind mount, a USB stick): copy, sync, verify, then give up the old name, then
+// A move to a folder on another device (a bind mount, a USB stick): copy, verify, sync, then give up the old name, then
 // take the new one.
 //
 // I1, I7 at each step the file is whole in one place: under its old name until the verified copy is durable, then under
 // a hidden name in the new folder until the rename. A step that a crash cut off is finished by the repeated call, or by
-// `settleCrossings` when the folders are opened. What remains: a program that replaces the file between the last look
+// `sweep` when the folders are opened. What remains: a program that replaces the file between the last look
 // and the unlink loses its new version, which no system call of Node can prevent.
 import { randomUUID } from 'node:crypto'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
-import { CREATE, chunks, digest, digestOf, type Files, READ, withFile } from './files.ts'
+import { chunks, digest, digestOf, type Files, READ, withFile, writeNew } from './files.ts'
 import { changed, identityOf, kindOf, notAFile, openRegular } from './inspect.ts'
 
 const ARRIVED = '.moved-'
@@ -21,13 +21,20 @@ export const draftName = (): string => `.duramen-${randomUUID()}.tmp`
 export const isDraft = (name: string): boolean => DRAFT.test(name)
 
 /** Moves the file to `target`, which the caller has reserved. */
-export async function crossTo(files: Files, from: Folder, name: string, to: Folder, target: string): Promise<void> {
+export async function crossTo(
+  files: Files,
+  from: Folder,
+  name: string,
+  to: Folder,
+  target: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const stat = await files.lstat(from.at(name))
   const arrived = to.at(arrivedName(name))
   const draft = to.at(draftName())
   let identity = identityOf(stat)
   if (stat.isSymbolicLink()) await files.symlink(await files.readlink(from.at(name)), draft)
-  else if (stat.isFile()) identity = await copy(files, from, name, draft)
+  else if (stat.isFile()) identity = await copy(files, from, name, draft, signal)
   else throw notAFile(from.shown(name), `${kindOf(stat)}, which cannot be moved to another device`)
   await files.rename(draft, arrived)
   await to.sync()
@@ -72,28 +79,22 @@ export async function dropArrivedTwice(files: Files, from: Folder, name: string,
   return true
 }
 
-/** Copies, syncs and reads back; the answer is the identity of what was copied. */
-async function copy(files: Files, from: Folder, name: string, draft: string): Promise<string> {
+/** Copies, reads back and syncs; the answer is the identity of what was copied. */
+async function copy(files: Files, from: Folder, name: string, draft: string, signal?: AbortSignal): Promise<string> {
   return withFile(openRegular(files, from.at(name), from.shown(name)), async (source) => {
     const before = await source.stat()
-    const sent = await withFile(files.open(draft, CREATE, 0o600), async (target) => {
-      const sent = await digest(chunks(source), (chunk) => target.writeFile(chunk))
+    await writeNew(files, draft, async (target) => {
+      const sent = await digest(chunks(source, signal), (chunk) => target.writeFile(chunk))
       await target.utimes(before.atime, before.mtime)
-      await target.sync()
-      return sent
-    })
-    const stored = await withFile(files.open(draft, READ), (target) => digestOf(target))
-    if (stored.sha256 !== sent.sha256) {
+      const stored = await withFile(files.open(draft, READ), (copied) => digestOf(copied, signal))
+      if (stored.sha256 === sent.sha256) return
       throw new DuramenError('IO', `The copy of ${from.shown(name)} differs from it`, {
         where: { file: from.shown(name) },
         retryable: true,
         hint: 'Look at the disk and its cables; the file is still in its place.',
       })
-    }
+    })
     return identityOf(before)
-  }).catch(async (error) => {
-    await files.unlink(draft).catch(() => {})
-    throw error
   })
 }
 

@@ -28,11 +28,15 @@ export function fileError(cause: unknown, doing: string, file: string, signal?: 
         hint: 'Put the file itself there; links are never followed.',
       })
     case 'ENOTDIR':
-      return new DuramenError('NOT_A_FILE', `Could not ${doing}: it is a folder`, {
-        cause,
-        where,
-        hint: 'Put the files themselves there; folders are left alone.',
-      })
+      return new DuramenError(
+        'NOT_A_FILE',
+        `Could not ${doing}: there is a folder in the place of a file, or a file in that of a folder`,
+        {
+          cause,
+          where,
+          hint: 'Put the files themselves there; folders are left alone.',
+        },
+      )
     case 'ENAMETOOLONG':
       return new DuramenError('IO', `Could not ${doing}: its name is too long for that file system`, {
         cause,

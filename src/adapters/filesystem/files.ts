@@ -32,9 +32,6 @@ export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK
 /** Open a folder, never through a link. */
 export const FOLDER = O_RDONLY | O_NOFOLLOW | O_DIRECTORY
 
-/** Create for writing; fails where the name is taken. */
-export const CREATE = 'wx'
-
 const CHUNK = 256 * 1024
 
 /** The content from the handle's first byte to its last, in chunks of 256 KiB. The handle stays open. */
@@ -70,6 +67,21 @@ export async function digest(
     await write?.(chunk)
   }
   return { size, sha256: hash.digest('hex') }
+}
+
+/** Writes a new file (0600) and syncs it; leaves none where that fails. */
+export async function writeNew<A>(files: Files, path: string, write: (handle: Handle) => Promise<A>): Promise<A> {
+  const handle = await files.open(path, 'wx', 0o600)
+  try {
+    return await withFile(Promise.resolve(handle), async () => {
+      const written = await write(handle)
+      await handle.sync()
+      return written
+    })
+  } catch (error) {
+    await files.unlink(path).catch(() => {})
+    throw error
+  }
 }
 
 /** Opens, uses and closes a file. */

@@ -1,14 +1,14 @@
 // The folders of one image pipeline, kept by one process: which there are, who may use them, and the port's calls.
 //
 // I1, I7 taken.ts, move.ts, crossing.ts, outputs.ts · I4, I6 waiting.ts, inspect.ts · I5 move.ts, names.ts
-// K10 close gives the lock back and may be called twice.
+// K10 close lets what is running end, then gives the lock back; it may be called twice.
 import { constants } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { acquireLock, type Lock } from '../../journal/lock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { ImageFolders } from '../../ports/image.ts'
 import { Dir, pathOfHandle } from './dir.ts'
-import { task } from './errors.ts'
+import { errnoOf, task } from './errors.ts'
 import { type Files, nodeFiles, withFile } from './files.ts'
 import { openRegular } from './inspect.ts'
 import { createMove } from './move.ts'
@@ -58,10 +58,15 @@ export function fileSystemFolders(
   const taken = createTaken(files, images, move)
   const outputs = createOutputs(files, kept, work)
   let opened: Promise<Lock> | undefined
+  const running = new Set<Promise<unknown>>()
 
   async function open(): Promise<Lock> {
-    for (const { path } of all) await files.mkdir(path, { recursive: true, mode: 0o700 })
+    await files.mkdir(top, { recursive: true, mode: 0o700 })
     for (const each of all) {
+      await files.mkdir(each.path, 0o700).catch((error) => {
+        if (errnoOf(error) !== 'EEXIST') throw error
+      })
+      // Before the next: what looks like .duramen/ may lead elsewhere.
       await each.use((folder) => files.access(folder.itself, constants.R_OK | constants.W_OK | constants.X_OK))
     }
     const lock = await acquireLock(join(own.path, 'lock'))
@@ -97,6 +102,7 @@ export function fileSystemFolders(
   async function close(): Promise<void> {
     const lock = opened
     opened = undefined
+    await Promise.allSettled(running)
     await leave()
     await (await lock?.catch(() => undefined))?.release()
   }
@@ -108,7 +114,9 @@ export function fileSystemFolders(
       async () => {
         if (opened === undefined) throw closed(top)
         await opened
-        return await run()
+        const work = run()
+        running.add(work)
+        return await work.finally(() => running.delete(work))
       },
       signal,
     )

@@ -5,7 +5,6 @@
 //    Unlike link + unlink this takes whatever has the old name at that moment, needs no right to the file itself, and
 //    never leaves a file in two folders. Where there are no symbolic links (FAT) a look comes before the rename.
 // I7 rename, and the caller syncs both folders. Across devices: see crossing.ts.
-
 import { crossTo, finishCrossing } from './crossing.ts'
 import type { Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
@@ -15,14 +14,15 @@ import { isNumberedFrom, numbered } from './names.ts'
 /** Where a reservation points to: a place that cannot be, so that nobody can write through it. */
 export const RESERVED = '.duramen/reserved/for-a-move'
 
-export interface Naming {
-  /** The n-th name to try. */
-  readonly names: typeof numbered
+export interface MoveOptions {
+  /** The n-th name to try. Default `numbered`. */
+  readonly names?: typeof numbered
   /** Another name that must be free beside it. */
   readonly beside?: (name: string) => string
+  readonly signal?: AbortSignal | undefined
 }
 
-export type Move = (from: Folder, name: string, to: Folder, naming?: Naming) => Promise<string>
+export type Move = (from: Folder, name: string, to: Folder, options?: MoveOptions) => Promise<string>
 
 /**
  * Moves of one adapter, one after the other: two of them never try for the same name. The answer is the new name.
@@ -30,17 +30,17 @@ export type Move = (from: Folder, name: string, to: Folder, naming?: Naming) => 
  */
 export function createMove(files: Files): Move {
   let last: Promise<unknown> = Promise.resolve()
-  return (from, name, to, naming = { names: numbered }) => {
-    const moved = last.then(() => move(files, from, name, to, naming))
+  return (from, name, to, options = {}) => {
+    const moved = last.then(() => move(files, from, name, to, options))
     last = moved.catch(() => {})
     return moved
   }
 }
 
-async function move(files: Files, from: Folder, name: string, to: Folder, naming: Naming): Promise<string> {
-  const target = await reserve(files, name, to, naming)
+async function move(files: Files, from: Folder, name: string, to: Folder, options: MoveOptions): Promise<string> {
+  const target = await reserve(files, name, to, options)
   try {
-    await replace(files, from, name, to, target)
+    await replace(files, from, name, to, target, options.signal)
     return target
   } catch (error) {
     // What cannot be released now is swept when the folders are opened.
@@ -49,17 +49,29 @@ async function move(files: Files, from: Folder, name: string, to: Folder, naming
   }
 }
 
-async function replace(files: Files, from: Folder, name: string, to: Folder, target: string): Promise<void> {
+async function replace(
+  files: Files,
+  from: Folder,
+  name: string,
+  to: Folder,
+  target: string,
+  signal?: AbortSignal,
+): Promise<void> {
   try {
     await files.rename(from.at(name), to.at(target))
   } catch (error) {
-    if (errnoOf(error) === 'EXDEV') await crossTo(files, from, name, to, target)
+    if (errnoOf(error) === 'EXDEV') await crossTo(files, from, name, to, target, signal)
     else if (errnoOf(error) !== 'ENOENT' || !(await finishCrossing(files, name, to, target))) throw error
   }
 }
 
 /** Names are tried 1, 2, 4, 8 … and then between: a thousand files of one name are not a thousand tries. */
-async function reserve(files: Files, name: string, to: Folder, { names, beside }: Naming): Promise<string> {
+async function reserve(
+  files: Files,
+  name: string,
+  to: Folder,
+  { names = numbered, beside }: MoveOptions,
+): Promise<string> {
   const isTaken = async (n: number): Promise<boolean> =>
     (await exists(files, to, names(name, n))) ||
     (beside !== undefined && (await exists(files, to, beside(names(name, n)))))

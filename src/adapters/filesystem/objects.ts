@@ -7,7 +7,7 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError } from '../../ports/errors.ts'
 import { draftName } from './crossing.ts'
 import { errnoOf, fileError } from './errors.ts'
-import { CREATE, chunks, type Digest, digest, digestOf, type Files, READ, withFile } from './files.ts'
+import { chunks, type Digest, digest, digestOf, type Files, READ, withFile, writeNew } from './files.ts'
 import { checkHash } from './manifest.ts'
 
 export interface Content extends Digest {
@@ -63,25 +63,18 @@ export class Objects {
     const draft = join(this.#drafts, draftName())
     const sent = await content.read()()
     if (sent._tag === 'Left') throw sent.left
-    try {
-      await withFile(this.#files.open(draft, CREATE, 0o600), async (handle) => {
-        const written = await digest(sent.right, (chunk) => {
-          signal?.throwIfAborted()
-          return handle.writeFile(chunk)
-        })
-        if (written.sha256 !== content.sha256 || written.size !== content.size) {
-          throw mismatch(
-            this.pathOf(content.sha256),
-            `was announced with ${content.size} bytes, but ${written.size} with hash ${written.sha256} were sent`,
-          )
-        }
-        await handle.sync()
+    await writeNew(this.#files, draft, async (handle) => {
+      const written = await digest(sent.right, (chunk) => {
+        signal?.throwIfAborted()
+        return handle.writeFile(chunk)
       })
-      await this.#files.rename(draft, this.pathOf(content.sha256))
-    } catch (error) {
-      await this.#files.unlink(draft).catch(() => {})
-      throw error
-    }
+      if (written.sha256 === content.sha256 && written.size === content.size) return
+      throw mismatch(
+        this.pathOf(content.sha256),
+        `was announced with ${content.size} bytes, but ${written.size} with hash ${written.sha256} were sent`,
+      )
+    })
+    await this.#files.rename(draft, this.pathOf(content.sha256))
   }
 
   /** The content as a stream, which throws STORE_MISMATCH at its end when it was not what it should be. */

@@ -10,7 +10,7 @@ import type { OutputFile, OutputSource } from '../../ports/image.ts'
 import { draftName } from './crossing.ts'
 import type { Dir, Folder } from './dir.ts'
 import { errnoOf, fileError } from './errors.ts'
-import { CREATE, chunks, type Digest, digest, digestOf, type Files, withFile } from './files.ts'
+import { chunks, type Digest, digest, digestOf, type Files, withFile, writeNew } from './files.ts'
 import { openRegular } from './inspect.ts'
 
 const outputName = /^[0-9a-f]{64}\.\d+(\.\w{1,16})?$/
@@ -35,11 +35,7 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
 
   async function write(folder: Folder, bytes: Uint8Array, target: string): Promise<Digest> {
     const draft = folder.at(draftName())
-    const written = await withFile(files.open(draft, CREATE, 0o600), async (handle) => {
-      const written = await digest([bytes], (chunk) => handle.writeFile(chunk))
-      await handle.sync()
-      return written
-    })
+    const written = await writeNew(files, draft, (handle) => digest([bytes], (chunk) => handle.writeFile(chunk)))
     await files.rename(draft, folder.at(target))
     return written
   }
@@ -53,6 +49,15 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
     })
     await files.rename(path, folder.at(target))
     return found
+  }
+
+  async function keep(folder: Folder, source: OutputSource, target: string, name: string, signal?: AbortSignal) {
+    if ('bytes' in source) return await write(folder, source.bytes, target)
+    try {
+      return await adopt(folder, await insideOf(join(work.path, scratch(name)), source.file), target, signal)
+    } catch (error) {
+      throw fileError(error, `keep the output ${source.file}`, source.file, signal)
+    }
   }
 
   /** The file's path with all links in front of its name resolved; refused where that leads out of the scratch folder. */
@@ -84,10 +89,7 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
         for (const [index, source] of outputs.entries()) {
           signal?.throwIfAborted()
           const target = `${sha256}.${index}${'file' in source ? extensionOf(source.file) : ''}`
-          const written =
-            'bytes' in source
-              ? await write(folder, source.bytes, target)
-              : await adopt(folder, await insideOf(join(work.path, scratch(name)), source.file), target, signal)
+          const written = await keep(folder, source, target, name, signal)
           saved.push({ file: target, ...written })
         }
         const current = new Set(saved.map(({ file }) => file))

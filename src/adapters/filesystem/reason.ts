@@ -2,7 +2,7 @@
 import { draftName } from './crossing.ts'
 import type { Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
-import { CREATE, type Files, READ, withFile } from './files.ts'
+import { type Files, READ, withFile, writeNew } from './files.ts'
 import type { Move } from './move.ts'
 import { numbered, reasonOf } from './names.ts'
 
@@ -17,10 +17,7 @@ export async function writeReason(
   const text = `${reason}\n\nfile: ${JSON.stringify(original)}\nsha256: ${sha256}\n`
   if ((await textOf(files, folder.at(reasonOf(name)))) === text) return
   const draft = draftName()
-  await withFile(files.open(folder.at(draft), CREATE, 0o600), async (handle) => {
-    await handle.writeFile(text)
-    await handle.sync()
-  })
+  await writeNew(files, folder.at(draft), (handle) => handle.writeFile(text))
   await move(folder, draft, folder, { names: (_, n) => numbered(reasonOf(name), n) })
 }
 

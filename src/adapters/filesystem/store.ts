@@ -8,7 +8,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
 import { draftName, isDraft } from './crossing.ts'
 import { errnoOf, fileError, task } from './errors.ts'
-import { CREATE, type Files, FOLDER, nodeFiles, READ, withFile } from './files.ts'
+import { type Files, FOLDER, nodeFiles, READ, withFile, writeNew } from './files.ts'
 import { checkHash, formatManifest, isKey, type Manifest, parseManifest } from './manifest.ts'
 import { Objects } from './objects.ts'
 
@@ -110,10 +110,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
 
   async function publish(key: string, text: string): Promise<void> {
     const draft = join(drafts, draftName())
-    await withFile(files.open(draft, CREATE, 0o600), async (handle) => {
-      await handle.writeFile(text)
-      await handle.sync()
-    })
+    await writeNew(files, draft, (handle) => handle.writeFile(text))
     await files.rename(draft, recordOf(key))
     await sync(units)
   }

@@ -11,8 +11,8 @@ import type { Dir, Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
 import type { Files } from './files.ts'
 import { changed, identityOf, inspectFile } from './inspect.ts'
-import { type Move, type Naming, namesGiven } from './move.ts'
-import { isVisible, numbered, numberedForReason, reasonOf } from './names.ts'
+import { type Move, type MoveOptions, namesGiven } from './move.ts'
+import { isVisible, numberedForReason, reasonOf } from './names.ts'
 import { writeReason } from './reason.ts'
 
 export interface Taken {
@@ -41,14 +41,21 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
   }
 
   /** The file's name in `to`, if it was moved there before: the last one moved there with that content. */
-  async function findMoved(to: Folder, name: string, sha256: string, naming: Naming): Promise<string | undefined> {
+  async function findMoved(to: Folder, name: string, sha256: string, naming: MoveOptions): Promise<string | undefined> {
     for (const candidate of await namesGiven(files, to, name, naming.names)) {
       if ((await inspectFile(files, to, candidate)).sha256 === sha256) return candidate
     }
     return undefined
   }
 
-  async function moveOrFind(from: Folder, name: string, sha256: string, to: Folder, naming: Naming, only: boolean) {
+  async function moveOrFind(
+    from: Folder,
+    name: string,
+    sha256: string,
+    to: Folder,
+    naming: MoveOptions,
+    only: boolean,
+  ) {
     try {
       if (only && !(await isStill(from, name, sha256))) throw changed(from.shown(name))
       return await move(from, name, to, naming)
@@ -68,7 +75,7 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
           await files.unlink(from.at(`${name}.done`)).catch((error) => {
             if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENAMETOOLONG') throw error
           })
-          const given = await move(from, name, to)
+          const given = await move(from, name, to, { signal })
           await Promise.all([from.sync(), to.sync()])
           return await inspect(to, given, name, signal)
         }),
@@ -91,7 +98,7 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
     archive: (name, sha256, old) =>
       taken.use((from) =>
         old.use(async (to) => {
-          const given = await moveOrFind(from, name, sha256, to, { names: numbered }, true)
+          const given = await moveOrFind(from, name, sha256, to, {}, true)
           await Promise.all([from.sync(), to.sync()])
           known.delete(name)
           return given

@@ -54,7 +54,7 @@ export function createWaiting(files: Files, source: Dir, { order, stableFor }: W
       const stats = await Promise.all(batch.map((name) => look(folder, name)))
       for (const [i, name] of batch.entries()) modified.set(name, stats[i]?.mtimeMs ?? 0)
     }
-    listed.sort((a, b) => modified.get(a)! - modified.get(b)!)
+    listed.sort((a, b) => (modified.get(a) ?? 0) - (modified.get(b) ?? 0))
   }
 
   async function look(folder: Folder, name: string): Promise<Stats | undefined> {
