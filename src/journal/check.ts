@@ -1,12 +1,12 @@
-// What every journal refuses before it does anything (K8 bad input changes nothing): the same for all, so that what
-// one journal keeps another can keep too.
+// What every journal understands in the same way: what it refuses before it does anything (K8 bad input changes
+// nothing), so that what one journal keeps another can keep too, and what the bounds of a read mean.
 import { DuramenError } from '../ports/errors.ts'
-import type { Append } from './port.ts'
+import type { Append, Range } from './port.ts'
 
 /** The longest stream name, in UTF-16 units: as a key it then fits the index of any known store. */
-export const MAX_STREAM_LENGTH = 512
+const MAX_STREAM_LENGTH = 512
 /** The longest text of one record and the most texts of one append together, in UTF-16 units (K9). */
-export const MAX_APPEND_LENGTH = 64 * 1024 * 1024
+const MAX_APPEND_LENGTH = 64 * 1024 * 1024
 
 /** Undefined for an append that can be tried, else BAD_ID, BAD_INPUT or NOT_SERIALIZABLE. */
 export function refusal({ stream, expected, texts }: Append): DuramenError | undefined {
@@ -34,6 +34,13 @@ export function refusal({ stream, expected, texts }: Append): DuramenError | und
     return bad(stream, `it holds ${length} characters`, `One append takes at most ${MAX_APPEND_LENGTH}.`)
   }
   return undefined
+}
+
+/** The first number of a range over 1 … last, and how many there are. */
+export function within(range: Range, last: number): { from: number; count: number } {
+  const from = Math.max(Math.ceil(range.from ?? 1), 1)
+  const to = Math.min(Math.floor(range.to ?? last), last)
+  return { from, count: Math.max(to - from + 1, 0) }
 }
 
 /** The answer to an append that came too late (K2). */

@@ -61,7 +61,9 @@ async function place(draft: string, file: string): Promise<boolean> {
     await link(draft, file)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw noHardLinks(file, error)
+    if (code !== 'EEXIST') throw error
   }
   const found = await contentOf(file)
   if (found === undefined) return false
@@ -79,11 +81,11 @@ async function place(draft: string, file: string): Promise<boolean> {
 
 async function self(): Promise<Holder> {
   const bootId = await contentOf('/proc/sys/kernel/random/boot_id')
-  const process_ = await processOf(process.pid)
+  const running = await processOf(process.pid)
   return {
     pid: process.pid,
     host: hostname(),
-    ...(process_ === undefined ? {} : { processStart: process_.start }),
+    ...(running === undefined ? {} : { processStart: running.start }),
     ...(bootId === undefined ? {} : { bootId: bootId.trim() }),
     since: new Date().toISOString(),
   }
@@ -94,10 +96,9 @@ async function holds(holder: Holder): Promise<boolean> {
   if (holder.host !== me.host) return true
   if (holder.bootId !== undefined && me.bootId !== undefined && holder.bootId !== me.bootId) return false
   if (!exists(holder.pid)) return false
-  const process_ = await processOf(holder.pid)
-  if (process_ === undefined) return true
-  if (process_.ended) return false
-  return holder.processStart === undefined || holder.processStart === process_.start
+  const running = await processOf(holder.pid)
+  if (running === undefined) return true
+  return !running.ended && (holder.processStart === undefined || holder.processStart === running.start)
 }
 
 function exists(pid: number): boolean {
@@ -134,6 +135,14 @@ function locked(file: string, { pid, host, since }: Holder): DuramenError {
     hint: here
       ? `Stop process ${pid}, or use another folder; a lock that a crash left behind is taken over by itself.`
       : `If that process on ${host} has ended for certain, remove ${file} by hand.`,
+  })
+}
+
+function noHardLinks(file: string, cause: unknown): DuramenError {
+  return new DuramenError('IO', `The lock ${file} can't be taken: its file system has no hard links`, {
+    cause,
+    where: { file },
+    hint: 'Choose a folder on another file system; FAT and exFAT will not do.',
   })
 }
 

@@ -1,6 +1,6 @@
 // The journal for tests and for hosts that may forget: it keeps the port, in memory.
 import { left, right } from 'fp-ts/lib/Either.js'
-import { closed, conflict, refusal } from './check.ts'
+import { closed, conflict, refusal, within } from './check.ts'
 import type { Append, Journal, Range, StoredRecord } from './port.ts'
 
 /** A journal that lives as long as the process. It never fails; after close() every call answers CLOSED. */
@@ -34,21 +34,21 @@ export function memoryJournal(): Journal {
     return right({ position })
   }
 
-  async function* within(records: readonly StoredRecord[], { from = 1, to = records.length }: Range) {
+  async function* read(records: readonly StoredRecord[], range: Range, last = records.length) {
     check()
-    const end = Math.min(to, records.length)
-    for (let number = Math.max(from, 1); number <= end; number++) {
+    const { from, count } = within(range, last)
+    for (let index = from - 1; index < from - 1 + count; index++) {
       check()
-      yield records[number - 1]!
+      yield records[index]!
     }
   }
 
   return {
     append: (append) => () => Promise.resolve(add(append)),
-    read: (stream, range = {}) => within(streams.get(stream) ?? [], range),
-    readAll: (range = {}) => within(all, range),
+    read: (stream, range = {}) => read(streams.get(stream) ?? [], range),
+    readAll: (range = {}) => read(all, range),
     heads: () =>
-      within(
+      read(
         Array.from(streams.values(), (records) => records.at(-1)!),
         {},
       ),

@@ -8,10 +8,10 @@ import { join, resolve } from 'node:path'
 import { left, right } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { closed, refusal } from '../check.ts'
+import { closed, refusal, within } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
-import type { Journal, Range } from '../port.ts'
+import type { Journal } from '../port.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { Places } from './places.ts'
@@ -112,9 +112,4 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
       }
     },
   }
-}
-
-function within({ from = 1, to = Number.POSITIVE_INFINITY }: Range, last: number): { from: number; count: number } {
-  const start = Math.max(from, 1)
-  return { from: start, count: Math.max(Math.min(to, last) - start + 1, 0) }
 }

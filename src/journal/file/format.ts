@@ -14,7 +14,7 @@ export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
 export const FRAME_BYTES = 24
 /** Flag: the next frame belongs to the same append. */
-export const MORE = 1
+const MORE = 1
 
 const MAGIC = 'duramenj'
 const VERSION = 1

@@ -14,6 +14,8 @@ import type { Places } from './places.ts'
 const ENOUGH = 32
 /** A disk that syncs in less than that, in ms, may hold up the event loop for an append that is alone. */
 const QUICK = 0.5
+/** The most bytes that are written so. */
+const SMALL = 1 << 16
 const BUFFER_BYTES = 1 << 18
 /** Larger buffers, left by large groups, are not kept. */
 const KEPT_BYTES = 1 << 22
@@ -77,7 +79,7 @@ export class GroupCommit {
   async #run(): Promise<void> {
     const first = this.#waiting[0]!
     const alone = this.#waiting.length === 1 && first.entries.length === 1
-    const blocking = alone && this.#alone && this.#duration < QUICK
+    const blocking = alone && this.#alone && this.#duration < QUICK && first.bytes.length <= SMALL
     this.#alone = alone
     let answer = () => {}
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
