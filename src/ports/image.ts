@@ -68,7 +68,10 @@ export interface ImageFolders {
   /** Bytes of an output, as a stream. OUTPUTS_MISSING when it is not there (any more). */
   readOutput(output: OutputFile): TaskEither<DuramenError, AsyncIterable<Uint8Array>>
   dropOutputs(outputs: readonly OutputFile[]): TaskEither<DuramenError, void>
-  /** images_sources → images_old under a free name. The answer is the name there. Repeated after a crash it finds its own work. FILE_CHANGED when the content is no longer `sha256`: it stays. */
+  /**
+   * images_sources → images_old under a free name. The answer is the name there. Repeated after a crash it finds its own
+   * work. FILE_CHANGED when the content is no longer `sha256`: it stays.
+   */
   archive(name: string, sha256: string): TaskEither<DuramenError, string>
   /** images_sources → quarantined under a free name, with the reason in a text file beside it. */
   quarantine(name: string, sha256: string, reason: string): TaskEither<DuramenError, string>

@@ -134,6 +134,24 @@ test('K10 closing waits for what is running, and only then lets others in', asyn
   await done(other.close())
 })
 
+test('I7 a share that cannot sync folders is used all the same', async () => {
+  const open: Files['open'] = async (...args) => {
+    const handle = await nodeFiles.open(...args)
+    if (!(await handle.stat()).isDirectory()) return handle
+    const refuse = async () => {
+      throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' })
+    }
+    return Object.assign(handle, { sync: refuse })
+  }
+  const other = await foldersWorld({}, { ...nodeFiles, open })
+  await done(other.folders.open())
+  await other.drop('source', 'a.png', 'content')
+  await done(other.folders.claim('a.png'))
+  expect(await done(other.folders.archive('a.png', sha256('content')))).toBe('a.png')
+  await done(other.folders.close())
+  await other.dispose()
+})
+
 test('a folder in source/ cannot be claimed', async () => {
   await mkdir(inside('source', 'folder'))
   expect((await failed(world.folders.claim('folder'))).code).toBe('NOT_A_FILE')

@@ -7,7 +7,7 @@ import { existsSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
 import { errnoOf } from './errors.ts'
-import { type Files, FOLDER, type Handle } from './files.ts'
+import { type Files, FOLDER, type Handle, syncFolder } from './files.ts'
 
 const hasProc = process.platform === 'linux' && existsSync('/proc/self/fd')
 
@@ -101,7 +101,7 @@ export class Dir {
       itself,
       at: (name) => `${itself}/${entry(name)}`,
       shown: (name) => join(this.path, name),
-      sync: () => handle.sync(),
+      sync: () => syncFolder(handle),
     }
   }
 

@@ -84,6 +84,13 @@ export async function writeNew<A>(files: Files, path: string, write: (handle: Ha
   }
 }
 
+/** Makes a folder's entries durable. Network shares (CIFS) have no such call and say EINVAL: they can't do better. */
+export async function syncFolder(handle: Handle): Promise<void> {
+  await handle.sync().catch((error) => {
+    if (error.code !== 'EINVAL') throw error
+  })
+}
+
 /** Opens, uses and closes a file. */
 export async function withFile<A>(opening: Promise<Handle>, use: (handle: Handle) => Promise<A>): Promise<A> {
   const handle = await opening

@@ -9,7 +9,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { ImageFolders } from '../../ports/image.ts'
 import { Dir, pathOfHandle } from './dir.ts'
 import { errnoOf, task } from './errors.ts'
-import { type Files, nodeFiles, withFile } from './files.ts'
+import { type Files, nodeFiles, syncFolder, withFile } from './files.ts'
 import { openRegular } from './inspect.ts'
 import { createMove } from './move.ts'
 import { isCandidate, isVisible, reasonOf } from './names.ts'
@@ -78,7 +78,7 @@ export function fileSystemFolders(
       }
       // Also makes durable what a process that died had moved but not synced.
       for (const each of all) await each.use((folder) => folder.sync())
-      await withFile(files.open(top, constants.O_DIRECTORY), (handle) => handle.sync())
+      await withFile(files.open(top, constants.O_DIRECTORY), syncFolder)
       return lock
     } catch (error) {
       await lock.release()

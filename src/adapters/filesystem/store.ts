@@ -8,7 +8,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
 import { draftName, isDraft } from './crossing.ts'
 import { errnoOf, fileError, task } from './errors.ts'
-import { type Files, FOLDER, nodeFiles, READ, withFile, writeNew } from './files.ts'
+import { type Files, FOLDER, nodeFiles, READ, syncFolder, withFile, writeNew } from './files.ts'
 import { checkHash, formatManifest, isKey, type Manifest, parseManifest } from './manifest.ts'
 import { Objects } from './objects.ts'
 
@@ -27,7 +27,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
   const objects = new Objects(join(top, 'objects'), drafts, files)
   let isMade = false
 
-  const sync = (folder: string): Promise<void> => withFile(files.open(folder, FOLDER), (handle) => handle.sync())
+  const sync = (folder: string): Promise<void> => withFile(files.open(folder, FOLDER), syncFolder)
   const recordOf = (key: string): string => join(units, `${checkHash('key', key)}.json`)
 
   /** The answer: whether the folder was missing. */
