@@ -11,7 +11,7 @@
 //
 // No I/O here: the four actors come from an adapter; without one they reject.
 import { assign, emit, fromPromise, setup } from 'xstate'
-import { backoff, isEnvironment, isHopeless, isLost, isMismatch, problemOf } from './problems.ts'
+import { backoff, isChanged, isEnvironment, isHopeless, isLost, isMismatch, problemOf } from './problems.ts'
 import type { CodedOutput, ImageContext, ImageEvent, ImageInput, ImageMessage, Outcome, Processed } from './types.ts'
 
 const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))
@@ -221,7 +221,14 @@ export const imageMachine = setup({
                   target: '#image.images_old',
                   actions: assign(({ event }) => ({ finalName: event.output, outcome: ended(event.output, 'forced') })),
                 },
-                onError: { target: 'waiting', actions: [moveFailed(), say('move_failed', stays)] },
+                onError: [
+                  {
+                    guard: ({ event }) => isChanged(event.error),
+                    target: '#image.images_sources.rejected',
+                    actions: 'failed',
+                  },
+                  { target: 'waiting', actions: [moveFailed(), say('move_failed', stays)] },
+                ],
               },
             },
             waiting: { after: { backoff: 'moving' } },
@@ -244,7 +251,14 @@ export const imageMachine = setup({
                 outcome: context.outcome ?? 'archived',
               })),
             },
-            onError: { target: 'waiting', actions: ['failed', say('move_failed', stays)] },
+            onError: [
+              {
+                guard: ({ event }) => isChanged(event.error),
+                target: '#image.images_sources.rejected',
+                actions: 'failed',
+              },
+              { target: 'waiting', actions: ['failed', say('move_failed', stays)] },
+            ],
           },
         },
         waiting: { after: { backoff: 'moving' } },

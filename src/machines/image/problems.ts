@@ -12,6 +12,8 @@ const hopeless = new Set(['NOT_AN_IMAGE', 'NOT_A_FILE', 'FILE_CHANGED', 'FILE_GO
 
 export const isHopeless = (error: unknown) => hopeless.has(problemOf(error).code)
 export const isMismatch = (error: unknown) => problemOf(error).code === 'PAIRING_MISMATCH'
+/** Somebody wrote to the file while it was ours: what lies there is another image than the one that was processed. */
+export const isChanged = (error: unknown) => problemOf(error).code === 'FILE_CHANGED'
 export const isLost = (error: unknown) => problemOf(error).code === 'OUTPUTS_MISSING'
 
 /** The world around it is at fault (disk, permissions, store, packages), not the image: wait for as long as it takes. */

@@ -18,6 +18,9 @@ export interface Ports {
   readonly crashes: number
 }
 
+/** How many files are tried before it counts that none can be taken. */
+const LOOK_AT = 16
+
 /** The answer of a port, or its error thrown. */
 export async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
   const answer: Either<DuramenError, A> = await task()
@@ -36,11 +39,14 @@ export async function claimNext(
     // a claim whose record a crash has swallowed comes first
     const [orphan] = await must(folders.unowned(known))
     if (orphan !== undefined) return must(folders.inspect(orphan, signal))
-    for (const { name } of await must(folders.waiting(1))) {
+    let refused: DuramenError | undefined
+    for (const { name } of await must(folders.waiting(LOOK_AT))) {
       const claimed = await folders.claim(name, signal)()
       if (!isLeft(claimed)) return claimed.right
-      if (claimed.left.code !== 'FILE_GONE') throw claimed.left // vanished before we took it: the next one
+      // one that vanished before we took it, or can't be taken, does not hold up the others
+      if (claimed.left.code !== 'FILE_GONE') refused ??= claimed.left
     }
+    if (refused) throw refused
     await sleep(poll, signal)
   }
 }
