@@ -130,6 +130,21 @@ describe('K7 damage', () => {
     }
   })
 
+  test('the end of a segment is no tail when another one follows', async () => {
+    const { folder, segments } = await sample()
+    const [first, ...others] = segments
+    const flipped = Buffer.from(first!.bytes)
+    flipped[flipped.length - 1]! ^= 1
+    for (const bytes of [flipped, first!.bytes.subarray(0, -1)]) {
+      const changed = [{ file: first!.file, bytes }, ...others]
+      await replaceSegments(folder, changed)
+      expect(await openDamaged(folder)).toMatchObject({
+        refused: { code: 'JOURNAL_DAMAGED', where: { file: first!.file, offset: expect.any(Number) } },
+      })
+      expect(await segmentsOf(folder)).toEqual(changed)
+    }
+  })
+
   test('whatever happens to the bytes, what is read was appended, from the first record on', async () => {
     const { folder, records, segments } = await sample()
     const damage = fc.record({
