@@ -75,7 +75,7 @@ async function samples(): Promise<[name: string, bytes: Uint8Array][]> {
   const whole = files[0]![1]
   return [
     ...files,
-    ['box 01 (copy).jpg', whole],
+    ['copy of box 01.jpg', whole],
     ['cut short.jpg', whole.subarray(0, whole.length / 2)],
     ['notes.jpg', Buffer.from('Call the warehouse about box 4.\n')],
   ]

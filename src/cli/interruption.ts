@@ -1,0 +1,38 @@
+// How a command is told to end from outside: SIGINT and SIGTERM, or nobody reads its output any more.
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGPIPE: 141 } as const
+
+/** `npx` hands a Ctrl+C on to a program that the terminal has told already: what follows so soon is the same one. */
+const SAME_KEYPRESS = 300
+
+export interface Interruption {
+  readonly signal: AbortSignal
+  /** What a shell expects from a program that was ended so. Undefined as long as it was not. */
+  readonly exitCode: number | undefined
+}
+
+/** From here on the first signal aborts, and the second ends the process at once. */
+export function interruption(): Interruption {
+  const controller = new AbortController()
+  let exitCode: number | undefined
+  let since = 0
+  const interrupt = (name: keyof typeof SIGNALS) => {
+    if (exitCode === undefined) {
+      exitCode = SIGNALS[name]
+      since = performance.now()
+      controller.abort()
+    } else if (name !== 'SIGPIPE' && performance.now() - since > SAME_KEYPRESS) process.exit(SIGNALS[name])
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      interrupt('SIGPIPE')
+    })
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode
+    },
+  }
+}
