@@ -8,7 +8,7 @@
 // The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
 // and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
 // encryption (K12); 0 is plain text.
-import { crc32 } from 'node:zlib'
+import { crc } from './crc.ts'
 
 export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
@@ -43,7 +43,7 @@ export function encodeHeader({ salt, first }: Header): Buffer {
   header.writeUInt16LE(HEADER_BYTES, 10)
   header.writeUInt32LE(salt, 12)
   header.writeDoubleLE(first, 16)
-  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28)
+  header.writeUInt32LE(crc(header, 0, 28, 0), 28)
   return header
 }
 
@@ -51,7 +51,7 @@ export function encodeHeader({ salt, first }: Header): Buffer {
 export function decodeHeader(header: Buffer): Header | string {
   if (header.length < HEADER_BYTES) return 'its header is incomplete'
   if (header.toString('latin1', 0, 8) !== MAGIC) return 'it does not begin like a segment'
-  if (crc32(header.subarray(0, 28)) !== header.readUInt32LE(28)) return 'the checksum of its header is wrong'
+  if (crc(header, 0, 28, 0) !== header.readUInt32LE(28)) return 'the checksum of its header is wrong'
   const version = header.readUInt16LE(8)
   if (version !== VERSION) return `it has format version ${version}, this version of duramen reads ${VERSION}`
   return { salt: header.readUInt32LE(12), first: header.readDoubleLE(16) }
@@ -80,7 +80,7 @@ export function encodeFrame(
   buffer.writeUInt32LE(seq % UINT32, at + 16)
   buffer.writeUInt16LE(Math.floor(seq / UINT32), at + 20)
   buffer.writeUInt16LE(name, at + 22)
-  buffer.writeUInt32LE(crc32(buffer.subarray(at + BEFORE_LENGTH, end), salt), at + 4)
+  buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, end, salt), at + 4)
   return end
 }
 
@@ -92,7 +92,7 @@ export function frameEnd(buffer: Buffer, at: number): number | undefined {
 
 /** Undefined when the bytes between are not a frame of this journal. */
 export function decodeFrame(buffer: Buffer, at: number, end: number, salt: number): Frame | undefined {
-  if (crc32(buffer.subarray(at + BEFORE_LENGTH, end), salt) !== buffer.readUInt32LE(at + 4)) return undefined
+  if (crc(buffer, at + BEFORE_LENGTH, end, salt) !== buffer.readUInt32LE(at + 4)) return undefined
   const textAt = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
   if (textAt > end) return undefined
   return {
