@@ -10,11 +10,7 @@ import { createScreen } from './screen.ts'
 const { version, description } = createRequire(import.meta.url)('../../package.json')
 const interrupted = interruption()
 
-const program = new Command('duramen')
-  .description(description)
-  .version(version)
-  .exitOverride()
-  .showHelpAfterError('\nSee duramen --help.')
+const program = new Command('duramen').description(description).version(version).exitOverride().showHelpAfterError()
 
 program
   .command('demo')
