@@ -65,7 +65,8 @@ describe('duramen', () => {
     for (const name of await readdir('node_modules'))
       if (name !== 'sharp') await symlink(resolve('node_modules', name), join(dir, 'node_modules', name))
     const data = join(dir, 'data')
-    const { code, stdout, stderr } = await start(['demo', '--data', data], join(dir, 'dist/cli/main.js')).ended
+    const { code, stdout, stderr } = await start(['demo', '--data', data], { main: join(dir, 'dist/cli/main.js') })
+      .ended
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toContain('the package sharp cannot be loaded')
     expect(stderr).toMatch(/\n {2}Run: npm install sharp zxing-wasm\n$/)

@@ -32,8 +32,8 @@ export interface Running {
   says(text: string): Promise<void>
 }
 
-export function start(args: readonly string[], main = MAIN): Running {
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+export function start(args: readonly string[], { main = MAIN, cwd = '.' } = {}): Running {
+  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   let over = false
