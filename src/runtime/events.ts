@@ -1,4 +1,7 @@
-// K8: what comes from outside is looked at before anything is decided.
+// K8: what is to be decided is looked at, and copied, first.
+// K12: binary data above the limit is refused, from outside as from effects.
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AnyEventObject } from 'xstate'
 import { type Encoded, type EncodeOptions, encode } from '../journal/codec.ts'
 import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
 import type { DurableMachine } from './durable.ts'
@@ -19,9 +22,7 @@ export function encodeEvent(machine: DurableMachine, instance: string, event: un
       where: { ...where, path: 'event.type' },
       hint: 'Types that begin with xstate. belong to XState; choose another name.',
     })
-  const schema = (
-    machine.options.events as Record<string, import('@standard-schema/spec').StandardSchemaV1> | undefined
-  )?.[type]
+  const schema = (machine.options.events as Record<string, StandardSchemaV1> | undefined)?.[type]
   if (!schema) return encodeFor(event, where, { name: 'event', maxBinary })
   const result = schema['~standard'].validate(event)
   if (result instanceof Promise)
@@ -52,4 +53,40 @@ export function encodeFor(value: unknown, where: ErrorPlace, options: EncodeOpti
       ...(hint && { hint }),
     })
   }
+}
+
+/** Results that can't be kept become errors to those who wait for them; each with the event that tells so. */
+const failing: Record<string, string> = {
+  'xstate.promise.resolve': 'xstate.promise.reject',
+  'xstate.promise.reject': 'xstate.promise.reject',
+  'xstate.observable.next': 'xstate.observable.error',
+  'xstate.observable.error': 'xstate.observable.error',
+}
+
+/** An event from inside, as it will be decided and kept (K8, K12). Throws only for what its sender can still mend. */
+export function encodeInternal(event: AnyEventObject, where: ErrorPlace, maxBinary: number): Encoded {
+  try {
+    return encodeFor(event, { ...where, event: event.type }, { name: 'event', maxBinary })
+  } catch (error) {
+    const type = failing[event.type]
+    if (type === undefined) throw error
+    return encode({ type, data: type === event.type ? summary(event.data) : error }, { name: 'error' })
+  }
+}
+
+/** An error as it will be decided and kept; what hangs on it and can't be kept is left out. */
+export function encodeError(error: unknown): Encoded {
+  try {
+    return encode(error, { name: 'error' })
+  } catch {
+    return encode(summary(error), { name: 'error' })
+  }
+}
+
+function summary(error: unknown): Error {
+  const { name, message, stack, code } = (typeof error === 'object' && error ? error : {}) as Record<string, unknown>
+  const kept = new Error(typeof message === 'string' ? message : String(error))
+  if (typeof name === 'string') kept.name = name
+  if (typeof stack === 'string') kept.stack = stack
+  return typeof code === 'string' || typeof code === 'number' ? Object.assign(kept, { code }) : kept
 }

@@ -15,8 +15,9 @@ import { recordDefinition } from './definitions.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent, encodeFor } from './events.ts'
+import { asDuramenError } from './failures.ts'
 import type { Receipt } from './inputs.ts'
-import { asDuramenError, Instance } from './instance.ts'
+import { Instance } from './instance.ts'
 import type { InstanceHost, Limits } from './instance-host.ts'
 import { installPins } from './pin.ts'
 import { Timers } from './timers.ts'
@@ -312,7 +313,7 @@ export class Host implements InstanceHost {
   private find(machine: DurableMachine<any>, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
     const stream = `${machine.id}/${id}`
     const where = { machine: machine.id, instance: id }
-    const there = this.live.get(stream) ?? this.opening.get(stream)
+    const there = this.opening.get(stream) ?? this.live.get(stream)
     if (there || this.heads.has(stream)) {
       if (create === 'only')
         return Promise.reject(

@@ -6,12 +6,23 @@
 // K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
 // K11: after an unknown outcome the stream is read again: an own commit that is there counts.
 import type { AnyEventObject } from 'xstate'
-import { type Encoded, encode } from '../journal/codec.ts'
+import type { Encoded } from '../journal/codec.ts'
 import { type CommitHeader, encodeCommit, streamOf } from '../journal/records.ts'
-import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import type { DuramenError } from '../ports/errors.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
 import type { Deliverer } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
+import { encodeError, encodeInternal } from './events.ts'
+import {
+  actionFailed,
+  asDuramenError,
+  closed,
+  machineThrew,
+  mailboxFull,
+  ofJournal,
+  type Place,
+  parked,
+} from './failures.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { Listeners } from './listeners.ts'
@@ -27,13 +38,15 @@ export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'
 
 /** How often in a row a conflict or an unknown outcome is decided again. */
 const CONFLICTS = 10
-const RETRY_APPEND_AFTER = 1000
+/** Between tries while the journal is in trouble, ms. */
+const RETRY_AFTER = 1000
 
 export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer {
   readonly host: InstanceHost
   readonly machine: DurableMachine
   readonly id: string
   readonly stream: string
+  private readonly where: Place
   readonly runner: Runner
   readonly listeners: Listeners
   private readonly commits: Commits
@@ -61,6 +74,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     this.machine = machine
     this.id = id
     this.stream = streamOf(machine.id, id)
+    this.where = { machine: machine.id, instance: id }
     this.runner = new Runner(this)
     this.listeners = new Listeners(host.logger)
     this.commits = new Commits(host.journal, this)
@@ -81,6 +95,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     await this.load()
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
+    this.pump()
     const attempts = this.runner.interrupted()
     if (Object.keys(attempts).length === 0) return
     // recorded before it begins, so that work which kills the process is not a first attempt for ever
@@ -117,7 +132,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
 
   close(): void {
     this.phase = 'closed'
-    const error = new DuramenError('CLOSED', `the host of ${this.stream} is closed`, { where: this.where() })
+    const error = closed(this.where)
     for (const input of this.queue.splice(0)) input.caller?.reject(error)
     this.listeners.complete()
   }
@@ -134,40 +149,27 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   }
 
   accept(input: Input): void {
-    const refusal =
-      input.caller && !input.keep
-        ? this.refusal()
-        : this.phase === 'closed' || this.phase === 'broken'
-          ? this.refusal()
-          : undefined
+    const gone = this.phase === 'closed' || this.phase === 'broken'
+    const refusal = gone || (input.caller && !input.keep) ? this.refusal() : undefined
     if (refusal) return input.caller?.reject(refusal)
     this.queue.push(input)
     this.pump()
   }
 
   private refusal(): DuramenError | undefined {
-    const where = this.where()
-    if (this.phase === 'closed') return new DuramenError('CLOSED', `the host of ${this.stream} is closed`, { where })
+    if (this.phase === 'closed') return closed(this.where)
     if (this.phase === 'broken') return this.problem
-    if (this.problem)
-      return new DuramenError('PARKED', `${this.stream} is parked: ${this.problem.message}`, {
-        where,
-        cause: this.problem,
-        hint: 'Remove the cause, then call host.resume(machine, id).',
-      })
-    if (this.queue.length >= this.host.limits.mailbox)
-      return new DuramenError('MAILBOX_FULL', `${this.queue.length} events wait for ${this.stream} already`, {
-        where,
-        retryable: true,
-        hint: 'Send more slowly: await send(); or raise the option mailbox.',
-      })
-    return undefined
+    if (this.problem) return parked(this.where, this.problem)
+    return this.queue.length >= this.host.limits.mailbox ? mailboxFull(this.where, this.queue.length) : undefined
   }
 
-  /** Marks what has finished, if no other commit has done so meanwhile. */
+  /** Records what has finished, if no other commit has done so meanwhile; also while the instance is parked. */
   mark(): void {
-    if (this.runner.done.size && this.phase === 'live' && !this.problem && !this.queue.length)
-      this.accept({ kind: 'mark', payload: NOTHING, keep: true })
+    if (!this.runner.done.size || this.phase !== 'live' || this.stale || this.hold) return
+    const input: Input = { kind: 'mark', payload: NOTHING, keep: true }
+    if (!this.problem) return this.accept(input)
+    this.decide(input)
+    this.host.flushSoon(this)
   }
 
   fire(key: string): void {
@@ -203,15 +205,14 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
       if (!this.commits.certain) return this.later(input)
       return input.caller?.resolve(this.unhandled(false))
     }
+    let fault = turn?.fault
     let outcome = ''
-    if (!turn?.fault) {
-      try {
-        outcome = outcomeText(this.machine, this.tree.decided, turn)
-      } catch (error) {
-        if (turn) turn.fault = { error, path: 'attributes' }
-      }
+    try {
+      if (!fault) outcome = outcomeText(this.machine, this.tree.decided, turn)
+    } catch (error) {
+      fault = { error, path: 'attributes' }
     }
-    if (turn?.fault) return this.threw(input, turn)
+    if (fault) return this.threw(input, fault)
 
     const header = this.header(input, turn, seq, at)
     this.seq = seq
@@ -253,16 +254,11 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     this.hold = true
   }
 
-  private threw(input: Input, turn: Turn): void {
+  private threw(input: Input, { error, path }: NonNullable<Turn['fault']>): void {
     this.stale = true
     if (!this.commits.certain) return this.later(input)
-    const { error, path } = turn.fault!
     const event = (input.payload.value as AnyEventObject | undefined)?.type ?? input.key ?? input.kind
-    const refused = new DuramenError('MACHINE_THREW', `${this.stream} can't take ${event}: ${messageOf(error)}`, {
-      cause: error,
-      where: { ...this.where(), event, path },
-      hint: 'The event was not recorded and the instance is as before; mend the machine or the event.',
-    })
+    const refused = machineThrew(this.where, event, path, error)
     if (input.caller) input.caller.reject(refused)
     else this.park(refused, input)
   }
@@ -272,9 +268,11 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     if (this.problem) return
     this.problem = error
     this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
-    const parked = this.refusal()!
-    for (const queued of this.queue.filter((q) => q.caller && !q.keep)) queued.caller!.reject(parked)
-    this.queue.splice(0, this.queue.length, ...this.queue.filter((q) => !q.caller || q.keep))
+    const refusal = parked(this.where, error)
+    for (const queued of this.queue.splice(0)) {
+      if (queued.keep || !queued.caller) this.queue.push(queued)
+      else queued.caller.reject(refusal)
+    }
     this.host.finished(this)
   }
 
@@ -343,26 +341,21 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
     if (again) this.unsure = all
     const back = all.filter(({ input }) => again || input.keep)
-    if (!again) for (const { input } of all) if (!input.keep) input.caller?.reject(this.named(error))
+    if (!again) for (const { input } of all) if (!input.keep) input.caller?.reject(ofJournal(this.where, error))
     this.queue.unshift(...back.map((d) => d.input))
     if (again || back.length === 0) return
     if (!error.retryable) return this.park(error)
-    this.host.logger.warn(`${this.stream}: ${error.message}; trying again in ${RETRY_APPEND_AFTER} ms`, error)
+    this.pause(error)
+  }
+
+  /** The journal is in trouble that may pass: go on in a while. */
+  private pause(error: DuramenError): void {
+    this.host.logger.warn(`${this.stream}: ${error.message}; trying again in ${RETRY_AFTER} ms`, error)
     this.phase = 'waiting'
-    this.host.clock.after(RETRY_APPEND_AFTER, () => {
+    this.host.clock.after(RETRY_AFTER, () => {
       if (this.phase !== 'waiting') return
       this.phase = 'live'
       this.pump()
-    })
-  }
-
-  private named(error: DuramenError): DuramenError {
-    const { code, message, retryable, hint } = error
-    return new DuramenError(code, `${this.stream}: ${message}`, {
-      cause: error,
-      retryable,
-      ...(hint && { hint }),
-      where: { ...error.where, ...this.where() },
     })
   }
 
@@ -373,8 +366,8 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     try {
       await this.load()
     } catch (error) {
-      this.broke(asDuramenError(error, this.where()))
-      return
+      const problem = asDuramenError(error, this.where)
+      return problem.retryable ? this.pause(problem) : this.broke(problem)
     }
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
@@ -394,6 +387,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   private async load(): Promise<void> {
     const before = this.last?.header.seq
     const unsure = new Map(this.unsure.map((d) => [d.header.seq, d]))
+    const through: [Decided, position: number][] = []
     this.unsure = []
     this.receipts = new Receipts(this.host.limits.dedupe)
     this.runner.reset()
@@ -404,9 +398,10 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
       this.seq = commit.seq
       this.at = commit.at
       const own = unsure.get(commit.seq)
-      if (own?.text === record.text) this.cameThrough(own, record.position)
+      if (own?.text === record.text) through.push([own, record.position])
     })
     this.stale = false
+    for (const [own, position] of through) this.cameThrough(own, position)
     if (before !== undefined && this.seq > before) this.listeners.changed(ROOT, this.snapshot())
   }
 
@@ -429,39 +424,19 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
 
   /** An event from an effect, a child's reference or a resource: one more journaled input. */
   input(target: string, event: AnyEventObject): void {
-    const settles = event.type.startsWith('xstate.promise.')
-    if (settles) this.runner.settled(target)
+    if (event.type.startsWith('xstate.promise.')) this.runner.settled(target)
     if (this.runner.aborted && event.type !== 'xstate.promise.resolve') return
-    this.accept({ kind: 'event', target, keep: true, payload: this.encodeResult(event) })
-  }
-
-  /** What can't be kept can't be acted on: the result becomes an error to the one who waits for it. */
-  private encodeResult(event: AnyEventObject): Encoded {
-    try {
-      return encode(event, { name: 'event', maxBinary: this.host.limits.maxBinary })
-    } catch (error) {
-      const failure = {
-        'xstate.promise.resolve': 'xstate.promise.reject',
-        'xstate.observable.next': 'xstate.observable.error',
-      }[event.type]
-      if (failure) return encode({ type: failure, data: error }, { name: 'event' })
-      throw error
-    }
+    const payload = encodeInternal(event, this.where, this.host.limits.maxBinary)
+    this.accept({ kind: 'event', target, keep: true, payload })
   }
 
   startFailed(key: string, error: unknown): void {
-    this.accept({ kind: 'fail', target: key, keep: true, payload: encode(error, { name: 'error' }) })
+    this.accept({ kind: 'fail', target: key, keep: true, payload: encodeError(error) })
   }
 
   actionFailed(effect: Extract<Effect, { kind: 'action' }>, error: unknown): void {
     const key = this.runner.fullKey(effect.key)
-    const where = { ...this.where(), event: effect.src, path: effect.path }
-    this.park(
-      new DuramenError('MACHINE_THREW', `action '${effect.src}' (${key}) failed: ${messageOf(error)}`, {
-        cause: error,
-        where,
-      }),
-    )
+    this.park(actionFailed(this.where, effect.src, key, effect.path, error))
   }
 
   finished(): void {
@@ -489,16 +464,6 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   listen(address: string, type: string, handler: (event: AnyEventObject) => void) {
     return this.listeners.listen(address, type, handler)
   }
-
-  private where() {
-    return { machine: this.machine.id, instance: this.id }
-  }
 }
 
 const NOTHING: Encoded = { format: 'json', text: '', value: undefined }
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
-
-export function asDuramenError(error: unknown, where: DuramenError['where']): DuramenError {
-  if (isDuramenError(error)) return error
-  return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })
-}

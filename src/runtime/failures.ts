@@ -1,0 +1,63 @@
+// The errors of an instance: what, where, and what to do.
+import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
+
+/** Machine and instance, as every error of an instance names them. */
+export interface Place extends ErrorPlace {
+  machine: string
+  instance: string
+}
+
+const nameOf = ({ machine, instance }: Place) => `${machine}/${instance}`
+export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+export const closed = (where: Place) =>
+  new DuramenError('CLOSED', `the host of ${nameOf(where)} is closed`, {
+    where,
+    hint: 'Open it again with openHost().',
+  })
+
+export const parked = (where: Place, problem: DuramenError) =>
+  new DuramenError('PARKED', `${nameOf(where)} is parked: ${problem.message}`, {
+    where,
+    cause: problem,
+    hint: 'Remove the cause, then call host.resume(machine, id).',
+  })
+
+export const mailboxFull = (where: Place, waiting: number) =>
+  new DuramenError('MAILBOX_FULL', `${waiting} events wait for ${nameOf(where)} already`, {
+    where,
+    retryable: true,
+    hint: 'Send more slowly: await send(); or raise the option mailbox.',
+  })
+
+/** K8: a machine that throws rejects the event. */
+export const machineThrew = (where: Place, event: string, path: string, cause: unknown) =>
+  new DuramenError('MACHINE_THREW', `${nameOf(where)} can't take ${event}: ${messageOf(cause)}`, {
+    cause,
+    where: { ...where, event, path },
+    hint: 'Nothing was recorded and the instance is as before; mend the machine or the event.',
+  })
+
+export const actionFailed = (where: Place, action: string, key: string, path: string, cause: unknown) =>
+  new DuramenError('MACHINE_THREW', `action '${action}' (${key}) failed: ${messageOf(cause)}`, {
+    cause,
+    where: { ...where, event: action, path },
+    hint: 'It is done again when the instance is resumed or its host opened again.',
+  })
+
+/** What a journal answered, with the instance's name. */
+export function ofJournal(where: Place, error: DuramenError): DuramenError {
+  const { code, message, retryable, hint } = error
+  const place = { ...error.where, ...where }
+  return new DuramenError(code, `${nameOf(where)}: ${message}`, {
+    cause: error,
+    retryable,
+    where: place,
+    ...(hint && { hint }),
+  })
+}
+
+export function asDuramenError(error: unknown, where: Place): DuramenError {
+  if (isDuramenError(error)) return error
+  return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })
+}
