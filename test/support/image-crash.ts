@@ -27,13 +27,14 @@ export interface CrashScenario {
 
 const AT_ONCE = 8
 
-/** Dies at each operation of the scenario, once before and once after it. The answer: how many operations there are. */
+/**
+ * Dies at each operation of the scenario; the answer is how many there are. What is on disk and in the journal after one
+ * is what is there before the next, unless two run at once: the deaths after each are tried as well with DURAMEN_SOAK=1.
+ */
 export async function dieEverywhere(scenario: CrashScenario): Promise<number> {
   const operations = await dieOnce(scenario, {})
-  const deaths = Array.from({ length: 2 * operations }, (_, i) => ({
-    stopAt: Math.floor(i / 2) + 1,
-    when: i % 2 ? ('after' as const) : ('before' as const),
-  }))
+  const moments = process.env['DURAMEN_SOAK'] ? (['before', 'after'] as const) : (['before'] as const)
+  const deaths = Array.from({ length: operations }, (_, i) => moments.map((when) => ({ stopAt: i + 1, when }))).flat()
   const worker = async () => {
     for (let death = deaths.shift(); death; death = deaths.shift()) await dieAt(scenario, death, operations)
   }
@@ -47,7 +48,9 @@ async function dieAt(scenario: CrashScenario, death: CrashOptions, operations: n
     last = `${operation} ${args.filter((arg) => typeof arg === 'string').join(' ')}`
   }
   try {
-    const hangs = new Promise<never>((_, no) => setTimeout(() => no(new Error('HANGS')), 8000).unref())
+    const hangs = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error('nothing goes on any more')), 20_000).unref()
+    })
     await Promise.race([hangs, dieOnce(scenario, { ...death, onOp })])
   } catch (error) {
     const { when, stopAt } = death
@@ -55,13 +58,13 @@ async function dieAt(scenario: CrashScenario, death: CrashOptions, operations: n
   }
 }
 
-export async function dieOnce(scenario: CrashScenario, crash: CrashOptions): Promise<number> {
+async function dieOnce(scenario: CrashScenario, crash: CrashOptions): Promise<number> {
   const world = await imageWorld()
-  const { process = twoOutputs, drive = (pipeline) => pipeline.drained() } = scenario
+  const { process: processor = twoOutputs, drive = (pipeline) => pipeline.drained() } = scenario
   const again: string[] = []
   const watched: ImageProcessor = async (input) => {
     if (await isRecorded(world, input)) again.push(input.name)
-    return process(input)
+    return processor(input)
   }
   const alive = publishing(nodeFiles, world.published)
   // one counted sequence: whatever it dies at, nothing else of that process goes on
