@@ -27,8 +27,11 @@ async function copy(folder: string, { places, screen, signal }: Stage): Promise<
     screen.progress(done, total, `copying ${printable(name)}`),
   )
   screen.endProgress()
-  const known = before > 0 ? `, ${before} more ${before === 1 ? 'was' : 'were'} copied before` : ''
-  screen.line(printable(`Copied ${counted(copied, 'file')} from ${folder} to ${places.source}${known}.`))
-  if (leftOut.length > 0) screen.line(printable(`Left out: ${leftOut.join(', ')}.`))
+  const say = (text: string) => screen.line(printable(text))
+  const known = `${counted(before, 'file')} ${before === 1 ? 'was' : 'were'} copied before`
+  if (copied > 0)
+    say(`Copied ${counted(copied, 'file')} from ${folder} to ${places.source}${before > 0 ? `; ${known}` : ''}.`)
+  else say(before > 0 ? `Nothing new in ${folder}: ${known}.` : `Nothing to copy in ${folder}.`)
+  if (leftOut.length > 0) say(`Left out: ${leftOut.join(', ')}.`)
   return copied
 }

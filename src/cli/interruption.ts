@@ -20,7 +20,11 @@ export function interruption(): Interruption {
       exitCode = SIGNALS[name]
       since = performance.now()
       controller.abort()
-    } else if (name !== 'SIGPIPE' && performance.now() - since > SAME_KEYPRESS) process.exit(SIGNALS[name])
+    } else if (name !== 'SIGPIPE' && performance.now() - since > SAME_KEYPRESS) {
+      // as if nobody listened: process.exit() would wait for the image that a thread is decoding
+      process.off(name, interrupt)
+      process.kill(process.pid, name)
+    }
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)

@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileSystemStore } from '../adapters/filesystem/index.ts'
 import { sharpProcessor } from '../adapters/sharp/index.ts'
+import { must } from '../machines/image/work.ts'
 import { type ImagePipeline, imagePipeline } from '../machines/index.ts'
 import type { ImageProcessor } from '../ports/image.ts'
+import { listImages, outcomeOf } from './images.ts'
 import type { Screen } from './screen.ts'
 import type { Stage } from './stage.ts'
 import { stepLine } from './steps.ts'
@@ -14,6 +16,9 @@ const GLANCE = 150
 
 /** Resolves once nothing is left to do; rejects when it is told to end. */
 export async function run({ options, places, host, folders, screen, signal }: Stage): Promise<void> {
+  const before = (await listImages(host)).filter((image) => outcomeOf(image) !== undefined).length
+  const { source, images_sources } = await must(folders.count())
+  const total = before + source + images_sources
   const pipeline = await imagePipeline(host, {
     folders,
     store: fileSystemStore(places.store),
@@ -24,7 +29,7 @@ export async function run({ options, places, host, folders, screen, signal }: St
     if (line !== undefined) screen.line(line)
   })
   // a glance that fails says nothing: the pipeline itself tells what is wrong
-  const glances = setInterval(() => void glance(pipeline, screen).catch(() => {}), GLANCE)
+  const glances = setInterval(() => void glance(pipeline, total, screen).catch(() => {}), GLANCE)
   try {
     await pipeline.drained({ signal })
   } finally {
@@ -32,11 +37,12 @@ export async function run({ options, places, host, folders, screen, signal }: St
   }
 }
 
-async function glance(pipeline: ImagePipeline, screen: Screen): Promise<void> {
-  const { totals, folders, current_image, status } = await pipeline.status()
+async function glance(pipeline: ImagePipeline, total: number, screen: Screen): Promise<void> {
+  const { totals, current_image, status } = await pipeline.status()
   const done = Object.values(totals).reduce((sum, number) => sum + number)
   const what = current_image === null ? status : `${current_image}: ${status}`
-  screen.progress(done, done + folders.source + folders.images_sources, printable(what))
+  // more than there were at the start: someone has put files into source/ since
+  screen.progress(done, Math.max(done, total), printable(what))
 }
 
 /** Waits before each image, so that there is time to kill the process. */

@@ -2,7 +2,7 @@
 import type { WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
 import { MultiBar, type SingleBar } from 'cli-progress'
-import { padded, shortened } from './text.ts'
+import { shortened } from './text.ts'
 
 /** One at a time: given several, Node 20 does not look at the stream. */
 export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
@@ -50,7 +50,7 @@ function withBar(stream: WriteStream): Omit<Screen, 'style'> {
       bar ??= bars.create(total, done, { what: '' })
       bar.setTotal(total)
       const room = Math.max(10, stream.columns - 50)
-      bar.update(done, { what: padded(shortened(what, room), room) })
+      bar.update(done, { what: shortened(what, room) })
     },
     endProgress() {
       bars?.stop()

@@ -103,7 +103,7 @@ describe('duramen demo FOLDER', () => {
 
     const second = await duramen('demo', from, '--data', data)
     expect(second.code).toBe(0)
-    expect(second.stdout).toMatch(/nothing is left to do\.\nCopied 0 files from .*, 11 more were copied before\.\n/)
+    expect(second.stdout).toMatch(/nothing is left to do\.\nNothing new in .*: 11 files were copied before\.\n/)
     expect(await seen(from)).toEqual(before)
   })
 })
