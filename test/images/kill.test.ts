@@ -13,7 +13,7 @@ import { quiet } from '../support/host.ts'
 import { compiledSources, imageChild } from '../support/image-process.ts'
 import { FOLDERS } from '../support/image-world.ts'
 
-const rounds = process.env['DURAMEN_SOAK'] ? 50 : 10
+const rounds = process.env.DURAMEN_SOAK ? 50 : 10
 const images = 200
 const compiled = compiledSources()
 
@@ -42,7 +42,7 @@ async function commitsIn(root: string): Promise<Commit[]> {
 }
 
 test('I1 I2 I5 killed at random moments, each image ends in one place, stored once and processed once', async () => {
-  const seed = process.env['DURAMEN_SEED'] ?? String(Date.now())
+  const seed = process.env.DURAMEN_SEED ?? String(Date.now())
   console.log(`seed ${seed}; DURAMEN_SEED=${seed} repeats it`)
   const root = await filled()
   for (let round = 0; round < rounds; round++) {
@@ -104,6 +104,6 @@ test('I1 I2 I5 killed at random moments, each image ends in one place, stored on
   const host = await openHost({ journal: await fileJournal(join(root, 'journal'), { logger: quiet }), logger: quiet })
   const listed = await host.list({ machine: 'images.image' })
   await host.close()
-  expect(listed.map(({ attributes }) => attributes['outcome']).filter((outcome) => outcome === 'gone')).toEqual([])
+  expect(listed.map(({ attributes }) => attributes.outcome).filter((outcome) => outcome === 'gone')).toEqual([])
   expect(listed).toHaveLength(images)
 }, 600_000)

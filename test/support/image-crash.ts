@@ -33,7 +33,7 @@ const AT_ONCE = 8
  */
 export async function dieEverywhere(scenario: CrashScenario): Promise<number> {
   const operations = await dieOnce(scenario, {})
-  const moments = process.env['DURAMEN_SOAK'] ? (['before', 'after'] as const) : (['before'] as const)
+  const moments = process.env.DURAMEN_SOAK ? (['before', 'after'] as const) : (['before'] as const)
   const deaths = Array.from({ length: operations }, (_, i) => moments.map((when) => ({ stopAt: i + 1, when }))).flat()
   const worker = async () => {
     for (let death = deaths.shift(); death; death = deaths.shift()) await dieAt(scenario, death, operations)
