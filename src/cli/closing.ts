@@ -1,5 +1,5 @@
 // The closing table: what became of every image since the journal began, and where it all lies.
-import { describe, type Image, listImages } from './images.ts'
+import { countedAs, describe, type Image, listImages } from './images.ts'
 import type { Places, Stage } from './stage.ts'
 import { withoutName } from './steps.ts'
 import { tableLines } from './table.ts'
@@ -25,13 +25,19 @@ const SECTIONS: readonly Section[] = [
   },
   {
     outcome: 'duplicate',
-    title: 'Duplicate',
+    title: 'Duplicates',
     colour: 'yellow',
     head: ['NAME', 'SAME CONTENT AS'],
     row: ({ name, sha256 }, all) => [name, archivedAs(sha256, all)],
   },
   { outcome: 'quarantined', title: 'Quarantined', colour: 'red', head: ['NAME', 'REASON'], row: why },
-  { outcome: 'gone', title: 'Gone from images_sources', colour: 'red', head: ['NAME'], row: ({ name }) => [name] },
+  {
+    outcome: 'gone',
+    title: 'Gone (vanished from images_sources)',
+    colour: 'red',
+    head: ['NAME'],
+    row: ({ name }) => [name],
+  },
   { outcome: undefined, title: 'Not finished', colour: 'red', head: ['NAME', 'REASON'], row: why },
 ]
 
@@ -43,7 +49,7 @@ export async function showClosing({ host, places, screen }: Stage): Promise<numb
   for (const { outcome, title, colour, head, row } of SECTIONS) {
     const those = images.filter((image) => image.outcome === outcome)
     if (those.length === 0) continue
-    totals.push(`${those.length} ${title.toLowerCase()}`)
+    totals.push(countedAs(those.length, outcome))
     const right = [head.indexOf('SIZE')]
     const [first, ...lines] = tableLines([head, ...those.map((image) => row(image, images))], right)
     screen.line()

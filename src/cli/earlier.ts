@@ -2,7 +2,7 @@
 import { must } from '../machines/image/work.ts'
 import type { ImageFolders } from '../ports/image.ts'
 import type { Host } from '../runtime/host.ts'
-import { listImages, outcomeOf } from './images.ts'
+import { countedAs, listImages, outcomeOf } from './images.ts'
 
 export interface Earlier {
   /** Whether an image was ever taken. */
@@ -21,7 +21,7 @@ export async function lookBack(host: Host, folders: ImageFolders): Promise<Earli
   const parts: string[] = []
   for (const outcome of ['archived', 'duplicate', 'forced', 'quarantined', 'gone'] as const) {
     const number = images.filter((image) => outcomeOf(image) === outcome).length
-    if (number > 0) parts.push(`${number} ${outcome}`)
+    if (number > 0) parts.push(countedAs(number, outcome))
   }
   // a claim that the crash cut short has a file and no instance; a move that it cut short the other way round
   const states = active.map(({ state }) => stateName(state))

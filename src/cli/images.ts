@@ -2,6 +2,7 @@
 import { decodeCommit, streamOf } from '../journal/records.ts'
 import type { ImageInput, Outcome, Processed } from '../machines/index.ts'
 import type { Host, Listed } from '../runtime/host.ts'
+import { counted } from './text.ts'
 
 const MACHINE = 'images.image'
 
@@ -24,6 +25,10 @@ export async function listImages(host: Host): Promise<Listed[]> {
 }
 
 export const outcomeOf = ({ attributes }: Listed) => attributes.outcome as Outcome | undefined
+
+/** `8 archived`, `2 duplicates`. */
+export const countedAs = (n: number, outcome: Image['outcome']) =>
+  outcome === 'duplicate' ? counted(n, outcome) : `${n} ${outcome ?? 'not finished'}`
 
 /** All about an image. */
 export async function describe(host: Host, listed: Listed): Promise<Image> {

@@ -25,7 +25,7 @@ describe('duramen demo', () => {
     expect(first.stdout).toMatch(/box 02\.png +uploaded and read back\n✓ box 02\.png +archived/)
     const table = first.stdout.slice(first.stdout.indexOf('\nArchived\n'))
     expect(table).toMatch(/\n {2}Käse\.jpg +4006381333931 +14\.2 kB\n/)
-    expect(table).toMatch(/\nDuplicate\n.*\n {2}copy of box 01\.jpg +box 01\.jpg\n/)
+    expect(table).toMatch(/\nDuplicates\n.*\n {2}copy of box 01\.jpg +box 01\.jpg\n/)
     expect(table).toMatch(/\nQuarantined\n.*\n {2}cut short\.jpg +truncated JPEG\n {2}notes\.jpg +not an image/)
     expect(table).toContain(totals)
     expect(table).toContain(join(data, 'store'))
