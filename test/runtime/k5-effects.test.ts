@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { fromPromise, setup } from 'xstate'
+import { createActor, fromPromise, setup } from 'xstate'
 import { currentEffect, durable } from '../../src/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
 import { deferred } from '../support/deferred.ts'
@@ -162,4 +162,16 @@ it('K5: leaving the state aborts the signal of the effect', async () => {
   await actor.send({ type: 'OFF' })
   expect(signals.map((s) => s.aborted)).toEqual([true, true])
   await host.close()
+})
+
+it('K5: the same machine runs under plain createActor, its effects with keys of their own', async () => {
+  const ran: string[] = []
+  const machine = acting(() => void ran.push(thisEffect()))
+  const plain = createActor(machine.machine).start()
+  plain.send({ type: 'GO' })
+  plain.send({ type: 'GO' })
+  plain.stop()
+  expect(ran).toHaveLength(2)
+  expect(new Set(ran).size).toBe(2)
+  for (const line of ran) expect(line).toMatch(/^[0-9a-f-]{36}#1$/)
 })

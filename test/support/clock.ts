@@ -16,7 +16,7 @@ export function virtualClock(start = 1_000_000): VirtualClock {
     now: () => now,
     after(ms, fn) {
       const id = nth++
-      calls.set(id, { due: now + Math.max(0, ms), fn })
+      calls.set(id, { due: now + (Number.isNaN(ms) ? 1 : Math.max(0, ms)), fn })
       return () => void calls.delete(id)
     },
     advance(ms) {
