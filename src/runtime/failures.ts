@@ -8,7 +8,7 @@ export interface Place extends ErrorPlace {
 }
 
 const nameOf = ({ machine, instance }: Place) => `${machine}/${instance}`
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 export const closed = (where: Place) =>
   new DuramenError('CLOSED', `the host of ${nameOf(where)} is closed`, {

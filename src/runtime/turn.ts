@@ -24,7 +24,7 @@ export type Effect =
   | { kind: 'log'; args: unknown[] }
 
 /** A promise, callback or observable that can be started outside the system. */
-export interface Work {
+interface Work {
   start(): void
   stop(): void
   tell(event: AnyEventObject): void

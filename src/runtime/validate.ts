@@ -9,7 +9,7 @@ type Named = { type?: string; src?: unknown; id?: unknown; delay?: unknown; reso
 ) => unknown)
 
 /** Every reason why a machine can't run durable, as sentences; children that are machines included. */
-export function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<unknown>()): string[] {
+function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<unknown>()): string[] {
   if (seen.has(machine)) return []
   seen.add(machine)
   const found: string[] = []

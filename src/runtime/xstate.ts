@@ -148,7 +148,7 @@ const kinds = new Map<string, EffectRecord['kind']>([
 ])
 
 /** XState's logics carry no tag; the built-in ones are told apart by the source of their `transition`. */
-export function kindOf(logic: AnyActorLogic): Kind {
+function kindOf(logic: AnyActorLogic): Kind {
   if ('__xstatenode' in logic) return 'machine'
   return kinds.get(source(logic)) ?? (logic.start ? 'custom' : 'transition')
 }

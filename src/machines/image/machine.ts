@@ -94,7 +94,7 @@ export const imageMachine = setup({
       initial: 'prepared',
       states: {
         prepared: {
-          entry: say('prepared', (c) => (c.problem ? `stays in images_sources: ${c.problem.message}` : 'prepared')),
+          entry: say('prepared', (c) => (c.problem ? `stays in images_sources: ${reason(c)}` : 'prepared')),
           always: { guard: 'goesByItself', target: 'processing' },
           after: { backoff: { guard: 'triesAgain', target: 'processing' } },
           on: { PROCESS: 'processing', ...force },
@@ -111,7 +111,7 @@ export const imageMachine = setup({
                 actions: [
                   'succeeded',
                   assign({ outcome: 'duplicate' }),
-                  say('duplicate', () => 'the store has its content already; not uploaded again'),
+                  say('recognised', () => 'the store has its content already; not uploaded again'),
                 ],
               },
               {
@@ -184,7 +184,7 @@ export const imageMachine = setup({
         },
         rejected: {
           initial: 'moving',
-          entry: say('rejected', (c) => `can't be taken: ${c.problem?.message}`),
+          entry: say('rejected', (c) => `can't be taken: ${reason(c)}`),
           states: {
             moving: {
               invoke: {
@@ -194,7 +194,7 @@ export const imageMachine = setup({
                   name,
                   sha256,
                   outputs,
-                  reason: problem?.message ?? 'rejected',
+                  reason: problem?.message ?? 'refused',
                 }),
                 onDone: {
                   target: '#image.quarantined',
@@ -277,8 +277,14 @@ export const imageMachine = setup({
 })
 
 /** I2: the words that users look for. */
-function stays({ problem }: ImageContext): string {
-  return `stays in images_sources for safety: ${problem?.message}`
+function stays(context: ImageContext): string {
+  return `stays in images_sources for safety: ${reason(context)}`
+}
+
+/** Why, without the file's name in front, which every message has already. */
+function reason({ name, problem }: ImageContext): string {
+  const text = problem?.message ?? 'refused'
+  return text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text
 }
 
 /** A move failed; the reason why the image is moved at all stays what it was. */
@@ -288,12 +294,13 @@ function moveFailed() {
 
 const ended = (finalName: string | null, outcome: Outcome): Outcome => (finalName === null ? 'gone' : outcome)
 
-function last({ name, original, finalName, outcome, forced, problem }: ImageContext): ImageMessage {
+function last(context: ImageContext): ImageMessage {
+  const { name, original, finalName, outcome, forced, problem } = context
   const texts: Record<Outcome, string> = {
     archived: `archived as ${finalName}`,
     duplicate: `a duplicate, archived as ${finalName}`,
     forced: `archived without upload by ${forced?.who}${forced?.why ? ` (${forced.why})` : ''}`,
-    quarantined: `quarantined as ${finalName}: ${problem?.message}`,
+    quarantined: `quarantined as ${finalName}: ${reason(context)}`,
     gone: 'vanished from images_sources',
   }
   const type = outcome ?? 'archived'

@@ -61,6 +61,7 @@ export interface ImageMessage {
     | 'upload_failed'
     | 'uploaded'
     | 'move_failed'
+    | 'recognised'
     | 'archived'
     | 'duplicate'
     | 'forced'
