@@ -42,7 +42,8 @@ export interface Range {
 export interface Journal {
   /**
    * Adds to a stream. Appends to the same stream keep the order of the calls; concurrent ones share a group commit.
-   * Left: CONFLICT (another record has that seq), NO_SPACE, IO, OUTCOME_UNKNOWN, CLOSED, BAD_ID.
+   * Left: CONFLICT (another record has that seq), NO_SPACE, IO, OUTCOME_UNKNOWN, JOURNAL_FAILED (after an
+   * OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT, NOT_SERIALIZABLE.
    */
   append(append: Append): TaskEither<DuramenError, Appended>
   /** The records of one stream in order; nothing for a stream that is not there. Rejects with DuramenError. */
