@@ -1,5 +1,6 @@
 // A process with a journal, for the tests that kill it. Arguments: the compiled journal, the folder, what to do.
 //   hold     opens, prints "open", waits
+//   fill     appends 50 records to stream "a", prints "filled", waits
 //   append   appends to 20 streams without end and prints "stream seq" for each append that was acknowledged
 import { writeSync } from 'node:fs'
 
@@ -11,6 +12,14 @@ const journal = await fileJournal(folder, { segmentBytes: 20_000 }).catch((error
 })
 writeSync(1, 'open\n')
 setInterval(() => {}, 1000)
+
+if (what === 'fill') {
+  for (let expected = 0; expected < 50; expected++) {
+    const answer = await journal.append({ stream: 'a', expected, texts: [`text ${expected + 1}`] })()
+    if (answer._tag === 'Left') throw answer.left
+  }
+  writeSync(1, 'filled\n')
+}
 
 async function append(stream) {
   const heads = []

@@ -25,6 +25,9 @@ async function sample() {
 
 const LAST_APPEND = 3 * 25 + 'onetwo twothree three three'.length
 
+/** How many bytes there are without the zeros at the end. */
+const writtenOf = (bytes: Buffer) => bytes.findLastIndex((byte) => byte !== 0) + 1
+
 /** Opens a damaged journal: its records and what was cut, or the refusal. */
 async function openDamaged(folder: string) {
   try {
@@ -55,14 +58,15 @@ describe('K7 a torn tail', () => {
       await replaceSegments(folder, [...segments.slice(0, -1), { ...last, bytes: last.bytes.subarray(0, size) }])
       const found = await openDamaged(folder)
       expect(found.records).toEqual(records.slice(0, -3))
-      expect(found.torn).toEqual(size === whole ? undefined : { file: last.file, offset: whole, bytes: size - whole })
+      const torn = { file: last.file, offset: whole, bytes: writtenOf(last.bytes.subarray(whole, size)) }
+      expect(found.torn).toEqual(size === whole ? undefined : torn)
       expect((await openDamaged(folder)).torn).toBeUndefined()
     }
   })
 
-  test.each([1, 40, LAST_APPEND, LAST_APPEND + 5000])('is cut when its last %i bytes are zeros', async (zeros) => {
+  test.each([1, 40, LAST_APPEND - 1])('is cut when its last %i bytes are zeros', async (zeros) => {
     const { folder, records, segments, last } = await sample()
-    const kept = last.bytes.subarray(0, last.bytes.length - Math.min(zeros, LAST_APPEND))
+    const kept = last.bytes.subarray(0, last.bytes.length - zeros)
     const bytes = Buffer.concat([kept, Buffer.alloc(zeros)])
     await replaceSegments(folder, [...segments.slice(0, -1), { ...last, bytes }])
     const found = await openDamaged(folder)

@@ -77,6 +77,19 @@ describe('K7 the order', () => {
     expect(calls.filter((call) => call === 'answered').length).toBe(count)
   })
 
+  test('what was found is synced before anything is written behind it, for its writer may have been killed', async () => {
+    const folder = await newFolder()
+    const journal = await openIn(folder)
+    await add(journal, 'a', 0, 'x')
+    await must(journal.close())
+    const datasync = vi.spyOn(handles, 'datasync')
+    await must((await openIn(folder)).close())
+    expect(datasync).toHaveBeenCalledTimes(1)
+    datasync.mockRejectedValueOnce(failing('EIO'))
+    await expect(openIn(folder)).rejects.toMatchObject({ code: 'IO' })
+    await openIn(folder)
+  })
+
   test('the same for blocking calls, when appends come one by one', async () => {
     const journal = await openIn(await newFolder())
     const calls: string[] = []
@@ -241,10 +254,16 @@ describe('segments', () => {
     expect((await all(journal.read('a'))).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
   })
 
-  test('that cannot be begun is answered, and begun with the next append', async () => {
+  test.each([
+    ['because the full one cannot be cut to its end', 0],
+    ['because its header cannot be written', 1],
+  ])('that cannot be begun, %s, is answered, and begun with the next append', async (_, syncs) => {
     const journal = await openIn(await newFolder(), { segmentBytes: 1024 })
     await add(journal, 'a', 0, 'x'.repeat(900))
-    vi.spyOn(handles, 'sync').mockRejectedValueOnce(failing('ENOSPC'))
+    const { sync } = handles
+    const spy = vi.spyOn(handles, 'sync')
+    for (let synced = 0; synced < syncs; synced++) spy.mockImplementationOnce(sync)
+    spy.mockRejectedValueOnce(failing('ENOSPC'))
     expect(await refused(journal.append({ stream: 'a', expected: 1, texts: ['x'.repeat(900)] }))).toBe('NO_SPACE')
     expect(await add(journal, 'a', 1, 'x'.repeat(900))).toBe(2)
     expect(await all(journal.readAll())).toHaveLength(2)

@@ -3,8 +3,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { all } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn } from './folder.ts'
+import { all, must, numbered, texts } from '../../src/testing/journal/case.ts'
+import { newFolder, openIn, segmentsOf } from './folder.ts'
 
 const root = join(import.meta.dirname, '../..')
 const compiled = join(root, `node_modules/.cache/duramen-journal-${process.pid}`)
@@ -57,6 +57,20 @@ test('K2 a second process is refused and told the pid of the first, which a kill
   await first.kill()
   await openIn(folder)
   expect(await start(folder, 'hold').until(1)).toEqual([`LOCKED ${process.pid}`])
+})
+
+test('K7 a journal that was not closed has a segment of more bytes than were written, and opens without a word', async () => {
+  const folder = await newFolder()
+  const child = start(folder, 'fill')
+  expect(await child.until(2)).toEqual(['open', 'filled'])
+  await child.kill()
+  const sizeOf = async () => (await segmentsOf(folder)).at(-1)!.bytes.length
+  expect(await sizeOf()).toBe(20_000)
+  const journal = await openIn(folder, { segmentBytes: 20_000 })
+  expect(journal.torn).toBeUndefined()
+  expect(await texts(journal.readAll())).toEqual(numbered(50))
+  await must(journal.close())
+  expect(await sizeOf()).toBe(32 + numbered(50).reduce((sum, text) => sum + 24 + 1 + text.length, 0))
 })
 
 test('K7 of a process that is killed no acknowledged append is lost, and of none a half is kept', async () => {

@@ -39,7 +39,6 @@ const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
  * Opens the journal in a folder, for this process alone; creates what is missing. Reads all of it once, to check it.
  * Rejects with DuramenError: LOCKED (another process has it, `where` names its pid), JOURNAL_DAMAGED (`where` names
  * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
- * Its appends answer beside what the port lists: JOURNAL_FAILED, after an OUTCOME_UNKNOWN, until it is opened again.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   const { segmentBytes = DEFAULT_SEGMENT_BYTES, logger = console } = options
@@ -72,7 +71,7 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
   }
   const source: Source = { places, segments, reader, salt, check }
   if (torn !== undefined) {
-    logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
+    logger.warn('What a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
   const close = async () => {

@@ -4,6 +4,12 @@
 // frame   u32 length of what follows the crc | u32 crc of what follows, seeded with the salt
 //         u8 codec | u8 flags | u16 0 | u32 key id
 //         u48 seq | u16 bytes of the stream's name | name | text
+// flags   1 the next frame belongs to the same append | 2 the first frame of a group
+// tail    zeros, of the last segment of a journal that is open or was not closed; no frame has length 0
+//
+// A group is what was written at once; the next one is only written once it is on disk. A power cut may keep any pages
+// of the last group and lose others. So a bad frame with no first frame of a group behind it is what such a cut has left;
+// one with a first frame behind it was on disk and is damaged.
 //
 // The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
 // and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
@@ -13,8 +19,8 @@ import { crc } from './crc.ts'
 export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
 export const FRAME_BYTES = 24
-/** Flag: the next frame belongs to the same append. */
 const MORE = 1
+const FIRST = 2
 
 const MAGIC = 'duramenj'
 const VERSION = 1
@@ -31,7 +37,10 @@ export interface Frame {
   readonly stream: string
   readonly seq: number
   readonly codec: number
+  /** The next frame belongs to the same append. */
   readonly more: boolean
+  /** It begins a group. */
+  readonly first: boolean
   /** Where the text begins in the buffer; it ends with the frame. */
   readonly textAt: number
 }
@@ -70,18 +79,25 @@ export function encodeFrame(
   stream: string,
   seq: number,
   more: boolean,
+  first: boolean,
   text: string,
 ): number {
   const name = buffer.write(stream, at + FRAME_BYTES)
   const end = at + FRAME_BYTES + name + buffer.write(text, at + FRAME_BYTES + name)
   buffer.writeUInt32LE(end - at - BEFORE_LENGTH, at)
-  buffer.writeUInt32LE(more ? MORE << 8 : 0, at + 8)
+  buffer.writeUInt32LE((more ? MORE << 8 : 0) | (first ? FIRST << 8 : 0), at + 8)
   buffer.writeUInt32LE(0, at + 12)
   buffer.writeUInt32LE(seq % UINT32, at + 16)
   buffer.writeUInt16LE(Math.floor(seq / UINT32), at + 20)
   buffer.writeUInt16LE(name, at + 22)
   buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, end, salt), at + 4)
   return end
+}
+
+/** Makes a frame the first one of its group. */
+export function markFirst(buffer: Buffer, at: number, salt: number): void {
+  buffer[at + 9]! |= FIRST
+  buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, frameEnd(buffer, at)!, salt), at + 4)
 }
 
 /** Where the frame at that place ends as its length says; undefined for a length that no frame has. */
@@ -100,14 +116,15 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
     seq: buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16),
     codec: buffer[at + 8]!,
     more: (buffer[at + 9]! & MORE) !== 0,
+    first: (buffer[at + 9]! & FIRST) !== 0,
     textAt,
   }
 }
 
-/** Where in the buffer, from `at` on, the first whole frame begins; undefined when there is none. */
-export function findFrame(buffer: Buffer, at: number, salt: number): number | undefined {
+/** Where in the buffer, from `at` on, the first whole frame begins that is the first one of a group, if there is one. */
+export function findGroup(buffer: Buffer, at: number, salt: number): number | undefined {
   for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
-    if (buffer[start + 10] !== 0 || buffer[start + 11] !== 0 || buffer[start + 9]! > MORE) continue
+    if ((buffer[start + 9]! & ~MORE) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0) continue
     const end = frameEnd(buffer, start)
     if (end !== undefined && end <= buffer.length && decodeFrame(buffer, start, end, salt) !== undefined) return start
   }

@@ -1,7 +1,7 @@
 // Group commit: one group is being written while the next one fills. One write and one fdatasync for all of them is
 // what makes many small appends fast.
 //
-// K7 an append is answered after its group is on disk.
+// K7 an append is answered after its group is on disk, and the next group is written after that: recovery counts on it.
 // K11 after a failure whose outcome is unknown nothing more is written.
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
@@ -106,7 +106,7 @@ export class GroupCommit {
   /** Resolves with what went wrong for the whole group. */
   async #write(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
     if (this.#failure !== undefined) return refused(this.#failure)
-    group.check(this.#places)
+    group.check(this.#places, this.#log.salt)
     if (group.bytes.length === 0) return undefined
     try {
       await this.#log.write(group.bytes, this.#places.last + 1, blocking)

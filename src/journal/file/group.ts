@@ -3,7 +3,7 @@ import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { DuramenError } from '../../ports/errors.ts'
 import { conflict } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
-import { encodeFrame, frameEnd, frameRoom } from './format.ts'
+import { encodeFrame, frameEnd, frameRoom, markFirst } from './format.ts'
 import type { Places, StreamPlaces } from './places.ts'
 
 type Answer = (answer: Either<DuramenError, Appended>) => void
@@ -53,13 +53,14 @@ export class Group {
       const text = texts[number]!
       this.#reserve(frameRoom(stream, text))
       const seq = expected + number + 1
-      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, number < count - 1, text)
+      const more = number < count - 1
+      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, this.#used === 0, text)
     }
     this.entries.push({ append, start, end: this.#used, answer, position: 0, places: undefined, refused: undefined })
   }
 
   /** K2: refuses every append that does not follow its stream's last record, and takes its bytes out. */
-  check(places: Places): void {
+  check(places: Places, salt: number): void {
     let next = places.last + 1
     let moved = 0
     for (const entry of this.entries) {
@@ -81,6 +82,7 @@ export class Group {
       entry.end -= moved
     }
     this.#used -= moved
+    if (this.#used > 0 && this.entries[0]!.refused !== undefined) markFirst(this.#buffer, 0, salt)
   }
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */

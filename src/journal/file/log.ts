@@ -1,6 +1,7 @@
 // The end of the journal: writes groups behind the last segment and makes them durable.
 //
-// K7 `sync` resolves only after fdatasync.
+// K7 `sync` resolves only after fdatasync. The file's size is set ahead of its end, so that fdatasync need not put a new
+// size on disk each time; a segment that is full, or closed, is cut back to its end.
 // K11 a write that failed is undone, durably, before the answer says that nothing happened. Where that fails too, or
 // where fdatasync itself failed (the kernel may have dropped the pages and will report it only once), no one knows
 // what is on disk: the answer is OUTCOME_UNKNOWN, and nothing more is written.
@@ -11,12 +12,19 @@ import { fsError } from '../fs-error.ts'
 import { HEADER_BYTES } from './format.ts'
 import { createSegment, type Segment } from './segments.ts'
 
+/** The file's size is set ahead in such steps. Larger ones gain little, and after a crash all of it is read. */
+const AHEAD_BYTES = 1 << 22
+
 export class Log {
   readonly salt: number
   readonly #folder: string
   readonly #segments: Segment[]
   readonly #segmentBytes: number
   #file: FileHandle
+  /** The size that the last segment's file was given; 0 when it ends where the segment does. */
+  #ahead = 0
+  /** What is on disk behind the end is unknown. */
+  #unknown = false
   /** A new segment was begun and failed half-way: it must be there before anything more is written. */
   #begun = false
 
@@ -28,10 +36,20 @@ export class Log {
     this.#file = file
   }
 
-  /** Opens the last of the segments for writing; creates the first one of a new journal. */
+  /**
+   * Opens the last of the segments for writing; creates the first one of a new journal. What a process that was killed
+   * has written and not synced is there to be read, so it is made durable first.
+   */
   static async open(folder: string, segments: Segment[], salt: number, segmentBytes: number): Promise<Log> {
     if (segments.length === 0) segments.push(await createSegment(folder, 1, salt))
-    return new Log(folder, segments, salt, segmentBytes, await open(segments.at(-1)!.file, 'r+'))
+    const file = await open(segments.at(-1)!.file, 'r+')
+    try {
+      await file.datasync()
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    return new Log(folder, segments, salt, segmentBytes, file)
   }
 
   /**
@@ -45,6 +63,7 @@ export class Log {
     if (full || this.#begun) await this.#roll(position)
     const segment = this.#segments.at(-1)!
     try {
+      if (segment.size + bytes.length > this.#ahead) await this.#setAhead(segment.size + bytes.length)
       if (blocking) this.#writeBlocking(bytes, segment.size)
       else await this.#write(bytes, segment.size)
     } catch (error) {
@@ -60,29 +79,41 @@ export class Log {
       if (blocking) fs.fdatasyncSync(this.#file.fd)
       else await this.#file.datasync()
     } catch (error) {
+      this.#unknown = true
       throw unknown(segment, error)
     }
     segment.size += bytes.length
     return offset
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    // Zeros that stay behind the end do no harm.
+    if (!this.#unknown) await this.#file.truncate(this.#segments.at(-1)!.size).catch(() => {})
+    await this.#file.close()
   }
 
   async #roll(first: number): Promise<void> {
     this.#begun = true
     try {
+      await this.#file.truncate(this.#segments.at(-1)!.size)
+      await this.#file.sync()
       const segment = await createSegment(this.#folder, first, this.salt)
       const file = await open(segment.file, 'r+')
       const full = this.#file
       this.#file = file
+      this.#ahead = 0
       this.#segments.push(segment)
       this.#begun = false
       await full.close()
     } catch (error) {
       throw fsError(error, 'begin a new segment', { file: this.#folder, position: first })
     }
+  }
+
+  /** It is a gain where it works; where it does not, writing says what is wrong. */
+  async #setAhead(end: number): Promise<void> {
+    this.#ahead = Math.max(end, Math.min(end + AHEAD_BYTES, this.#segmentBytes))
+    await this.#file.truncate(this.#ahead).catch(() => {})
   }
 
   async #write(bytes: Buffer, offset: number): Promise<void> {
@@ -100,8 +131,10 @@ export class Log {
   async #undo(segment: Segment, cause: unknown): Promise<never> {
     try {
       await this.#file.truncate(segment.size)
+      this.#ahead = 0
       await this.#file.sync()
     } catch {
+      this.#unknown = true
       throw unknown(segment, cause)
     }
     throw fsError(cause, `append to ${segment.file}`, { file: segment.file, offset: segment.size })

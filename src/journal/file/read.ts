@@ -2,9 +2,9 @@
 // a batch is in memory (K9). What was damaged since it was opened is refused with its place (K7).
 import { fsError } from '../fs-error.ts'
 import type { StoredRecord } from '../port.ts'
+import { damaged } from './damaged.ts'
 import { decodeFrame } from './format.ts'
 import type { Places } from './places.ts'
-import { damaged } from './recover.ts'
 import type { Segment, SegmentReader } from './segments.ts'
 
 const BATCH_BYTES = 1 << 20

@@ -1,21 +1,23 @@
 // Opening a journal: reads all its segments, checks every frame, and builds the index.
 //
-// K7 A torn tail (the end of the last segment is no whole append, and no frame follows) is what a crash leaves of an
-// append that nobody was told about: it is cut off and reported. Everything else that is not as it was written is
-// damage: the journal refuses to open and says where, for what follows a damaged place must not be lost in silence.
+// K7 What a crash leaves of a group that nobody was told about is a torn tail (tail.ts): it is cut off and reported.
+// Everything else that is not as it was written is damage: the journal refuses to open and says where, for what follows
+// a damaged place must not be lost in silence.
 import { open, stat, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { DuramenError } from '../../ports/errors.ts'
-import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, findFrame, frameEnd, HEADER_BYTES } from './format.ts'
+import { damaged, gap } from './damaged.ts'
+import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES } from './format.ts'
 import type { Places } from './places.ts'
 import { listSegments, readFrom, type Segment, syncFolder } from './segments.ts'
+import { tornBytes } from './tail.ts'
 
 const CHUNK = 1 << 20
 
-/** The unfinished append that was found at the end of the journal and cut off. */
+/** What was found of an unfinished group at the end of the journal and cut off. */
 export interface TornTail {
   readonly file: string
   readonly offset: number
+  /** Up to the last one that is not zero. */
   readonly bytes: number
 }
 
@@ -50,9 +52,11 @@ export async function recover(folder: string, places: Places): Promise<Recovered
     const end = await scan(file, size, salt, places)
     if (end < size) {
       if (!last) throw damaged(file, end, 'a frame is not as it was written')
-      await refuseIfMoreFollows(file, end, size, salt)
-      torn = { file, offset: end, bytes: size - end }
-      await cut(file, end)
+      const bytes = await tornBytes(file, end, size, salt)
+      if (bytes > 0) {
+        torn = { file, offset: end, bytes }
+        await cut(file, end)
+      }
     }
     segments.push({ file, first, size: end })
   }
@@ -123,31 +127,6 @@ class Appends {
   }
 }
 
-/** A torn append is the last thing in a journal; a frame behind it proves that it is damage. */
-async function refuseIfMoreFollows(file: string, end: number, size: number, salt: number): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    const rest = await readFrom(handle, end, size)
-    const bad = firstBad(rest, salt)
-    const good = findFrame(rest, bad + 1, salt)
-    if (good === undefined) return
-    throw damaged(file, end + bad, `a frame is not as it was written, and whole ones follow from ${end + good} on`)
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Where the whole frames of an append that was cut short end. */
-function firstBad(buffer: Buffer, salt: number): number {
-  let at = 0
-  while (at + FRAME_BYTES <= buffer.length) {
-    const end = frameEnd(buffer, at)
-    if (end === undefined || end > buffer.length || decodeFrame(buffer, at, end, salt) === undefined) break
-    at = end
-  }
-  return at
-}
-
 async function headerOf(file: string) {
   const handle = await open(file, 'r')
   try {
@@ -166,23 +145,4 @@ async function cut(file: string, size: number): Promise<void> {
     await handle.close()
   }
   await syncFolder(dirname(file))
-}
-
-/** The error for bytes that are not as they were written. */
-export function damaged(file: string, offset: number, what: string): DuramenError {
-  return new DuramenError('JOURNAL_DAMAGED', `${file} is damaged at byte ${offset}: ${what}`, {
-    where: { file, offset },
-    hint:
-      'Nothing was changed. Restore the file from a backup. To give up all records from there on instead, ' +
-      'copy the folder, cut the file at that byte and remove the segments behind it.',
-  })
-}
-
-function gap(file: string, expected: number, first: number): DuramenError {
-  const what = first > expected ? 'are missing before' : 'are there twice, see'
-  const [from, to] = first > expected ? [expected, first - 1] : [first, expected - 1]
-  return new DuramenError('JOURNAL_DAMAGED', `The records ${from} to ${to} ${what} ${file}`, {
-    where: { file, position: from },
-    hint: 'Nothing was changed. Put the missing segment files back, from a backup if need be.',
-  })
 }
