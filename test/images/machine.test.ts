@@ -166,7 +166,7 @@ describe.each([
       await image.answer('archive', 'a.png')
       expect(image.context().outcome).toBe('duplicate')
       expect(count(image, 'upload')).toBe(0)
-      expect(types(image)).toEqual(['duplicate', 'duplicate'])
+      expect(types(image)).toEqual(['recognised', 'duplicate'])
     })
 
     test.each(['NOT_AN_IMAGE', 'NOT_A_FILE', 'FILE_CHANGED', 'FILE_GONE', 'PROCESSING_CRASHED'] as const)(
@@ -240,6 +240,19 @@ describe.each([
       expect(count(image, 'upload')).toBe(1)
       await image.answer('archive', 'a.png')
       expect(image.state()).toBe('images_old')
+    })
+
+    test('I1 I6 a file that was changed after its upload, or before it is forced, is another one: quarantined', async () => {
+      for (const forced of [false, true]) {
+        const image = await open()
+        await image.answer('process', processed)
+        if (forced) await image.send({ type: 'FORCE_ARCHIVE', who: 'me' })
+        else await image.answer('upload', {})
+        await image.answer('archive', fault('FILE_CHANGED', 'changed'))
+        expect(image.asked.at(-1)).toMatchObject(['quarantine', { reason: 'changed', outputs }])
+        await image.answer('quarantine', 'a.png')
+        expect(image.context().outcome).toBe('quarantined')
+      }
     })
 
     test('I7 quarantining that fails is tried again; the reason stays what it was', async () => {
