@@ -42,7 +42,7 @@ export function encode(value: unknown, options: EncodeOptions): Encoded {
     return false
   }
   try {
-    const text = stringify(value, { ...reducers, [SIZED]: sized })
+    const text = stringify(value, { [SIZED]: sized, ...reducers })
     return { format: 'devalue', text, value: parse(text, revivers) }
   } catch (cause) {
     if (isDuramenError(cause)) throw cause
@@ -66,6 +66,8 @@ const NOT_PLAIN = Symbol('not plain')
 
 /** Nodes walked before a cycle is looked for; events are far smaller. */
 const FEW = 10_000
+/** Deeper values are left to devalue, which knows cycles. */
+const MAX_DEPTH = 200
 let left = 0
 
 /** A copy of a value that JSON brings back just as it is; NOT_PLAIN for any other. */
@@ -82,7 +84,7 @@ function copyPlain(value: unknown): unknown {
   return copy(value)
 }
 
-function copy(value: unknown): unknown {
+function copy(value: unknown, depth = 0): unknown {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -91,30 +93,32 @@ function copy(value: unknown): unknown {
       return Number.isFinite(value) && !Object.is(value, -0) ? value : NOT_PLAIN
     case 'object': {
       if (value === null) return value
-      if (--left < 0) return NOT_PLAIN
-      return Array.isArray(value) ? copyArray(value) : copyObject(value as Record<string, unknown>)
+      if (--left < 0 || depth > MAX_DEPTH) return NOT_PLAIN
+      return Array.isArray(value)
+        ? copyArray(value, depth + 1)
+        : copyObject(value as Record<string, unknown>, depth + 1)
     }
     default:
       return NOT_PLAIN
   }
 }
 
-function copyArray(from: unknown[]): unknown {
+function copyArray(from: unknown[], depth: number): unknown {
   const to = new Array<unknown>(from.length)
   for (let i = 0; i < from.length; i++) {
-    const item = copy(from[i])
+    const item = copy(from[i], depth)
     if (item === NOT_PLAIN) return NOT_PLAIN
     to[i] = item
   }
   return to
 }
 
-function copyObject(from: Record<string, unknown>): unknown {
+function copyObject(from: Record<string, unknown>, depth: number): unknown {
   if (Object.getPrototypeOf(from) !== Object.prototype || Object.getOwnPropertySymbols(from).length > 0)
     return NOT_PLAIN
   const to: Record<string, unknown> = {}
   for (const key in from) {
-    const item = copy(from[key])
+    const item = copy(from[key], depth)
     if (item === NOT_PLAIN || key === 'toJSON') return NOT_PLAIN
     if (key === '__proto__')
       Object.defineProperty(to, key, { value: item, enumerable: true, configurable: true, writable: true })
@@ -147,7 +151,22 @@ function findBinary(value: unknown, depth = 0): string | undefined {
 const reducers = {
   Error: (v: unknown) =>
     v instanceof Error
-      ? { ...v, name: v.name, message: v.message, stack: v.stack, ...('cause' in v ? { cause: v.cause } : {}) }
+      ? {
+          ...v,
+          name: v.name,
+          message: v.message,
+          stack: v.stack,
+          ...('cause' in v && v.cause !== v && { cause: v.cause }),
+          ...(v instanceof AggregateError && { errors: v.errors }),
+        }
+      : undefined,
+  // just the bytes that the view shows, not the whole buffer behind it
+  View: (v: unknown) =>
+    ArrayBuffer.isView(v)
+      ? {
+          type: Object.prototype.toString.call(v).slice(8, -1),
+          base64: Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString('base64'),
+        }
       : undefined,
 }
 
@@ -161,6 +180,10 @@ const standard: Record<string, ErrorConstructor> = {
 }
 
 const revivers = {
+  View: ({ type, base64 }: { type: string; base64: string }) => {
+    const { buffer } = Uint8Array.from(Buffer.from(base64, 'base64'))
+    return new (globalThis as unknown as Record<string, new (b: ArrayBuffer) => unknown>)[type]!(buffer)
+  },
   Error: ({ name, message, stack, ...rest }: { name: string; message: string; stack?: string }) => {
     const error = new (standard[name] ?? Error)(message)
     for (const [key, value] of Object.entries({ name, stack, ...rest })) {

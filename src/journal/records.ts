@@ -50,10 +50,12 @@ export interface CommitHeader {
   readonly kind: CommitKind
   /** The machine's version. */
   readonly version: number
+  /** Who wrote it: a random name of the host, new at each opening (K2). */
+  readonly host?: string
   /** The sender's id of the event (K4). */
   readonly id?: string
-  /** Who delivered it and the sender's own count: exactly once between instances (K4). */
-  readonly from?: readonly [sender: string, count: number]
+  /** Who delivered it, the sender's count, and the count below which it will not deliver again (K4). */
+  readonly from?: readonly [sender: string, count: number, low: number]
   /** Address of the actor that was reached; absent: the root. */
   readonly target?: string
   /** Key of the timer that fired. */

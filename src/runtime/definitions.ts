@@ -8,10 +8,12 @@ import { decodeCommit, definitionStream, encodeCommit } from '../journal/records
 import type { Clock } from '../ports/clock.ts'
 import type { DurableMachine } from './durable.ts'
 
+const plainly = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
+
 /** Appends the machine's statechart unless the last one kept is the same. */
 export async function recordDefinition(journal: Journal, clock: Clock, machine: DurableMachine): Promise<void> {
   const stream = definitionStream(machine.id)
-  const definition = JSON.stringify(machine.machine.definition) // functions have no place in it: names are what is drawn
+  const definition = JSON.stringify(machine.machine.definition, plainly) // functions have no place in it: names are what is drawn
   const hash = createHash('sha256').update(definition).digest('hex')
   const { version } = machine
   let last: StoredRecord | undefined

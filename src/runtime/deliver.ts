@@ -1,14 +1,20 @@
-// K4: an event from one instance reaches another exactly once: the sender counts, the receiver remembers how far.
+// K4: an event from one instance reaches another exactly once. The sender counts its deliveries and says below which count
+// none will come again; the receiver remembers those above.
 import type { AnyStateMachine, EventFromLogic } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
 import type { DurableMachine } from './durable.ts'
 import { type RunningEffect, runningEffect } from './effects.ts'
 import type { Receipt } from './inputs.ts'
 
+/** Who delivers: `count` is never used again by this sender; all below `low` have arrived or never will. */
+export type Sender = readonly [sender: string, count: number, low: number]
+
 /** What `deliver` needs to know of the effect it is called in; the scope of every effect of a host. */
 export interface Deliverer {
   readonly stream: string
-  deliver(machine: DurableMachine, id: string, event: object, from: readonly [string, number]): Promise<Receipt>
+  /** Key of the oldest action that may still deliver. */
+  oldestAction(): string | undefined
+  deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt>
 }
 
 const PER_LEVEL = 1024
@@ -16,7 +22,8 @@ const PER_LEVEL = 1024
 /**
  * Sends an event to another instance, exactly once, also when the effect is repeated after a crash. Call it inside an
  * action or the function of a promise, callback or observable; the effect has finished once the event is durable there.
- * Deliveries to one receiver arrive in the order of the calls. The receiver must exist.
+ * Deliveries to one receiver arrive in the order of the calls. The receiver must exist. A promise that is repeated must
+ * deliver the same events in the same order.
  *
  * Rejects with NO_HOST outside a durable host, UNKNOWN_INSTANCE, or what the receiver answers.
  */
@@ -33,18 +40,24 @@ export function deliver<TMachine extends AnyStateMachine>(
       }),
     )
   const deliverer = effect.scope as Deliverer
-  const done = deliverer.deliver(machine as DurableMachine, id, event, senderOf(effect, deliverer.stream))
+  const done = deliverer.deliver(machine as DurableMachine, id, event, senderOf(effect, deliverer))
   effect.waits.push(done)
+  done.catch(() => {}) // the effect awaits it, also where its own code does not
   return done
 }
 
-/** Actions of one instance count together, in the order of their commits; invoked work counts for itself. */
-function senderOf(effect: RunningEffect, stream: string): [string, number] {
+/** Actions of one instance count together, by their place in its history; invoked work counts for itself. */
+function senderOf(effect: RunningEffect, { stream, oldestAction }: Deliverer): Sender {
   const call = effect.calls++
-  const place = /^\/(\d+)\/(\d+)$/.exec(effect.key.slice(stream.length))
-  if (!place) return [effect.key, call]
-  const index = Number(place[2])
-  if (index >= PER_LEVEL || call >= PER_LEVEL)
-    throw new DuramenError('BAD_OPTION', `more than ${PER_LEVEL} actions in a transition, or deliveries in an action`)
-  return [stream, (Number(place[1]) * PER_LEVEL + index) * PER_LEVEL + call]
+  const place = placeOf(effect.key.slice(stream.length + 1))
+  // a promise repeats its deliveries when it is repeated, a callback or an observable makes new ones
+  if (place === undefined) return [effect.repeats ? effect.key : `${effect.key}#${effect.attempt}`, call, 0]
+  const oldest = oldestAction()
+  return [stream, place + call, (oldest === undefined ? undefined : placeOf(oldest)) ?? place]
+}
+
+/** `seq/index` of an action as a number that leaves room for its calls. */
+function placeOf(key: string): number | undefined {
+  const [, seq, index] = /^(\d+)\/(\d+)$/.exec(key) ?? []
+  return seq === undefined ? undefined : (Number(seq) * PER_LEVEL + Math.min(Number(index), PER_LEVEL - 1)) * PER_LEVEL
 }

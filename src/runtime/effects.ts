@@ -25,12 +25,15 @@ export class RunningEffect implements CurrentEffect {
   /** Counts deliveries within the effect. */
   calls = 0
   readonly scope: unknown
+  /** Taken up again it does the same again, from its beginning. */
+  readonly repeats: boolean
   private controller: AbortController | undefined
 
-  constructor(scope: unknown, key: string, attempt: number) {
+  constructor(scope: unknown, key: string, attempt: number, repeats = true) {
     this.scope = scope
     this.key = key
     this.attempt = attempt
+    this.repeats = repeats
   }
 
   get signal(): AbortSignal {

@@ -24,7 +24,7 @@ export function encodeEvent(machine: DurableMachine, instance: string, event: un
     })
   const schema = (machine.options.events as Record<string, StandardSchemaV1> | undefined)?.[type]
   if (!schema) return encodeFor(event, where, { name: 'event', maxBinary })
-  const result = schema['~standard'].validate(event)
+  const result = validated(schema, event, name, where)
   if (result instanceof Promise)
     throw new DuramenError('BAD_EVENT', `${name}: the schema of ${type} is asynchronous`, {
       where,
@@ -38,6 +38,17 @@ export function encodeEvent(machine: DurableMachine, instance: string, event: un
     cause: result.issues,
     hint: 'Send an event that fits the schema given to durable().',
   })
+}
+
+function validated(schema: StandardSchemaV1, event: unknown, name: string, where: ErrorPlace) {
+  try {
+    return schema['~standard'].validate(event)
+  } catch (cause) {
+    throw new DuramenError('BAD_EVENT', `${name}: the schema of ${where.event} threw: ${String(cause)}`, {
+      where,
+      cause,
+    })
+  }
 }
 
 /** `encode`, its errors with the place added. */
@@ -70,7 +81,7 @@ export function encodeInternal(event: AnyEventObject, where: ErrorPlace, maxBina
   } catch (error) {
     const type = failing[event.type]
     if (type === undefined) throw error
-    return encode({ type, data: type === event.type ? summary(event.data) : error }, { name: 'error' })
+    return encode({ type, data: type === event.type ? summary(event.data) : withoutCause(error) }, { name: 'error' })
   }
 }
 
@@ -81,6 +92,13 @@ export function encodeError(error: unknown): Encoded {
   } catch {
     return encode(summary(error), { name: 'error' })
   }
+}
+
+/** What caused it holds the very thing that can't be kept. */
+function withoutCause(error: unknown): unknown {
+  if (!isDuramenError(error)) return summary(error)
+  const { code, message, retryable, where, hint } = error
+  return new DuramenError(code, message, { retryable, where, ...(hint && { hint }) })
 }
 
 function summary(error: unknown): Error {

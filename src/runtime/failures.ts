@@ -57,6 +57,14 @@ export function ofJournal(where: Place, error: DuramenError): DuramenError {
   })
 }
 
+/** K11: what is neither known to have happened nor not to have. */
+export const outcomeUnknown = (where: Place, cause: DuramenError) =>
+  new DuramenError('OUTCOME_UNKNOWN', `whether ${nameOf(where)} has taken the event is not known: ${cause.message}`, {
+    where,
+    cause,
+    hint: 'Send it again with the same id once the journal can be read.',
+  })
+
 export function asDuramenError(error: unknown, where: Place): DuramenError {
   if (isDuramenError(error)) return error
   return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })

@@ -2,16 +2,18 @@
 //
 // K9: every limit is an option with a default.
 // K10: `close` stops intake, lets commits end, aborts effects, records what has finished, releases the journal.
+import { randomBytes } from 'node:crypto'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type AnyStateMachine, type EventFromLogic, type InputFrom, matchesState, type StateValue } from 'xstate'
 import type { Journal } from '../journal/port.ts'
 import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { Clock } from '../ports/clock.ts'
-import { DuramenError } from '../ports/errors.ts'
+import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import { DurableActor, sendTo } from './actor.ts'
 import { systemClock } from './clock.ts'
 import { recordDefinition } from './definitions.ts'
+import type { Sender } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent, encodeFor } from './events.ts'
@@ -73,6 +75,7 @@ export class Host implements InstanceHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly limits: Limits
+  readonly name = randomBytes(6).toString('base64url')
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine<any>>()
   private readonly live = new Map<string, Instance>()
@@ -138,7 +141,7 @@ export class Host implements InstanceHost {
       const { machine, instance } = instanceOf(stream)!
       const active = !head.outcome.includes('"status":') || JSON.parse(head.outcome).status === undefined
       if (ids.has(machine) && (active || head.header.unfinished))
-        left.push(this.load(this.machines.get(machine)!, instance).catch(() => undefined)) // it has said so itself
+        left.push(this.find(this.machines.get(machine)!, instance, undefined, false).catch(() => undefined)) // it has said so itself
     }
     await Promise.all(left)
   }
@@ -247,7 +250,7 @@ export class Host implements InstanceHost {
     }
     const quiet = (i: Instance) => i.quiet || i.phase === 'broken'
     await until(quiet)
-    for (const instance of this.live.values()) instance.runner.abort()
+    for (const instance of this.live.values()) instance.abort()
     await until((i) => i.runner.idle && quiet(i))
     for (const instance of this.live.values()) instance.mark()
     await until(quiet)
@@ -256,6 +259,11 @@ export class Host implements InstanceHost {
     for (const instance of this.live.values()) instance.close()
     const closed = await this.journal.close()()
     if (isLeft(closed)) throw closed.left
+  }
+
+  /** Whether events from outside are taken. */
+  get accepting(): boolean {
+    return this.closing === undefined
   }
 
   // ---- what instances call -------------------------------------------------------------------------------------------
@@ -291,7 +299,7 @@ export class Host implements InstanceHost {
     this.heads.set(instance.stream, instance.last!)
   }
 
-  async deliver(machine: DurableMachine, id: string, event: object, from: readonly [string, number]): Promise<Receipt> {
+  async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {
     this.assertKnown(machine.id)
     const pair = `${from[0]}\n${machine.id}\n${id}`
     const send = async () => {
@@ -315,35 +323,24 @@ export class Host implements InstanceHost {
     const where = { machine: machine.id, instance: id }
     const there = this.opening.get(stream) ?? this.live.get(stream)
     if (there || this.heads.has(stream)) {
-      if (create === 'only')
-        return Promise.reject(
-          new DuramenError('INSTANCE_EXISTS', `${stream} exists`, {
-            where,
-            hint: 'Open it without create, or choose another id.',
-          }),
-        )
+      if (create === 'only') return Promise.reject(exists(stream, where))
       if (!there) return this.load(machine, id)
       if (there instanceof Instance && there.phase === 'broken') return Promise.reject(there.problem)
       return Promise.resolve(there)
     }
-    if (create === false)
-      return Promise.reject(
-        new DuramenError('UNKNOWN_INSTANCE', `${stream} is not there`, {
-          where,
-          hint: 'Create it with host.actor(machine, id, { input }).',
-        }),
-      )
-    return this.enter(stream, () => this.create(machine, id, input))
+    if (create === false) return this.load(machine, id) // another host may have made it
+    return this.enter(stream, () => this.create(machine, id, input, create === 'only'))
   }
 
-  private async create(machine: DurableMachine<any>, id: string, input: unknown): Promise<Instance> {
+  private async create(machine: DurableMachine<any>, id: string, input: unknown, only: boolean): Promise<Instance> {
     const payload = encodeFor(
       input,
       { machine: machine.id, instance: id, event: 'start' },
       { name: 'input', maxBinary: this.limits.maxBinary },
     )
     const instance = new Instance(this, machine, id)
-    await instance.create(payload)
+    const { duplicate } = await instance.create(payload)
+    if (only && duplicate) throw exists(instance.stream, { machine: machine.id, instance: id }) // another host was first
     this.live.set(instance.stream, instance)
     this.finished(instance)
     return instance
@@ -361,6 +358,13 @@ export class Host implements InstanceHost {
         const problem = asDuramenError(error, { machine: machine.id, instance: id })
         instance.broke(problem)
         throw problem
+      }
+      if (!instance.last) {
+        this.live.delete(instance.stream)
+        throw new DuramenError('UNKNOWN_INSTANCE', `${instance.stream} is not there`, {
+          where: { machine: machine.id, instance: id },
+          hint: 'Create it with host.actor(machine, id, { input }).',
+        })
       }
       this.heads.delete(instance.stream)
       this.finished(instance)
@@ -388,6 +392,12 @@ export class Host implements InstanceHost {
     })
   }
 }
+
+const exists = (stream: string, where: ErrorPlace) =>
+  new DuramenError('INSTANCE_EXISTS', `${stream} exists`, {
+    where,
+    hint: 'Open it without create, or choose another id.',
+  })
 
 function assertId(machine: string, id: string): void {
   if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return

@@ -3,6 +3,7 @@ import type { AnyEventObject } from 'xstate'
 import type { Encoded } from '../journal/codec.ts'
 import type { CommitKind } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
+import type { Sender } from './deliver.ts'
 import { ROOT, type TurnInput } from './turn.ts'
 
 /** The answer to an event once it is durable. */
@@ -22,7 +23,7 @@ export interface Input {
   readonly kind: 'start' | 'event' | 'timer' | 'fail' | 'mark'
   readonly payload: Encoded
   readonly id?: string | undefined
-  readonly from?: readonly [string, number] | undefined
+  readonly from?: Sender | undefined
   readonly target?: string | undefined
   readonly key?: string | undefined
   /** Attempts that begin with this mark. */

@@ -25,6 +25,10 @@ export interface InstanceHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly limits: Limits
+  /** Marks the host's own records (K2). */
+  readonly name: string
+  /** False once the host is closing. */
+  readonly accepting: boolean
   /** Calls `instance.flush()` at the end of this tick. */
   flushSoon(instance: Instance): void
   arm(instance: Instance, timer: Timer): void

@@ -5,8 +5,9 @@
 // K3: `load` is the only way to a state, after a crash as after a refused event.
 // K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
 // K11: after an unknown outcome the stream is read again: an own commit that is there counts.
+import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
-import type { Encoded } from '../journal/codec.ts'
+import { decode, type Encoded } from '../journal/codec.ts'
 import { type CommitHeader, encodeCommit, streamOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
@@ -20,6 +21,7 @@ import {
   machineThrew,
   mailboxFull,
   ofJournal,
+  outcomeUnknown,
   type Place,
   parked,
 } from './failures.ts'
@@ -30,7 +32,7 @@ import { outcomeText } from './outcome.ts'
 import { Receipts } from './receipts.ts'
 import { replay } from './replay.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
-import { type ActorSnapshot, type Effect, ROOT, type TreeOwner, type Turn, type TurnActor } from './turn.ts'
+import { type ActorSnapshot, type Effect, ROOT, type Timer, type TreeOwner, type Turn, type TurnActor } from './turn.ts'
 import { ActorTree } from './xstate.ts'
 
 /** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
@@ -60,6 +62,10 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   private readonly queue: Input[] = []
   private readonly pendingIds = new Set<string>()
   private unsure: Decided[] = []
+  /** Keys of timers that the host has. */
+  private readonly armed = new Set<string>()
+  /** Actions that were decided and are not durable yet. */
+  private ahead = 0
   private seq = 0
   private at = 0
   private conflicts = 0
@@ -94,21 +100,25 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   async recover(): Promise<void> {
     await this.load()
     this.phase = 'live'
-    for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
+    for (const timer of this.tree.timers.values()) this.arm(timer)
     this.pump()
+    this.takeUp()
+  }
+
+  /** What was begun before begins again. Recorded first, so that work which kills the process has not a first attempt for ever. */
+  private takeUp(): void {
     const attempts = this.runner.interrupted()
     if (Object.keys(attempts).length === 0) return
-    // recorded before it begins, so that work which kills the process is not a first attempt for ever
-    await this.ask({ kind: 'mark', payload: NOTHING, attempts, keep: true })
-    this.runner.resume()
+    const begin = () => this.runner.resume()
+    this.ask({ kind: 'mark', payload: NOTHING, attempts, keep: true }).then(begin, () => {}) // refused: broken or closed
   }
 
   /** Lets a parked instance go on. */
   resume(): void {
     if (this.phase !== 'live') return
     this.problem = undefined
-    this.runner.resume()
     this.pump()
+    if (this.phase === 'live') this.takeUp()
   }
 
   /** Nothing is queued, under way or waiting to be recorded. */
@@ -120,14 +130,22 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   get finishedForGood(): boolean {
     const { runner } = this
     return (
-      this.phase === 'live' &&
       this.last !== undefined &&
+      !this.stale &&
+      this.tree.decided.status !== 'active' &&
+      this.phase === 'live' &&
+      !this.problem &&
       this.quiet &&
-      this.snapshot().status !== 'active' &&
       runner.idle &&
       !runner.done.size &&
       !runner.unfinished.size
     )
+  }
+
+  /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */
+  abort(): void {
+    this.runner.abort()
+    if (this.problem) for (const input of this.queue.splice(0)) input.caller?.reject(closed(this.where))
   }
 
   close(): void {
@@ -157,7 +175,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   }
 
   private refusal(): DuramenError | undefined {
-    if (this.phase === 'closed') return closed(this.where)
+    if (this.phase === 'closed' || !this.host.accepting) return closed(this.where)
     if (this.phase === 'broken') return this.problem
     if (this.problem) return parked(this.where, this.problem)
     return this.queue.length >= this.host.limits.mailbox ? mailboxFull(this.where, this.queue.length) : undefined
@@ -172,7 +190,14 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     this.host.flushSoon(this)
   }
 
+  private arm(timer: Timer): void {
+    if (this.armed.has(timer.key)) return
+    this.armed.add(timer.key)
+    this.host.arm(this, timer)
+  }
+
   fire(key: string): void {
+    this.armed.delete(key)
     if (this.tree.timers.has(key) || this.phase === 'loading')
       this.accept({ kind: 'timer', key, payload: NOTHING, keep: true })
   }
@@ -208,7 +233,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     let fault = turn?.fault
     let outcome = ''
     try {
-      if (!fault) outcome = outcomeText(this.machine, this.tree.decided, turn)
+      if (!fault) outcome = outcomeText(this.machine, { stream: this.stream, seq, at }, this.tree.decided, turn)
     } catch (error) {
       fault = { error, path: 'attributes' }
     }
@@ -223,13 +248,14 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
 
   private header(input: Input, turn: Turn | undefined, seq: number, at: number): CommitHeader {
     const { runner } = this
-    if (turn) for (const e of turn.effects) if (e.kind === 'action') runner.unfinished.set(e.key, e)
+    if (turn) this.ahead += actionsOf(turn)
     const header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] } = {
       stream: this.stream,
       seq,
       at,
       kind: input.kind,
       version: this.machine.version,
+      host: this.host.name,
     }
     if (input.id !== undefined) header.id = input.id
     if (input.from) header.from = input.from
@@ -240,7 +266,8 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
       header.finished = [...runner.done]
       runner.done.clear()
     }
-    if (runner.unfinished.size) header.unfinished = runner.unfinished.size
+    const unfinished = runner.unfinished.size + this.ahead
+    if (unfinished) header.unfinished = unfinished
     return header
   }
 
@@ -250,7 +277,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
 
   /** Decided again once all before it is certain. */
   private later(input: Input): void {
-    this.queue.unshift(input)
+    this.queue.unshift(afresh(input))
     this.hold = true
   }
 
@@ -289,8 +316,9 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     input.caller?.resolve({ seq: header.seq, position, duplicate: false, handled: turn?.handled ?? true })
     if (header.attempts) this.runner.beginAttempts(header.attempts)
     if (!turn) return
-    for (const timer of turn.set) this.host.arm(this, timer)
-    for (const [actor, snapshot] of turn.changed) this.listeners.changed(actor.sessionId, snapshot)
+    this.ahead -= actionsOf(turn)
+    for (const timer of turn.set) this.arm(timer)
+    for (const { actor, snapshot } of turn.changed) this.listeners.changed(actor.sessionId, snapshot)
     for (const effect of turn.effects) this.act(effect)
     for (const key of turn.ended) this.runner.forget(key)
   }
@@ -337,12 +365,13 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   failed(all: Decided[], error: DuramenError): void {
     this.pendingIds.clear()
     this.stale = true
+    this.ahead = 0
     for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
-    if (again) this.unsure = all
     const back = all.filter(({ input }) => again || input.keep)
     if (!again) for (const { input } of all) if (!input.keep) input.caller?.reject(ofJournal(this.where, error))
-    this.queue.unshift(...back.map((d) => d.input))
+    if (again) this.unsure = all.map((d) => ({ ...d, input: afresh(d.input) }))
+    this.queue.unshift(...(again ? this.unsure : back).map((d) => d.input))
     if (again || back.length === 0) return
     if (!error.retryable) return this.park(error)
     this.pause(error)
@@ -367,13 +396,22 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
       await this.load()
     } catch (error) {
       const problem = asDuramenError(error, this.where)
+      this.cannotKnow(problem)
+      if (this.ended) return
       return problem.retryable ? this.pause(problem) : this.broke(problem)
     }
+    if (this.ended) return
     this.phase = 'live'
-    for (const timer of this.tree.timers.values()) this.host.arm(this, timer)
+    for (const timer of this.tree.timers.values()) this.arm(timer)
+    this.runner.endOrphans()
     this.runner.resume()
     this.pump()
     this.host.finished(this)
+  }
+
+  /** Closed while it was loading. */
+  private get ended(): boolean {
+    return this.phase === 'closed'
   }
 
   /** The instance can't be rebuilt: it takes nothing any more, the others go on. */
@@ -382,24 +420,31 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     this.problem = error
     this.host.logger.error(`${this.stream} can't be loaded: ${error.message}`, error)
     for (const input of this.queue.splice(0)) input.caller?.reject(error)
+    this.listeners.complete()
   }
 
   private async load(): Promise<void> {
     const before = this.last?.header.seq
     const unsure = new Map(this.unsure.map((d) => [d.header.seq, d]))
     const through: [Decided, position: number][] = []
-    this.unsure = []
+    const { last } = this
     this.receipts = new Receipts(this.host.limits.dedupe)
     this.runner.reset()
     this.seq = 0
-    this.tree = await replay(this, this.machine, this.host.journal.read(this.stream), (commit, turn, record) => {
-      this.runner.replayed(commit, turn)
-      this.took(commit, record.text, record.position)
-      this.seq = commit.seq
-      this.at = commit.at
-      const own = unsure.get(commit.seq)
-      if (own?.text === record.text) through.push([own, record.position])
-    })
+    try {
+      this.tree = await replay(this, this.machine, this.host.journal.read(this.stream), (commit, turn, record) => {
+        this.runner.replayed(commit, turn)
+        this.took(commit, record.text, record.position)
+        this.seq = commit.seq
+        this.at = commit.at
+        const own = unsure.get(commit.seq)
+        if (own?.text === record.text) through.push([own, record.position])
+      })
+    } catch (error) {
+      this.last = last // how far the replay came is nobody's business
+      throw error
+    }
+    this.unsure = []
     this.stale = false
     for (const [own, position] of through) this.cameThrough(own, position)
     if (before !== undefined && this.seq > before) this.listeners.changed(ROOT, this.snapshot())
@@ -410,6 +455,18 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     const at = this.queue.indexOf(input)
     if (at >= 0) this.queue.splice(at, 1)
     input.caller?.resolve({ seq: header.seq, position, duplicate: false, handled: turn?.handled ?? true })
+    // actions and invoked work are taken up by `resume`; these are for now or never
+    for (const e of turn?.effects ?? []) if (e.kind === 'tell' || e.kind === 'emit' || e.kind === 'log') this.act(e)
+  }
+
+  /** K11: the stream can't be read, so nobody can say whether these happened. */
+  private cannotKnow(cause: DuramenError): void {
+    for (const { input } of this.unsure) {
+      if (input.keep || !input.caller) continue
+      this.queue.splice(this.queue.indexOf(input), 1)
+      input.caller.reject(outcomeUnknown(this.where, cause))
+    }
+    this.unsure = this.unsure.filter(({ input }) => input.keep)
   }
 
   // ---- what the actors and the effects call ---------------------------------------------------------------------------
@@ -423,14 +480,15 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   }
 
   /** An event from an effect, a child's reference or a resource: one more journaled input. */
-  input(target: string, event: AnyEventObject): void {
+  input(target: string, event: AnyEventObject, fromWork: boolean): void {
     if (event.type.startsWith('xstate.promise.')) this.runner.settled(target)
-    if (this.runner.aborted && event.type !== 'xstate.promise.resolve') return
+    // what was told to stop because the host closes is not the machine's business; a result that still came is
+    if (this.runner.aborted && fromWork && event.type !== 'xstate.promise.resolve') return
     const payload = encodeInternal(event, this.where, this.host.limits.maxBinary)
     this.accept({ kind: 'event', target, keep: true, payload })
   }
 
-  startFailed(key: string, error: unknown): void {
+  workFailed(key: string, error: unknown): void {
     this.accept({ kind: 'fail', target: key, keep: true, payload: encodeError(error) })
   }
 
@@ -443,6 +501,12 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     this.host.finished(this)
   }
 
+  stopFailed(key: string, error: unknown): void {
+    this.host.logger.error(`${key}: its clean-up threw`, error as object)
+  }
+
+  oldestAction = (): string | undefined => this.runner.unfinished.keys().next().value
+
   deliver(...delivery: Parameters<Deliverer['deliver']>): Promise<Receipt> {
     return this.host.deliver(...delivery)
   }
@@ -452,9 +516,7 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
   }
 
   log(args: unknown[]): void {
-    this.host.logger.info(
-      `${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : JSON.stringify(a))).join(' ')}`,
-    )
+    this.host.logger.info(`${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : inspect(a))).join(' ')}`)
   }
 
   observe(address: string, observer: Parameters<Listeners['observe']>[1]) {
@@ -465,5 +527,10 @@ export class Instance implements TreeOwner, RunnerOwner, CommitsOwner, Deliverer
     return this.listeners.listen(address, type, handler)
   }
 }
+
+/** The same input with an event of its own: a machine may have written into the one before. */
+const afresh = (input: Input): Input => ({ ...input, payload: { ...input.payload, value: decode(input.payload) } })
+
+const actionsOf = ({ effects }: Turn) => effects.reduce((n, e) => (e.kind === 'action' ? n + 1 : n), 0)
 
 const NOTHING: Encoded = { format: 'json', text: '', value: undefined }

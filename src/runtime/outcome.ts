@@ -2,6 +2,7 @@
 import type { StateValue } from 'xstate'
 import type { CommitOutcome } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
+import { pinned } from './pin.ts'
 import { type ActorSnapshot, type Effect, ROOT, type Timer, type Turn } from './turn.ts'
 
 const timerRecord = ({ key, due, target, event }: Timer) => ({
@@ -18,7 +19,12 @@ function effectRecord(effect: Effect) {
 }
 
 /** What a turn, or a mark, made of the machine. The same turn gives the same text, always. */
-export function outcomeText(machine: DurableMachine, root: ActorSnapshot, turn: Turn | undefined): string {
+export function outcomeText(
+  machine: DurableMachine,
+  place: { stream: string; seq: number; at: number },
+  root: ActorSnapshot,
+  turn: Turn | undefined,
+): string {
   const outcome: { -readonly [K in keyof CommitOutcome]: CommitOutcome[K] } = { value: root.value as StateValue }
   if (root.status !== 'active') outcome.status = root.status
   if (root.tags?.size) outcome.tags = [...root.tags]
@@ -34,6 +40,6 @@ export function outcomeText(machine: DurableMachine, root: ActorSnapshot, turn: 
       outcome.effects = { ...(started.length && { started }), ...(turn.ended.length && { ended: turn.ended }) }
   }
   const { attributes } = machine.options
-  if (attributes) outcome.attributes = attributes(root as never)
+  if (attributes) outcome.attributes = pinned(place.at, `${place.stream}/${place.seq}`, () => attributes(root as never))
   return JSON.stringify(outcome)
 }

@@ -1,11 +1,12 @@
-// K4: one transition per event id. The last ids of an instance with their receipts, and for each sender of deliveries how
-// far it has come. Both are rebuilt by replay.
+// K4: one transition per event id. The last ids of an instance with their receipts, and for each sender of deliveries
+// those that have arrived and might come again. Both are rebuilt by replay.
 import type { CommitHeader } from '../journal/records.ts'
+import type { Sender } from './deliver.ts'
 import type { Receipt } from './inputs.ts'
 
 export class Receipts {
   private readonly ids = new Map<string, Receipt>()
-  private readonly senders = new Map<string, { count: number; receipt: Receipt }>()
+  private readonly senders = new Map<string, { low: number; arrived: Map<number, Receipt>; last: Receipt }>()
   private readonly limit: number
 
   constructor(limit: number) {
@@ -13,17 +14,28 @@ export class Receipts {
   }
 
   /** The first receipt of an event that was recorded before. */
-  find(event: { id?: string | undefined; from?: readonly [string, number] | undefined }): Receipt | undefined {
+  find(event: { id?: string | undefined; from?: Sender | undefined }): Receipt | undefined {
     if (event.id !== undefined) return this.ids.get(event.id)
     if (event.from === undefined) return undefined
-    const known = this.senders.get(event.from[0])
-    return known && event.from[1] <= known.count ? known.receipt : undefined
+    const [sender, count] = event.from
+    const known = this.senders.get(sender)
+    return known && (known.arrived.get(count) ?? (count < known.low ? known.last : undefined))
   }
 
   add(header: CommitHeader, receipt: Receipt): void {
-    if (header.from) this.senders.set(header.from[0], { count: header.from[1], receipt })
+    if (header.from) this.arrived(header.from, receipt)
     if (header.id === undefined) return
     this.ids.set(header.id, receipt)
     if (this.ids.size > this.limit) this.ids.delete(this.ids.keys().next().value!)
+  }
+
+  private arrived([sender, count, low]: Sender, receipt: Receipt): void {
+    let known = this.senders.get(sender)
+    if (!known) this.senders.set(sender, (known = { low, arrived: new Map(), last: receipt }))
+    known.last = receipt
+    known.arrived.set(count, receipt)
+    if (low <= known.low) return
+    known.low = low
+    for (const earlier of known.arrived.keys()) if (earlier < low) known.arrived.delete(earlier)
   }
 }

@@ -23,14 +23,16 @@ export interface RunnerOwner {
   readonly stream: string
   /** An action has failed for good. */
   actionFailed(effect: Action, error: unknown): void
-  /** Invoked work could not be started. */
-  startFailed(key: string, error: unknown): void
+  /** Invoked work could not be started, or a callback's receiver threw. */
+  workFailed(key: string, error: unknown): void
+  /** What was told to stop has thrown instead. */
+  stopFailed(key: string, error: unknown): void
   /** Something has finished and waits to be recorded, or nothing runs any more. */
   finished(): void
 }
 
 export class Runner {
-  /** Actions that were decided and not known to be finished, in order. */
+  /** Actions that are durable and not known to be finished, in order. */
   unfinished = new Map<string, Action>()
   /** Keys of actions that have finished, not yet recorded. */
   done = new Set<string>()
@@ -71,7 +73,10 @@ export class Runner {
       if (effect.kind === 'action' && !this.done.has(effect.key)) this.unfinished.set(effect.key, effect)
       if (effect.kind === 'start') this.works.set(effect.key, effect)
     }
-    for (const key of turn.ended) this.forget(key)
+    for (const key of turn.ended) {
+      this.works.delete(key)
+      this.attempts.delete(key)
+    }
   }
 
   /** What has to be taken up again after a crash, with the attempt that begins. */
@@ -91,6 +96,7 @@ export class Runner {
   }
 
   runAction(action: Action): void {
+    this.unfinished.set(action.key, action)
     if (this.aborted) return
     const effect = this.begin(action.key)
     let result: unknown
@@ -116,7 +122,7 @@ export class Runner {
       within(effect, work.work.start)
     } catch (error) {
       this.running.delete(work.key)
-      this.owner.startFailed(work.key, error)
+      this.owner.workFailed(work.key, error)
     }
   }
 
@@ -124,13 +130,26 @@ export class Runner {
     const run = this.running.get(key)
     this.forget(key)
     if (!run) return
-    run.effect.abort()
-    within(run.effect, () => run.work?.work.stop())
+    this.halt(run)
+  }
+
+  /** Ends what runs although the journal says that it has ended. */
+  endOrphans(): void {
+    for (const [key, run] of [...this.running]) {
+      if (!run.work || this.works.has(key)) continue
+      if (run.settled) this.forget(key)
+      else this.stop(key)
+    }
   }
 
   tell(key: string, event: { type: string }): void {
     const run = this.running.get(key)
-    if (run) within(run.effect, () => run.work?.work.tell(event))
+    if (!run) return
+    try {
+      within(run.effect, () => run.work?.work.tell(event))
+    } catch (error) {
+      this.owner.workFailed(key, error)
+    }
   }
 
   /** The work has ended, by result or by being left. */
@@ -151,12 +170,10 @@ export class Runner {
   /** K10: tells everything that runs to stop; nothing is started any more. */
   abort(): void {
     this.aborted = true
-    for (const { effect, work, settled } of [...this.running.values()]) {
-      if (settled) continue
-      effect.abort()
-      if (!work) continue
-      within(effect, () => work.work.stop())
-      if (work.logic !== 'promise') this.running.delete(work.key)
+    for (const run of [...this.running.values()]) {
+      if (run.settled) continue
+      this.halt(run)
+      if (run.work && run.work.logic !== 'promise') this.running.delete(run.work.key)
     }
   }
 
@@ -166,8 +183,18 @@ export class Runner {
     return true
   }
 
+  private halt({ effect, work }: Run): void {
+    effect.abort()
+    try {
+      within(effect, () => work?.work.stop())
+    } catch (error) {
+      this.owner.stopFailed(effect.key, error)
+    }
+  }
+
   private begin(key: string, work?: Start): RunningEffect {
-    const effect = new RunningEffect(this.owner, this.fullKey(key), this.attempts.get(key) ?? 1)
+    const repeats = !work || work.logic === 'promise'
+    const effect = new RunningEffect(this.owner, this.fullKey(key), this.attempts.get(key) ?? 1, repeats)
     this.running.set(key, work ? { effect, work } : { effect })
     return effect
   }

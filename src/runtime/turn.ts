@@ -50,7 +50,7 @@ export interface Turn {
   /** Keys of started work that has ended. */
   readonly ended: string[]
   /** Actors that changed, with their state after the turn. */
-  readonly changed: Map<TurnActor, ActorSnapshot>
+  readonly changed: { actor: TurnActor; snapshot: ActorSnapshot }[]
   /** A transition took the event. */
   handled: boolean
   /** Nobody was there to take it: nothing happened, nothing is to be recorded. */
@@ -72,8 +72,8 @@ export interface TreeOwner {
   readonly maxRelays: number
   /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
   current(address: string): TurnActor | undefined
-  /** An event that reached the system from outside a turn. */
-  input(target: string, event: AnyEventObject): void
+  /** An event that reached the system from outside a turn; `fromWork`: a promise, callback or observable sent it. */
+  input(target: string, event: AnyEventObject, fromWork: boolean): void
   emit(address: string, event: AnyEventObject): void
   log(args: unknown[]): void
   observe(address: string, observer: Observing): { unsubscribe(): void }

@@ -1,7 +1,8 @@
 // What can be known to fail before an instance runs is refused when the machine is made durable, by name and with what to
 // do; XState itself would ignore most of it silently.
-import type { AnyStateMachine, StateNode } from 'xstate'
+import type { AnyActorLogic, AnyStateMachine, StateNode } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import { kindOf } from './xstate.ts'
 
 type Node = StateNode<any, any>
 type Named = { type?: string; src?: unknown; id?: unknown; delay?: unknown; resolve?: unknown } & ((
@@ -62,12 +63,17 @@ function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<
     for (const invoke of node.invoke) {
       const logic = typeof invoke.src === 'string' ? invokedLogic(machine, node, invoke.src) : invoke.src
       if (!logic) say(where, `invoked actor '${String(invoke.src)}' is missing; give it in setup() or provide()`)
-      else if ('__xstatenode' in (logic as object))
-        found.push(...problemsOf(logic as AnyStateMachine, `${path}/${invoke.id}`, seen))
+      else found.push(...problemsWithin(logic, `${path}/${invoke.id}`, seen))
     }
   }
+  for (const [name, logic] of Object.entries(actors)) found.push(...problemsWithin(logic, `${path}/${name}`, seen))
   return found
 }
+
+const problemsWithin = (logic: unknown, path: string, seen: Set<unknown>) =>
+  isMachine(logic) ? problemsOf(logic, path, seen) : []
+
+const isMachine = (logic: unknown): logic is AnyStateMachine => kindOf(logic as AnyActorLogic) === 'machine'
 
 function nodesOf(node: Node): Node[] {
   return [node, ...Object.values(node.states as Record<string, Node>).flatMap(nodesOf)]

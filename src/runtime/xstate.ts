@@ -148,10 +148,13 @@ const kinds = new Map<string, EffectRecord['kind']>([
 ])
 
 /** XState's logics carry no tag; the built-in ones are told apart by the source of their `transition`. */
-function kindOf(logic: AnyActorLogic): Kind {
+export function kindOf(logic: AnyActorLogic): Kind {
   if ('__xstatenode' in logic) return 'machine'
   return kinds.get(source(logic)) ?? (logic.start ? 'custom' : 'transition')
 }
+
+const isWork = (actor: InnerActor | undefined) =>
+  actor !== undefined && actor.logic.kind !== 'machine' && actor.logic.kind !== 'transition'
 
 const wrapped = new WeakMap<AnyActorLogic, InnerLogic>()
 
@@ -231,7 +234,7 @@ export class ActorTree {
       set: [],
       gone: [],
       ended: [],
-      changed: new Map(),
+      changed: [],
       handled: input.kind !== 'event',
       ignored: false,
       fault: undefined,
@@ -247,13 +250,13 @@ export class ActorTree {
     } finally {
       this.turn = undefined
     }
-    for (const actor of turn.changed.keys()) turn.changed.set(actor, (actor as InnerActor)._snapshot)
+    for (const change of turn.changed) change.snapshot = (change.actor as InnerActor)._snapshot
     return turn
   }
 
   /** Makes the outcome of a turn visible. */
   show(turn: Turn): void {
-    for (const [actor, snapshot] of turn.changed) (actor as InnerActor)[SHOWN] = snapshot
+    for (const { actor, snapshot } of turn.changed) (actor as InnerActor)[SHOWN] = snapshot
   }
 
   /** The root's state after the last turn, shown or not. */
@@ -268,38 +271,44 @@ export class ActorTree {
 
   private decide(turn: Turn, input: TurnInput): void {
     if (input.kind === 'start') return this.start(turn, input.input)
-    if (input.kind === 'fail') {
-      const actor = this.actors.get(input.target)
-      if (!actor) turn.ignored = true
-      else {
-        this.touch(actor)
-        turn.ended.push(input.target)
-        actor._snapshot = { ...actor._snapshot, status: 'error', error: input.error } as ActorSnapshot
-        actor._error(input.error)
-      }
+    const wasActive = this.root._snapshot.status === 'active'
+    if (input.kind === 'fail') this.fail(turn, input)
+    else if (input.kind === 'timer') this.fire(turn, input.key)
+    else turn.ignored = !this.send(turn, input.target, input.event)
+    // a child's error is for XState's onError first; where nobody handles it, the input is at fault
+    const { status, error } = this.root._snapshot
+    if (wasActive && status === 'error') turn.fault ??= this.childFault ?? { error, path: ROOT }
+  }
+
+  private send(turn: Turn, target: string, event: AnyEventObject): boolean {
+    const actor = this.actors.get(target)
+    if (!actor || actor._processingStatus !== RUNNING) return false
+    actor._send(event)
+    if (actor.logic.kind !== 'machine') turn.handled = true
+    return true
+  }
+
+  /** A fired timer is used up, also when its actor is gone. */
+  private fire(turn: Turn, key: string): void {
+    const timer = this.timers.get(key)
+    if (!timer) {
+      turn.ignored = true
       return
     }
-    let { target, event } = input as { target: string; event: AnyEventObject }
-    if (input.kind === 'timer') {
-      const timer = this.timers.get(input.key)
-      if (!timer) {
-        turn.ignored = true
-        return
-      }
-      this.removeTimer(timer.key)
-      ;({ target, event } = timer)
-    }
+    this.removeTimer(key)
+    this.send(turn, timer.target, timer.event)
+  }
+
+  private fail(turn: Turn, { target, error }: { target: string; error: unknown }): void {
     const actor = this.actors.get(target)
-    // a fired timer is used up, also when its actor is gone
-    if (!actor || actor._processingStatus !== RUNNING) turn.ignored = input.kind !== 'timer'
-    else {
-      const wasActive = this.root._snapshot.status === 'active'
-      actor._send(event)
-      // a child's error is for XState's onError first; where nobody handles it, the input is at fault
-      const { status, error } = this.root._snapshot as ActorSnapshot
-      if (wasActive && status === 'error') turn.fault ??= this.childFault ?? { error, path: target }
-      if (actor.logic.kind !== 'machine') turn.handled = true
+    if (!actor) {
+      turn.ignored = true
+      return
     }
+    this.touch(actor)
+    turn.ended.push(target)
+    actor._snapshot = { ...actor._snapshot, status: 'error', error } as ActorSnapshot
+    actor._error(error)
   }
 
   private start(turn: Turn, input: unknown): void {
@@ -316,7 +325,9 @@ export class ActorTree {
   }
 
   touch(actor: InnerActor): void {
-    this.turn?.changed.set(actor, actor._snapshot)
+    const changed = this.turn?.changed
+    if (!changed || changed.at(-1)?.actor === actor || changed.some((c) => c.actor === actor)) return
+    changed.push({ actor, snapshot: actor._snapshot })
   }
 
   threw(actor: InnerActor, error: unknown): void {
@@ -391,8 +402,8 @@ export class ActorTree {
       if (event.type === '@xstate.actor') this.adopt(event.actorRef)
       else if (event.type === '@xstate.microstep' && event._transitions?.length) this.turn!.handled = true
     }
-    system._relay = (_source, target, event) => {
-      if (!this.turn) return this.owner.input(target.sessionId, event)
+    system._relay = (source, target, event) => {
+      if (!this.turn) return this.owner.input(target.sessionId, event, isWork(source))
       if (++this.counts.relays > this.owner.maxRelays) {
         this.turn.fault ??= {
           error: new Error(`more than ${this.owner.maxRelays} events within one turn`),
@@ -418,7 +429,14 @@ export class ActorTree {
         const name = id ?? `t${seq}.${nth}` // XState's default is a random number
         // unique per scheduling: a firing that waits in the queue must never hit a newer timer of the same id
         const key = `${from.sessionId}|${name}@${seq}.${nth}`
-        const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, due: at + delay }
+        const timer = {
+          key,
+          source: from.sessionId,
+          id: name,
+          target: to.sessionId,
+          event,
+          due: at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0), // as setTimeout takes what is no delay
+        }
         this.timers.set(key, timer)
         this.turn!.set.push(timer)
       },

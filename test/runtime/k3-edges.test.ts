@@ -1,0 +1,89 @@
+import { expect, it } from 'vitest'
+import { assign, fromCallback, setup } from 'xstate'
+import { durable } from '../../src/index.ts'
+import { decode, encode } from '../../src/journal/codec.ts'
+import { noUnhandledRejections, settle, world } from '../support/host.ts'
+import { counter as countingMachine } from '../support/machines.ts'
+
+noUnhandledRejections()
+
+const counter: any = (options?: any) => countingMachine(options)
+
+it('K3: an instance is loaded once, however it is asked for while its machine is registered', async () => {
+  const w = world()
+  let started = 0
+  const m = durable(
+    setup({
+      actors: {
+        cb: fromCallback(() => {
+          started++
+        }),
+      },
+    }).createMachine({
+      id: 'c',
+      context: { n: 0 },
+      invoke: { src: 'cb', id: 'cb' },
+      on: { INC: { actions: assign({ n: ({ context }: any) => context.n + 1 }) } },
+    } as any),
+  )
+  const h = await w.open([m])
+  const a = await h.actor(m, 'x')
+  for (let i = 0; i < 300; i++) void a.send({ type: 'INC' } as any)
+  await a.send({ type: 'INC' } as any)
+  await h.close()
+  started = 0
+  const h2 = await w.open([])
+  const r = h2.register(m)
+  const b = await h2.actor(m, 'x')
+  await r
+  await settle()
+  expect(started).toBe(1)
+  await b.send({ type: 'INC' } as any)
+  expect((await h2.actor(m, 'x')).getSnapshot().context.n).toBe(302)
+})
+
+it('K3: an error that is its own cause is kept without it', async () => {
+  const e: any = new Error('x')
+  e.cause = e
+  const r = encode({ type: 'A', e }, { name: 'event' })
+  const d: any = decode(r)
+  expect(d.e).toMatchObject({ message: 'x' })
+})
+
+it('K3: an AggregateError keeps its errors', async () => {
+  const d: any = decode(encode({ type: 'A', e: new AggregateError([new Error('in')], 'agg') }, { name: 'event' }))
+  expect(d.e.errors?.[0]?.message).toBe('in')
+})
+
+it("K3: list tells a broken instance's last commit", async () => {
+  const w = world()
+  const lamp = (on: string) =>
+    durable(
+      setup({}).createMachine({
+        id: 'lamp',
+        initial: 'off',
+        states: { off: { on: { FLIP: on } }, [on]: {} },
+      } as any) as any,
+    )
+  const h = await w.open([lamp('on')])
+  const l = lamp('on')
+  void l
+  const m = (h as any).machines.get('lamp')
+  const a = await h.actor(m, 'x')
+  await a.send({ type: 'FLIP' } as any)
+  await h.close()
+  const h2 = await w.open([lamp('lit')])
+  expect((await h2.list())[0]).toMatchObject({ status: 'broken', state: 'on', seq: 2 })
+})
+
+it("K3: attributes are computed with the record's time", async () => {
+  const w = world()
+  const m = counter({ attributes: () => ({ at: Date.now() }) })
+  const h = await w.open([m])
+  const a = await h.actor(m, 'x')
+  await a.send({ type: 'INC' })
+  await h.close()
+  await new Promise((r) => setTimeout(r, 5))
+  const h2 = await w.open([m])
+  expect((await h2.list())[0]!.problem).toBeUndefined()
+})
