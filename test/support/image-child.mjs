@@ -1,5 +1,6 @@
 // A process with an image pipeline, for the tests that kill it. Arguments: the compiled sources, the root folder, what to do.
 //   run    takes what is in source/, prints "drained" at the end and ends
+//   watch  like run, but never ends
 //   hold   opens, prints "open", waits
 //   copy   like run, with a processor that copies the file in a stream; prints the most memory it ever had, in KiB
 // On an error while opening it prints code and pid of the error and ends with 1.
@@ -61,6 +62,7 @@ try {
   if (what === 'hold') setInterval(() => {}, 1000)
   else {
     pipeline.events$.subscribe(({ type }) => writeSync(1, `${type}\n`))
+    if (what === 'watch') await new Promise(() => setInterval(() => {}, 1000))
     await pipeline.drained()
     await host.close()
     await pipeline.close()

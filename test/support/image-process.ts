@@ -30,7 +30,12 @@ export interface Child {
 }
 
 /** Runs test/support/image-child.mjs; it is killed at the end of the test. */
-export function imageChild(compiled: string, root: string, what: 'run' | 'hold' | 'copy', uid?: number): Child {
+export function imageChild(
+  compiled: string,
+  root: string,
+  what: 'run' | 'watch' | 'hold' | 'copy',
+  uid?: number,
+): Child {
   const script = join(import.meta.dirname, 'image-child.mjs')
   const child = spawn(process.execPath, [script, compiled, root, what, ...(uid === undefined ? [] : [String(uid)])], {
     stdio: ['ignore', 'pipe', 'inherit'],
