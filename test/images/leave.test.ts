@@ -1,0 +1,123 @@
+// What is left behind: nothing, however an image's way was cut short.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { left } from 'fp-ts/lib/TaskEither.js'
+import { expect, test, vi } from 'vitest'
+import { DuramenError } from '../../src/index.ts'
+import type { Append } from '../../src/journal/index.ts'
+import type { ImageFolders } from '../../src/ports/image.ts'
+import { done } from '../../src/testing/images/index.ts'
+import { deferred } from '../support/deferred.ts'
+import { refused } from '../support/host.ts'
+import { drain, type ImageWorld, imageWorld, twoOutputs } from '../support/image-world.ts'
+import { kept } from '../support/journals.ts'
+
+/** Processes a.png in a process that dies when its outputs are saved and nothing of that is recorded. */
+async function diedAfterSaving(world: ImageWorld): Promise<void> {
+  let dead = false
+  const never = new Promise<never>(() => {})
+  const folders = world.folders()
+  const journal = {
+    ...kept(world.journal),
+    append: (append: Append) => () => (dead ? never : world.journal.append(append)()),
+  }
+  const saved = deferred()
+  await world.start(
+    {
+      folders: {
+        ...folders,
+        saveOutputs:
+          (...args) =>
+          async () => {
+            await done(folders.saveOutputs(...args))
+            dead = true
+            saved.resolve(undefined)
+            return never
+          },
+      },
+    },
+    { journal, closeTimeout: 1 },
+  )
+  await saved.promise
+  await rm(join(world.images, '.duramen/lock'))
+}
+
+test('I1 outputs that were saved and not recorded are made again and gone at the end', async () => {
+  const world = await imageWorld()
+  await world.drop('a.png', 'A')
+  await diedAfterSaving(world)
+  expect(await world.names('.duramen/outputs')).toHaveLength(2)
+  await drain(world)
+  expect(await world.everything()).toEqual(['images_old/a.png: A'])
+  expect(await world.names('.duramen/outputs')).toEqual([])
+})
+
+// The machine does not know of outputs whose saving was not recorded, and drops what it knows of.
+test.fails.each(['quarantined', 'forced', 'a duplicate'] as const)(
+  'BUG K9 K12 outputs that were saved and not recorded are gone also when the image ends as %s',
+  async (how) => {
+    const world = await imageWorld()
+    await world.drop('a.png', 'A')
+    await diedAfterSaving(world)
+    const never = new Promise<never>(() => {})
+    const { pipeline, stop } = await world.start({
+      process: async (input) => {
+        if (how === 'forced')
+          return Promise.race([never, new Promise<never>((_, no) => input.signal.addEventListener('abort', no))])
+        if (how === 'quarantined') throw new DuramenError('NOT_AN_IMAGE', 'the new version knows better')
+        return twoOutputs(input)
+      },
+      ...(how === 'a duplicate' && {
+        store: {
+          ...world.store(),
+          find: (key) => async () => ({
+            _tag: 'Right',
+            right: { key, name: '', outputs: [], info: {}, existed: true },
+          }),
+        },
+      }),
+    })
+    if (how === 'forced') await vi.waitFor(() => pipeline.forceArchive({ who: 'me' }), 20_000)
+    await pipeline.drained()
+    await stop()
+    expect(await world.names('.duramen/outputs')).toEqual([])
+  },
+)
+
+// Force archive aborts processing, but does not wait until it has ended.
+test.fails('BUG I8 K12 outputs that are being saved when the archive is forced are gone', async () => {
+  const world = await imageWorld()
+  await world.drop('a.png', 'A')
+  const folders = world.folders()
+  const saving = deferred<void>()
+  const forced = deferred<void>()
+  const ended = deferred<void>()
+  const slow: ImageFolders = {
+    ...folders,
+    saveOutputs: (sha256, name, outputs) => async () => {
+      saving.resolve()
+      await forced.promise
+      const answer = await folders.saveOutputs(sha256, name, outputs)()
+      ended.resolve()
+      return answer
+    },
+  }
+  const { pipeline, stop } = await world.start({ folders: slow })
+  await saving.promise
+  await pipeline.forceArchive({ who: 'me' })
+  forced.resolve()
+  await pipeline.drained()
+  await ended.promise
+  await stop()
+  expect(await world.everything()).toEqual(['images_old/a.png: A'])
+  expect(await world.names('.duramen/outputs')).toEqual([])
+})
+
+test('I2 a store that is away at the start: the pipeline says so and gives the folders back', async () => {
+  const world = await imageWorld()
+  const away = { ...world.store(), sweep: () => left(new DuramenError('IO', 'the store is away', { retryable: true })) }
+  expect((await refused(world.start({ store: away }))).message).toBe('the store is away')
+  await world.drop('a.png', 'A')
+  await drain(world)
+  expect(await world.everything()).toEqual(['images_old/a.png: A'])
+})
