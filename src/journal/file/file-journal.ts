@@ -53,7 +53,7 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
     lock = await acquireLock(join(dir, 'lock'))
     return await openLocked(dir, segmentBytes, logger, lock)
   } catch (error) {
-    await lock?.release()
+    await lock?.release().catch(() => {})
     throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
   }
 }
