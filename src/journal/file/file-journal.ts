@@ -71,7 +71,7 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
   }
   const source: Source = { places, segments, reader, salt, check }
   if (torn !== undefined) {
-    logger.warn('What a crash had cut short was removed; nobody was told that it had happened', torn)
+    logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
   const close = async () => {
