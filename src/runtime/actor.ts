@@ -76,7 +76,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
       observing.complete?.()
       return { unsubscribe() {} }
     }
-    return this.instance.observe(ROOT, observing)
+    return this.instance.listeners.observe(ROOT, observing)
   }
 
   /** Calls back with events that the machine emits, once they are committed; `*` for all. Not kept for those who come later. */
@@ -84,7 +84,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
     type: Type,
     handler: (event: EmittedFrom<TMachine> & (Type extends '*' ? unknown : { type: Type })) => void,
   ): { unsubscribe(): void } {
-    return this.instance.listen(ROOT, type, handler as never)
+    return this.instance.listeners.listen(ROOT, type, handler as never)
   }
 
   /**

@@ -12,6 +12,7 @@ import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import { DurableActor, sendTo } from './actor.ts'
 import { systemClock } from './clock.ts'
+import type { Head } from './decider.ts'
 import { recordDefinition } from './definitions.ts'
 import type { Sender } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
@@ -23,7 +24,6 @@ import { Instance } from './instance.ts'
 import type { InstanceHost, Limits } from './instance-host.ts'
 import { installPins } from './pin.ts'
 import { Timers } from './timers.ts'
-import type { Timer } from './turn.ts'
 
 /** Settings of a host. */
 export interface HostOptions extends Partial<Limits> {
@@ -59,8 +59,6 @@ export interface Listed {
   readonly problem?: DuramenError
 }
 
-type Head = NonNullable<Instance['last']>
-
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
   installPins()
@@ -82,7 +80,8 @@ export class Host implements InstanceHost {
   private readonly opening = new Map<string, Promise<Instance>>()
   /** Last commits of instances that are not in memory. */
   private readonly heads = new Map<string, Head>()
-  private readonly timers: Timers
+  /** @internal */
+  readonly timers: Timers
   private readonly dirty: Instance[] = []
   private readonly unmarked = new Set<Instance>()
   private readonly deliveries = new Map<string, Promise<unknown>>()
@@ -275,10 +274,6 @@ export class Host implements InstanceHost {
     })
   }
 
-  arm(instance: Instance, timer: Timer): void {
-    this.timers.add(timer.due, () => instance.fire(timer.key))
-  }
-
   finished(instance: Instance): void {
     this.wake?.()
     if (instance.finishedForGood) this.retire(instance)
@@ -348,10 +343,9 @@ export class Host implements InstanceHost {
 
   private load(machine: DurableMachine<any>, id: string): Promise<Instance> {
     return this.enter(`${machine.id}/${id}`, async () => {
-      const instance = new Instance(this, machine, id)
-      this.live.set(instance.stream, instance)
-      const head = this.heads.get(instance.stream)
-      instance.last = head
+      const stream = `${machine.id}/${id}`
+      const instance = new Instance(this, machine, id, this.heads.get(stream))
+      this.live.set(stream, instance)
       try {
         await instance.recover()
       } catch (error) {

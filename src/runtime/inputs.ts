@@ -1,6 +1,6 @@
 // What an instance is given to decide, and what it answers.
 import type { AnyEventObject } from 'xstate'
-import type { Encoded } from '../journal/codec.ts'
+import { decode, type Encoded } from '../journal/codec.ts'
 import type { CommitKind } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { Sender } from './deliver.ts'
@@ -33,6 +33,15 @@ export interface Input {
   /** Who waits for the answer. */
   readonly caller?: { resolve(receipt: Receipt): void; reject(error: DuramenError): void }
 }
+
+/** The payload of a timer and a mark. */
+export const NOTHING: Encoded = { format: 'json', text: '', value: undefined }
+
+/** The same input with an event of its own: a machine may have written into the one before. */
+export const afresh = (input: Input): Input => ({
+  ...input,
+  payload: { ...input.payload, value: decode(input.payload) },
+})
 
 /** What an input means to the actors; nothing for a mark. */
 export function turnInput(

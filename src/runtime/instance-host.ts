@@ -2,8 +2,10 @@ import type { Journal } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Deliverer } from './deliver.ts'
+import type { DurableMachine } from './durable.ts'
+import type { Place } from './failures.ts'
 import type { Instance } from './instance.ts'
-import type { Timer } from './turn.ts'
+import type { Timers } from './timers.ts'
 
 /** Limits of every instance of a host (K9). */
 export interface Limits {
@@ -25,14 +27,22 @@ export interface InstanceHost {
   readonly clock: Clock
   readonly logger: Logger
   readonly limits: Limits
+  readonly timers: Timers
   /** Marks the host's own records (K2). */
   readonly name: string
   /** False once the host is closing. */
   readonly accepting: boolean
   /** Calls `instance.flush()` at the end of this tick. */
   flushSoon(instance: Instance): void
-  arm(instance: Instance, timer: Timer): void
   /** The instance has finished effects to record, or nothing left to do. */
   finished(instance: Instance): void
   deliver: Deliverer['deliver']
+}
+
+/** An instance, as its parts name it. */
+export interface Identity {
+  readonly host: InstanceHost
+  readonly machine: DurableMachine
+  readonly stream: string
+  readonly where: Place
 }

@@ -5,24 +5,25 @@ import { DuramenError } from '../ports/errors.ts'
 import type { DurableMachine } from './durable.ts'
 import { turnInput } from './inputs.ts'
 import { outcomeText } from './outcome.ts'
-import type { TreeOwner, Turn } from './turn.ts'
-import { ActorTree } from './xstate.ts'
+import type { Turn } from './turn.ts'
+import type { ActorTree } from './xstate.ts'
 
 /**
- * Decides the records of an instance again, in order, and tells of each. No effect is done.
+ * Decides the records of an instance again, in order, on actors that have decided nothing, and tells of each. No effect is
+ * done.
  * Throws REPLAY_DIVERGED at the first record that does not come out as recorded.
  */
 export async function replay(
-  owner: TreeOwner,
+  tree: ActorTree,
   machine: DurableMachine,
   records: AsyncIterable<StoredRecord>,
   taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
-): Promise<ActorTree> {
-  const tree = new ActorTree(owner, machine.machine)
+): Promise<void> {
+  const { id: instance, stream } = tree.owner
   const diverged = (commit: Commit, what: string, cause?: unknown) =>
-    new DuramenError('REPLAY_DIVERGED', `replaying record ${commit.seq} of ${owner.stream}: ${what}`, {
+    new DuramenError('REPLAY_DIVERGED', `replaying record ${commit.seq} of ${stream}: ${what}`, {
       cause,
-      where: { machine: machine.id, instance: owner.id, stream: owner.stream, seq: commit.seq },
+      where: { machine: machine.id, instance, stream, seq: commit.seq },
       hint: 'The machine is another than the one that wrote the record, or asks for something outside; restore it, or raise its version.',
     })
   for await (const record of records) {
@@ -39,5 +40,4 @@ export async function replay(
     if (turn) tree.show(turn)
     taken(commit, turn, record)
   }
-  return tree
 }

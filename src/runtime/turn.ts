@@ -1,6 +1,7 @@
 // The vocabulary between the actors of an instance and the rest of the kernel: what goes into a turn, and what comes out.
 import type { AnyEventObject, Snapshot } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
+import type { Listeners } from './listeners.ts'
 
 /** Address of an instance's root actor. */
 export const ROOT = '@1'
@@ -70,15 +71,15 @@ export interface TreeOwner {
   readonly id: string
   readonly stream: string
   readonly maxRelays: number
+  readonly listeners: Listeners
   /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
   current(address: string): TurnActor | undefined
   /** An event that reached the system from outside a turn; `fromWork`: a promise, callback or observable sent it. */
   input(target: string, event: AnyEventObject, fromWork: boolean): void
-  emit(address: string, event: AnyEventObject): void
   log(args: unknown[]): void
-  observe(address: string, observer: Observing): { unsubscribe(): void }
-  listen(address: string, type: string, handler: (event: AnyEventObject) => void): { unsubscribe(): void }
 }
+
+/** An observer of an actor's states. */
 export interface Observing {
   next?(snapshot: any): void
   error?(error: unknown): void

@@ -114,12 +114,12 @@ const durableActor = Object.create(Actor.prototype, {
     value(this: InnerActor, a: Observing | ((s: unknown) => void), b?: (e: unknown) => void, c?: () => void) {
       if (this[TREE].turn) return base.subscribe.call(this, a, b, c)
       const observer = typeof a === 'function' ? { next: a, ...(b && { error: b }), ...(c && { complete: c }) } : a
-      return this[TREE].owner.observe(this.sessionId, observer)
+      return this[TREE].owner.listeners.observe(this.sessionId, observer)
     },
   },
   on: {
     value(this: InnerActor, type: string, handler: (event: AnyEventObject) => void) {
-      return this[TREE].owner.listen(this.sessionId, type, handler)
+      return this[TREE].owner.listeners.listen(this.sessionId, type, handler)
     },
   },
   update: {
@@ -386,7 +386,7 @@ export class ActorTree {
     }
     scope.emit = (event) => {
       if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event })
-      else this.owner.emit(address, event)
+      else this.owner.listeners.emit(address, event)
     }
     scope.logger = (...args) => {
       if (this.turn) this.turn.effects.push({ kind: 'log', args })

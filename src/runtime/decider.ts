@@ -1,0 +1,160 @@
+// The state of an instance in memory, and deciding on it, ahead of the journal. Once it holds what will not be committed
+// it is thrown away as a whole, and another is loaded from the records (docs/decisions/0001).
+//
+// K3: `load` is the only way to a state, after a crash as after a refused event.
+// K4: an event whose id is known has its first receipt for an answer; one whose id is under way waits for it.
+// K8: an input for which the machine throws makes no commit.
+import type { AnyEventObject } from 'xstate'
+import type { StoredRecord } from '../journal/port.ts'
+import { type Commit, type CommitHeader, encodeCommit } from '../journal/records.ts'
+import type { DuramenError } from '../ports/errors.ts'
+import type { Decided } from './commits.ts'
+import { machineThrew } from './failures.ts'
+import { type Input, type Receipt, turnInput } from './inputs.ts'
+import type { Identity } from './instance-host.ts'
+import { outcomeText } from './outcome.ts'
+import { Receipts } from './receipts.ts'
+import { replay } from './replay.ts'
+import type { Runner } from './runner.ts'
+import { ROOT, type TreeOwner, type Turn } from './turn.ts'
+import { ActorTree } from './xstate.ts'
+
+/** What is known of an instance's last commit. */
+export interface Head {
+  readonly header: CommitHeader
+  readonly outcome: string
+  readonly position: number
+}
+
+/** A commit to be made; or the answer to an input that makes none; or nothing, until all before it is certain. */
+export type Verdict = Decided | Receipt | DuramenError | undefined
+
+export class Decider {
+  readonly tree: ActorTree
+  /** The last commit that is durable. */
+  last: Head | undefined
+  /** It holds what will not be committed. */
+  stale = false
+  private readonly instance: Identity
+  private readonly runner: Runner
+  private readonly receipts: Receipts
+  /** Events that were decided and are not durable yet. */
+  private readonly underWay = new Set<string>()
+  /** Actions that were decided and are not durable yet. */
+  private ahead = 0
+  private seq = 0
+  private at = 0
+
+  constructor(instance: Identity, runner: Runner, owner: TreeOwner) {
+    this.instance = instance
+    this.runner = runner
+    this.tree = new ActorTree(owner, instance.machine.machine)
+    this.receipts = new Receipts(instance.host.limits.dedupe)
+  }
+
+  /** Rebuilds the state from the records, and tells of each. */
+  load(
+    records: AsyncIterable<StoredRecord>,
+    taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
+  ): Promise<void> {
+    return replay(this.tree, this.instance.machine, records, (commit, turn, record) => {
+      this.took(commit, record.text, record.position)
+      this.seq = commit.seq
+      this.at = commit.at
+      taken(commit, turn, record)
+    })
+  }
+
+  /** Decides an input on all that was decided before it. `certain`: all of that is durable. */
+  decide(input: Input, certain: boolean): Verdict {
+    const known = this.receipts.find(input)
+    if (known) return { ...known, duplicate: true }
+    if (input.kind === 'start' && this.seq > 0) return this.unhandled(true) // another host was first
+    const name = nameOf(input)
+    if (name !== undefined && this.underWay.has(name)) return undefined
+
+    const { machine, stream, host } = this.instance
+    const seq = this.seq + 1
+    const at = Math.max(host.clock.now(), this.at)
+    const meaning = turnInput(input.kind, input, input.payload.value)
+    const turn = meaning && this.tree.run(seq, at, meaning)
+    if (turn?.ignored) return certain ? this.unhandled(false) : undefined // nobody is there for it
+    let fault = turn?.fault
+    let outcome = ''
+    try {
+      if (!fault) outcome = outcomeText(machine, { stream, seq, at }, this.tree.decided, turn)
+    } catch (error) {
+      fault = { error, path: 'attributes' }
+    }
+    if (fault) {
+      this.stale = true
+      return certain ? this.refusal(input, fault) : undefined
+    }
+
+    const header = this.header(input, turn, seq, at)
+    this.seq = seq
+    this.at = at
+    if (name !== undefined) this.underWay.add(name)
+    return { input, turn, header, text: encodeCommit(header, outcome, input.payload) }
+  }
+
+  /** What was decided is durable: it is remembered, and shown (K1). */
+  committed({ header, text, turn }: Decided, position: number): void {
+    this.took(header, text, position)
+    if (!turn) return
+    this.tree.show(turn)
+    this.ahead -= actionsOf(turn)
+  }
+
+  private took(header: CommitHeader, text: string, position: number): void {
+    const start = text.indexOf('\n') + 1
+    const outcome = text.slice(start, text.indexOf('\n', start))
+    this.last = { header, outcome, position }
+    const name = nameOf(header)
+    if (name === undefined) return
+    this.underWay.delete(name)
+    const handled = !outcome.includes('"handled":false')
+    this.receipts.add(header, { seq: header.seq, position, duplicate: false, handled })
+  }
+
+  private header(input: Input, turn: Turn | undefined, seq: number, at: number): CommitHeader {
+    const { runner } = this
+    const { stream, machine, host } = this.instance
+    if (turn) this.ahead += actionsOf(turn)
+    const header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] } = {
+      stream,
+      seq,
+      at,
+      kind: input.kind,
+      version: machine.version,
+      host: host.name,
+    }
+    if (input.id !== undefined) header.id = input.id
+    if (input.from) header.from = input.from
+    if (input.target !== undefined && input.target !== ROOT) header.target = input.target
+    if (input.key !== undefined) header.key = input.key
+    if (input.attempts) header.attempts = input.attempts
+    if (runner.done.size) {
+      header.finished = [...runner.done]
+      runner.done.clear()
+    }
+    const unfinished = runner.unfinished.size + this.ahead
+    if (unfinished) header.unfinished = unfinished
+    return header
+  }
+
+  private unhandled(duplicate: boolean): Receipt {
+    return { seq: this.seq, position: this.last?.position ?? 0, duplicate, handled: false }
+  }
+
+  private refusal(input: Input, { error, path }: NonNullable<Turn['fault']>): DuramenError {
+    const event = (input.payload.value as AnyEventObject | undefined)?.type ?? input.key ?? input.kind
+    return machineThrew(this.instance.where, event, path, error)
+  }
+}
+
+/** Under which an event is known: its id, or its sender's count. */
+const nameOf = ({ id, from }: Pick<CommitHeader, 'id' | 'from'> | Input): string | undefined =>
+  id ?? (from && `${from[0]}\n${from[1]}`)
+
+const actionsOf = ({ effects }: Turn) => effects.reduce((n, e) => (e.kind === 'action' ? n + 1 : n), 0)
