@@ -13,6 +13,8 @@ const archived: CrashScenario = {
   after: async (world) => {
     expect(await world.everything()).toEqual(['images_old/a.png: A'])
     await expectStored(world, ['A'])
+    const [last] = (await world.texts(/images.image/)).slice(-1)
+    expect(last!.text, 'its name in images_old').toContain('"data":"a.png"')
   },
 }
 
