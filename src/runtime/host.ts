@@ -1,29 +1,31 @@
-// The host: opens instances, brings back those that a crash or a restart has left, and closes them all.
+// The host: what its user calls, and what its instances need of it.
 //
-// K9: every limit is an option with a default.
+// K5: what has finished is on record within half a second.
 // K10: `close` stops intake, lets commits end, aborts effects, records what has finished, releases the journal.
 import { randomBytes } from 'node:crypto'
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type AnyStateMachine, type EventFromLogic, type InputFrom, matchesState, type StateValue } from 'xstate'
+import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal } from '../journal/port.ts'
-import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { Clock } from '../ports/clock.ts'
-import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
+import { DuramenError } from '../ports/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import { DurableActor, sendTo } from './actor.ts'
 import { systemClock } from './clock.ts'
-import type { Head } from './decider.ts'
 import { recordDefinition } from './definitions.ts'
 import type { Sender } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { encodeEvent, encodeFor } from './events.ts'
-import { asDuramenError } from './failures.ts'
+import { encodeEvent } from './events.ts'
 import type { Receipt } from './inputs.ts'
-import { Instance } from './instance.ts'
-import type { InstanceHost, Limits } from './instance-host.ts'
+import type { Instance } from './instance.ts'
+import type { InstanceHost } from './instance-host.ts'
+import { Instances } from './instances.ts'
+import { type Limits, limitsOf } from './limits.ts'
+import { type Filter, fits, type Listed, listedOf } from './listing.ts'
 import { installPins } from './pin.ts'
 import { Timers } from './timers.ts'
+
+export type { Listed }
 
 /** Settings of a host. */
 export interface HostOptions extends Partial<Limits> {
@@ -39,25 +41,8 @@ export interface HostOptions extends Partial<Limits> {
   closeTimeout?: Duration
 }
 
-const DEFAULTS: Limits = { mailbox: 10_000, pipeline: 256, dedupe: 1000, maxBinary: 4096, maxRelays: 10_000 }
+/** Within this time, ms, what has finished is recorded, if no commit of its instance comes first (K5). */
 const MARK_AFTER = 500
-
-/** An instance in a list, as its last commit tells. */
-export interface Listed {
-  readonly machine: string
-  readonly id: string
-  readonly state: StateValue | undefined
-  /** `asleep`: its machine is not registered. `parked`: see `problem`. `broken`: it can't be rebuilt. */
-  readonly status: 'active' | 'done' | 'error' | 'stopped' | 'asleep' | 'parked' | 'broken'
-  readonly tags: readonly string[]
-  readonly seq: number
-  readonly position: number
-  /** Time of its last commit, ms since the epoch. */
-  readonly at: number
-  readonly version: number
-  readonly attributes: Readonly<Record<string, unknown>>
-  readonly problem?: DuramenError
-}
 
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
@@ -76,10 +61,7 @@ export class Host implements InstanceHost {
   readonly name = randomBytes(6).toString('base64url')
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine<any>>()
-  private readonly live = new Map<string, Instance>()
-  private readonly opening = new Map<string, Promise<Instance>>()
-  /** Last commits of instances that are not in memory. */
-  private readonly heads = new Map<string, Head>()
+  private readonly instances = new Instances(this)
   /** @internal */
   readonly timers: Timers
   private readonly dirty: Instance[] = []
@@ -95,25 +77,13 @@ export class Host implements InstanceHost {
     this.clock = options.clock ?? systemClock
     this.logger = options.logger ?? console
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
-    const limits = { ...DEFAULTS }
-    for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
-      const value = options[name] ?? DEFAULTS[name]
-      if (!Number.isSafeInteger(value) || value < 1)
-        throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
-      limits[name] = value
-    }
-    this.limits = limits
+    this.limits = limitsOf(options)
     this.timers = new Timers(this.clock)
   }
 
   /** @internal */
   async open(machines: readonly DurableMachine<any>[]): Promise<void> {
-    for await (const record of this.journal.heads()) {
-      if (!instanceOf(record.stream)) continue
-      const commit = decodeCommit(record)
-      const { position, outcomeText: outcome } = commit
-      this.heads.set(record.stream, { header: commit, outcome, position })
-    }
+    await this.instances.scan()
     await this.register(...machines)
   }
 
@@ -134,15 +104,7 @@ export class Host implements InstanceHost {
     const added = machines.filter((m) => !this.machines.has(m.id))
     for (const machine of added) this.machines.set(machine.id, machine)
     await Promise.all(added.map((machine) => recordDefinition(this.journal, this.clock, machine)))
-    const ids = new Set(added.map((m) => m.id))
-    const left: Promise<unknown>[] = []
-    for (const [stream, head] of this.heads) {
-      const { machine, instance } = instanceOf(stream)!
-      const active = !head.outcome.includes('"status":') || JSON.parse(head.outcome).status === undefined
-      if (ids.has(machine) && (active || head.header.unfinished))
-        left.push(this.find(this.machines.get(machine)!, instance, undefined, false).catch(() => undefined)) // it has said so itself
-    }
-    await Promise.all(left)
+    await this.instances.takeUp(added)
   }
 
   /**
@@ -160,7 +122,7 @@ export class Host implements InstanceHost {
     this.assertOpen()
     this.assertKnown(machine.id)
     assertId(machine.id, id)
-    const instance = await this.find(machine, id, create === false ? undefined : options.input, create)
+    const instance = await this.instances.open(machine, id, create === false ? undefined : options.input, create)
     return new DurableActor<TMachine>(instance)
   }
 
@@ -173,57 +135,23 @@ export class Host implements InstanceHost {
   ): Promise<Receipt> {
     this.assertOpen()
     this.assertKnown(machine.id)
-    return sendTo(await this.find(machine, id, undefined, false), event, options.id)
+    return sendTo(await this.instances.find(machine, id), event, options.id)
   }
 
   /** Lets a parked instance go on: what failed is tried again. Rejects with UNKNOWN_INSTANCE. */
   async resume(machine: DurableMachine<any>, id: string): Promise<void> {
     this.assertOpen()
-    ;(await this.find(machine, id, undefined, false)).resume()
+    ;(await this.instances.find(machine, id)).resume()
   }
 
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
-  async list(filter: { machine?: string; state?: StateValue; status?: Listed['status'] } = {}): Promise<Listed[]> {
+  async list(filter: Filter = {}): Promise<Listed[]> {
     const found: Listed[] = []
-    const heads = new Map(this.heads)
-    for (const [stream, instance] of this.live) if (instance.last) heads.set(stream, instance.last)
-    for (const [stream, head] of heads) {
-      const listed = this.listed(stream, head)
-      if (filter.machine !== undefined && listed.machine !== filter.machine) continue
-      if (filter.status !== undefined && listed.status !== filter.status) continue
-      if (filter.state !== undefined && (listed.state === undefined || !matchesState(filter.state, listed.state)))
-        continue
-      found.push(listed)
+    for (const [stream, head] of this.instances.heads()) {
+      const listed = listedOf(stream, head, this.instances.live.get(stream), this.machines)
+      if (fits(listed, filter)) found.push(listed)
     }
     return found
-  }
-
-  private listed(stream: string, { header, outcome, position }: Head): Listed {
-    const { machine, instance: id } = instanceOf(stream)!
-    const { value: state, status = 'active', tags = [], attributes = {} } = JSON.parse(outcome)
-    const { seq, at, version } = header
-    const instance = this.live.get(stream)
-    const problem = instance?.problem
-    const now = problem
-      ? instance.phase === 'broken'
-        ? 'broken'
-        : 'parked'
-      : this.machines.has(machine)
-        ? status
-        : 'asleep'
-    return {
-      machine,
-      id,
-      state,
-      status: status === 'active' || problem ? now : status,
-      tags,
-      seq,
-      position,
-      at,
-      version,
-      attributes,
-      ...(problem && { problem }),
-    }
   }
 
   /**
@@ -238,24 +166,25 @@ export class Host implements InstanceHost {
   private async end(): Promise<void> {
     this.timers.close()
     this.cancelMark?.()
-    await Promise.allSettled(this.opening.values())
+    await this.instances.opened()
+    const { live } = this.instances
     let over = false
     const cancel = this.clock.after(this.closeTimeout, () => {
       over = true
       this.wake?.()
     })
     const until = async (done: (instance: Instance) => boolean) => {
-      while (!over && ![...this.live.values()].every(done)) await new Promise<void>((resolve) => (this.wake = resolve))
+      while (!over && ![...live.values()].every(done)) await new Promise<void>((resolve) => (this.wake = resolve))
     }
     const quiet = (i: Instance) => i.quiet || i.phase === 'broken'
     await until(quiet)
-    for (const instance of this.live.values()) instance.abort()
+    for (const instance of live.values()) instance.abort()
     await until((i) => i.runner.idle && quiet(i))
-    for (const instance of this.live.values()) instance.mark()
+    for (const instance of live.values()) instance.mark()
     await until(quiet)
     cancel()
     if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
-    for (const instance of this.live.values()) instance.close()
+    for (const instance of live.values()) instance.close()
     const closed = await this.journal.close()()
     if (isLeft(closed)) throw closed.left
   }
@@ -276,8 +205,9 @@ export class Host implements InstanceHost {
 
   finished(instance: Instance): void {
     this.wake?.()
-    if (instance.finishedForGood) this.retire(instance)
-    else if (instance.runner.done.size && !this.closing) {
+    if (this.closing) return
+    if (instance.finishedForGood) this.instances.retire(instance)
+    else if (instance.runner.done.size) {
       this.unmarked.add(instance)
       this.cancelMark ??= this.clock.after(MARK_AFTER, () => {
         this.cancelMark = undefined
@@ -287,18 +217,11 @@ export class Host implements InstanceHost {
     }
   }
 
-  /** An instance at its end leaves memory; who holds it keeps its last state. */
-  private retire(instance: Instance): void {
-    if (this.live.get(instance.stream) !== instance || this.closing) return
-    this.live.delete(instance.stream)
-    this.heads.set(instance.stream, instance.last!)
-  }
-
   async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {
     this.assertKnown(machine.id)
     const pair = `${from[0]}\n${machine.id}\n${id}`
     const send = async () => {
-      const instance = await this.find(machine, id, undefined, false)
+      const instance = await this.instances.find(machine, id)
       const payload = encodeEvent(machine, id, event, this.limits.maxBinary)
       return instance.ask({ kind: 'event', payload, from, keep: true })
     }
@@ -309,68 +232,6 @@ export class Host implements InstanceHost {
       if (this.deliveries.get(pair) === settled) this.deliveries.delete(pair)
     })
     return turn
-  }
-
-  // ---- finding -------------------------------------------------------------------------------------------------------
-
-  private find(machine: DurableMachine<any>, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
-    const stream = `${machine.id}/${id}`
-    const where = { machine: machine.id, instance: id }
-    const there = this.opening.get(stream) ?? this.live.get(stream)
-    if (there || this.heads.has(stream)) {
-      if (create === 'only') return Promise.reject(exists(stream, where))
-      if (!there) return this.load(machine, id)
-      if (there instanceof Instance && there.phase === 'broken') return Promise.reject(there.problem)
-      return Promise.resolve(there)
-    }
-    if (create === false) return this.load(machine, id) // another host may have made it
-    return this.enter(stream, () => this.create(machine, id, input, create === 'only'))
-  }
-
-  private async create(machine: DurableMachine<any>, id: string, input: unknown, only: boolean): Promise<Instance> {
-    const payload = encodeFor(
-      input,
-      { machine: machine.id, instance: id, event: 'start' },
-      { name: 'input', maxBinary: this.limits.maxBinary },
-    )
-    const instance = new Instance(this, machine, id)
-    const { duplicate } = await instance.create(payload)
-    if (only && duplicate) throw exists(instance.stream, { machine: machine.id, instance: id }) // another host was first
-    this.live.set(instance.stream, instance)
-    this.finished(instance)
-    return instance
-  }
-
-  private load(machine: DurableMachine<any>, id: string): Promise<Instance> {
-    return this.enter(`${machine.id}/${id}`, async () => {
-      const stream = `${machine.id}/${id}`
-      const instance = new Instance(this, machine, id, this.heads.get(stream))
-      this.live.set(stream, instance)
-      try {
-        await instance.recover()
-      } catch (error) {
-        const problem = asDuramenError(error, { machine: machine.id, instance: id })
-        instance.broke(problem)
-        throw problem
-      }
-      if (!instance.last) {
-        this.live.delete(instance.stream)
-        throw new DuramenError('UNKNOWN_INSTANCE', `${instance.stream} is not there`, {
-          where: { machine: machine.id, instance: id },
-          hint: 'Create it with host.actor(machine, id, { input }).',
-        })
-      }
-      this.heads.delete(instance.stream)
-      this.finished(instance)
-      return instance
-    })
-  }
-
-  /** One opening per instance at a time. */
-  private enter(stream: string, open: () => Promise<Instance>): Promise<Instance> {
-    const opened = open().finally(() => this.opening.delete(stream))
-    this.opening.set(stream, opened)
-    return opened
   }
 
   private assertOpen(): void {
@@ -386,12 +247,6 @@ export class Host implements InstanceHost {
     })
   }
 }
-
-const exists = (stream: string, where: ErrorPlace) =>
-  new DuramenError('INSTANCE_EXISTS', `${stream} exists`, {
-    where,
-    hint: 'Open it without create, or choose another id.',
-  })
 
 function assertId(machine: string, id: string): void {
   if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return

@@ -5,21 +5,8 @@ import type { Deliverer } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
 import type { Place } from './failures.ts'
 import type { Instance } from './instance.ts'
+import type { Limits } from './limits.ts'
 import type { Timers } from './timers.ts'
-
-/** Limits of every instance of a host (K9). */
-export interface Limits {
-  /** Most events that wait for one instance; more are refused with MAILBOX_FULL. Default 10,000. */
-  mailbox: number
-  /** Most events of one instance that are decided ahead of the journal. Default 256. */
-  pipeline: number
-  /** How many event ids an instance remembers (K4). Default 1,000. */
-  dedupe: number
-  /** Most bytes of binary data in an event, input or result (K12). Default 4,096. */
-  maxBinary: number
-  /** Most events between the actors of an instance within one transition. Default 10,000. */
-  maxRelays: number
-}
 
 /** The host, as an instance needs it. */
 export interface InstanceHost {

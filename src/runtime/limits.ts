@@ -1,0 +1,30 @@
+// K9: every limit is an option with a default.
+import { DuramenError } from '../ports/errors.ts'
+
+/** Limits of every instance of a host (K9). */
+export interface Limits {
+  /** Most events that wait for one instance; more are refused with MAILBOX_FULL. Default 10,000. */
+  mailbox: number
+  /** Most events of one instance that are decided ahead of the journal. Default 256. */
+  pipeline: number
+  /** How many event ids an instance remembers (K4). Default 1,000. */
+  dedupe: number
+  /** Most bytes of binary data in an event, input or result (K12). Default 4,096. */
+  maxBinary: number
+  /** Most events between the actors of an instance within one transition. Default 10,000. */
+  maxRelays: number
+}
+
+const DEFAULTS: Limits = { mailbox: 10_000, pipeline: 256, dedupe: 1000, maxBinary: 4096, maxRelays: 10_000 }
+
+/** The limits that the options set. Throws BAD_OPTION. */
+export function limitsOf(options: Partial<Limits>): Limits {
+  const limits = { ...DEFAULTS }
+  for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
+    const value = options[name] ?? DEFAULTS[name]
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
+    limits[name] = value
+  }
+  return limits
+}

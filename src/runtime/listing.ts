@@ -1,0 +1,67 @@
+// What a host tells of its instances from their last commits, without running any code of theirs.
+import { matchesState, type StateValue } from 'xstate'
+import { instanceOf } from '../journal/records.ts'
+import type { DuramenError } from '../ports/errors.ts'
+import type { Head } from './decider.ts'
+import type { Instance } from './instance.ts'
+
+/** An instance in a list, as its last commit tells. */
+export interface Listed {
+  readonly machine: string
+  readonly id: string
+  readonly state: StateValue | undefined
+  /** `asleep`: its machine is not registered. `parked`: see `problem`. `broken`: it can't be rebuilt. */
+  readonly status: 'active' | 'done' | 'error' | 'stopped' | 'asleep' | 'parked' | 'broken'
+  readonly tags: readonly string[]
+  readonly seq: number
+  readonly position: number
+  /** Time of its last commit, ms since the epoch. */
+  readonly at: number
+  readonly version: number
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly problem?: DuramenError
+}
+
+export interface Filter {
+  machine?: string
+  state?: StateValue
+  status?: Listed['status']
+}
+
+/** `instance`: where it is in memory. */
+export function listedOf(
+  stream: string,
+  { header, outcome, position }: Head,
+  instance: Instance | undefined,
+  registered: ReadonlyMap<string, unknown>,
+): Listed {
+  const { machine, instance: id } = instanceOf(stream)!
+  const { value: state, status = 'active', tags = [], attributes = {} } = JSON.parse(outcome)
+  const { seq, at, version } = header
+  const problem = instance?.problem
+  return {
+    machine,
+    id,
+    state,
+    status: problem
+      ? instance.phase === 'broken'
+        ? 'broken'
+        : 'parked'
+      : status === 'active' && !registered.has(machine)
+        ? 'asleep'
+        : status,
+    tags,
+    seq,
+    position,
+    at,
+    version,
+    attributes,
+    ...(problem && { problem }),
+  }
+}
+
+export function fits({ machine, state, status }: Listed, filter: Filter): boolean {
+  if (filter.machine !== undefined && machine !== filter.machine) return false
+  if (filter.status !== undefined && status !== filter.status) return false
+  return filter.state === undefined || (state !== undefined && matchesState(filter.state, state))
+}
