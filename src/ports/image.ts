@@ -54,10 +54,10 @@ export interface ImageFolders {
   claim(name: string, signal?: AbortSignal): TaskEither<DuramenError, ClaimedFile>
   /** Size, SHA-256 and kind of a file that is in images_sources already. */
   inspect(name: string, signal?: AbortSignal): TaskEither<DuramenError, ClaimedFile>
-  /** Opens a file of images_sources without following links. FILE_GONE, NOT_A_FILE. */
-  openImage(name: string): TaskEither<DuramenError, OpenImage>
+  /** Opens a file of images_sources without following links. FILE_GONE, NOT_A_FILE, FILE_CHANGED where its content is another. */
+  openImage(name: string, sha256: string, signal?: AbortSignal): TaskEither<DuramenError, OpenImage>
   /** A folder for a processor's scratch files; emptied by `saveOutputs` and by `open`. */
-  workDir(name: string): TaskEither<DuramenError, string>
+  workDir(sha256: string, name: string): TaskEither<DuramenError, string>
   /** Writes the outputs of an image durably; ordered as given. Replaces what an earlier attempt left. */
   saveOutputs(
     sha256: string,
@@ -67,7 +67,8 @@ export interface ImageFolders {
   ): TaskEither<DuramenError, readonly OutputFile[]>
   /** Bytes of an output, as a stream. OUTPUTS_MISSING when it is not there (any more). */
   readOutput(output: OutputFile): TaskEither<DuramenError, AsyncIterable<Uint8Array>>
-  dropOutputs(outputs: readonly OutputFile[]): TaskEither<DuramenError, void>
+  /** Removes all outputs of an image, recorded or not, and its scratch files. */
+  dropOutputs(sha256: string, name: string): TaskEither<DuramenError, void>
   /**
    * images_sources → images_old under a free name. The answer is the name there. Repeated after a crash it finds its own
    * work. FILE_CHANGED when the content is no longer `sha256`: it stays.

@@ -113,13 +113,13 @@ const outputs: CrashCase<void> = {
     const contents: string[] = []
     for (const output of saved) contents.push(String(await collect(await done(folders.readOutput(output)))))
     expect(contents).toEqual(['one', 'two'])
-    expect((await done(folders.workDir('a.png'))).length).toBeGreaterThan(0)
+    expect((await done(folders.workDir(hash, 'a.png'))).length).toBeGreaterThan(0)
   },
 }
 
 /** What a processor does, each time it is asked. */
 const save = (folders: ImageFolders) => async () => {
-  const dir = await done(folders.workDir('a.png'))
+  const dir = await done(folders.workDir(hash, 'a.png'))
   await writeFile(join(dir, 'two.webp'), 'two')
   return await folders.saveOutputs(hash, 'a.png', [{ bytes: Buffer.from('one') }, { file: join(dir, 'two.webp') }])()
 }

@@ -45,9 +45,9 @@ test.each(odd)('%j goes all the way, twice, and to quarantine', async (name) => 
     expect((await done(world.folders.waiting(1)))[0]?.name).toBe(name)
     const claimed = await done(world.folders.claim(name))
     expect(claimed).toMatchObject({ name, original: name, sha256: sha256(content) })
-    const image = await done(world.folders.openImage(name))
+    const image = await done(world.folders.openImage(name, sha256(content)))
     await image.close()
-    await done(world.folders.workDir(name))
+    await done(world.folders.workDir(claimed.sha256, name))
     await done(world.folders.saveOutputs(claimed.sha256, name, [{ bytes: Buffer.from('x') }]))
     if (content === 'three') {
       const given = await done(world.folders.quarantine(name, claimed.sha256, 'bad'))

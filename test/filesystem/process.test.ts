@@ -112,7 +112,7 @@ test('200 MB go through claim, store and archive without being held', async () =
     await rename(root + '/big', root + '/source/big.png')
     const before = process.resourceUsage().maxRSS
     const image = await ok(folders.claim('big.png'))
-    const dir = await ok(folders.workDir(image.name))
+    const dir = await ok(folders.workDir(image.sha256, image.name))
     await (await import('node:fs/promises')).copyFile(root + '/images_sources/big.png', dir + '/out')
     const [output] = await ok(folders.saveOutputs(image.sha256, image.name, [{ file: dir + '/out' }]))
     const unit = { key: image.sha256, name: image.name, info: {}, outputs: [{ ...output, code: null, read: () => folders.readOutput(output) }] }

@@ -67,7 +67,7 @@ test('a file in images_sources/ that becomes a link is never opened', async () =
   await keepDoing(...swapFileAndLink('images_sources', 'a.png'))
   const seen = new Set<string>()
   for (let i = 0; i < 400 || seen.size < 2; i++) {
-    const opened = await world.folders.openImage('a.png')()
+    const opened = await world.folders.openImage('a.png', sha256('inside'))()
     if (opened._tag === 'Left') {
       expect(['NOT_A_FILE', 'FILE_GONE']).toContain(opened.left.code)
       seen.add('refused')

@@ -41,7 +41,7 @@ test('I7 a claim costs three syncs, archiving two, quarantine three', async () =
 })
 
 test('I7 n outputs cost n + 1 syncs', async () => {
-  const dir = await done(world.folders.workDir('a.png'))
+  const dir = await done(world.folders.workDir(sha256('a'), 'a.png'))
   await writeFile(join(dir, 'x.webp'), 'x')
   const outputs = [{ bytes: Buffer.from('1') }, { file: join(dir, 'x.webp') }, { bytes: Buffer.from('2') }]
   expect(await syncsOf(() => done(world.folders.saveOutputs(sha256('a'), 'a.png', outputs)))).toBe(4)

@@ -171,11 +171,11 @@ test('what an earlier process left unfinished is swept when the folders are open
 
 test('K12 what we make is for us alone: files 0600, folders 0700', async () => {
   const claimed = await done(world.folders.claim('a.png'))
-  const dir = await done(world.folders.workDir('a.png'))
+  const dir = await done(world.folders.workDir(claimed.sha256, 'a.png'))
   await writeFile(join(dir, 'x.webp'), 'x', { mode: 0o666 })
   const outputs = [{ bytes: Buffer.from('x') }, { file: join(dir, 'x.webp') }]
   await done(world.folders.saveOutputs(claimed.sha256, 'a.png', outputs))
-  await done(world.folders.workDir('b.png'))
+  await done(world.folders.workDir(sha256('b'), 'b.png'))
   await done(world.folders.quarantine('a.png', claimed.sha256, 'bad'))
   const entries = await readdir(world.root, { recursive: true, withFileTypes: true })
   // The image itself keeps the mode that its owner gave it.

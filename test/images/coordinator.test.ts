@@ -110,7 +110,7 @@ describe.each([
   })
 
   // The claim that runs already, with room for two, is not called off.
-  test.fails('BUG I4 fewer slots count at once', async () => {
+  test('I4 fewer slots count at once', async () => {
     const line = await open(2)
     await line.answer('claimNext', file('a'))
     await line.send({ type: 'CONFIGURE', slots: 1, retry: { first: 1, max: 1 } })

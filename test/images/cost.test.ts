@@ -58,7 +58,7 @@ test('an image costs at most 6 commits', async () => {
 })
 
 // The file is synced (and read) twice: when it is claimed, and when `process` inspects it again.
-test.fails('BUG I7 an image costs at most 8 syncs of the folders', async () => {
+test('I7 an image costs at most 8 syncs of the folders', async () => {
   expect((await costs()).folders).toBeLessThanOrEqual(8)
 })
 
@@ -106,7 +106,9 @@ test('10,000 files wait in source: the first go through, and memory stays flat',
   }
   const { folders, totals } = await pipeline.status()
   await stop()
-  expect(folders.source + folders.images_sources + folders.images_old).toBe(10_000)
+  // counted one folder after the other: the file that moves meanwhile may be seen twice
+  const all = folders!.source + folders!.images_sources + folders!.images_old
+  expect([10_000, 10_001]).toContain(all)
   expect((await world.names('images_old'))[0]).toBe('0.png')
   expect(heap[1]! - heap[0]!).toBeLessThan(40)
   console.log(`${totals.archived} of 10,000 images archived; heap ${heap.map((n) => n.toFixed()).join(' → ')} MiB`)

@@ -53,8 +53,8 @@ test('I1 outputs that were saved and not recorded are made again and gone at the
 })
 
 // The machine does not know of outputs whose saving was not recorded, and drops what it knows of.
-test.fails.each(['quarantined', 'forced', 'a duplicate'] as const)(
-  'BUG K9 K12 outputs that were saved and not recorded are gone also when the image ends as %s',
+test.each(['quarantined', 'forced', 'a duplicate'] as const)(
+  'K9 K12 outputs that were saved and not recorded are gone also when the image ends as %s',
   async (how) => {
     const world = await imageWorld()
     await world.drop('a.png', 'A')
@@ -85,7 +85,7 @@ test.fails.each(['quarantined', 'forced', 'a duplicate'] as const)(
 )
 
 // Force archive aborts processing, but does not wait until it has ended.
-test.fails('BUG I8 K12 outputs that are being saved when the archive is forced are gone', async () => {
+test('I8 K12 outputs that are being saved when the archive is forced are gone', async () => {
   const world = await imageWorld()
   await world.drop('a.png', 'A')
   const folders = world.folders()

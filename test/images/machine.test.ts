@@ -43,14 +43,14 @@ describe.each([
     test('I1 I9 auto goes all the way by itself; the file leaves images_sources after the upload only', async () => {
       const image = await open()
       expect(image.state()).toBe('processing')
-      expect(image.asked).toEqual([['process', { name: input.name, sha256: input.sha256, size: 3 }]])
+      expect(image.asked).toEqual([['process', { name: input.name, sha256: input.sha256 }]])
       await image.answer('process', processed)
       expect(image.state()).toBe('uploading')
       expect(image.asked[1]).toEqual(['upload', { key: input.sha256, name: 'a.png', outputs, info: { width: 7 } }])
       expect(count(image, 'archive')).toBe(0)
       await image.answer('upload', { existed: false })
       expect(image.state()).toBe('moving')
-      expect(image.asked[2]).toEqual(['archive', { name: input.name, sha256: input.sha256, outputs }])
+      expect(image.asked[2]).toEqual(['archive', { name: input.name, sha256: input.sha256 }])
       await image.answer('archive', 'a (2).png')
       expect(image.state()).toBe('images_old')
       expect(image.context()).toMatchObject({ outcome: 'archived', finalName: 'a (2).png', problem: null })
@@ -176,7 +176,10 @@ describe.each([
         await image.answer('process', fault(code, 'no way'))
         expect(image.state()).toEqual({ rejected: 'moving' })
         const { name, sha256 } = input
-        expect(image.asked.at(-1)).toEqual(['quarantine', { name, sha256, outputs: [], reason: 'no way' }])
+        expect(image.asked.at(-1)).toEqual([
+          'quarantine',
+          { name, sha256, changed: code === 'FILE_CHANGED', reason: 'no way' },
+        ])
         await image.answer('quarantine', 'a (3).png')
         expect(image.state()).toBe('quarantined')
         expect(image.context()).toMatchObject({ outcome: 'quarantined', finalName: 'a (3).png' })
@@ -187,7 +190,7 @@ describe.each([
     test('I6 what was refused when it was taken is never processed', async () => {
       const image = await open({ refused: 'a symbolic link', sha256: '' })
       expect(image.asked).toEqual([
-        ['quarantine', { name: input.name, sha256: '', outputs: [], reason: 'a symbolic link' }],
+        ['quarantine', { name: input.name, sha256: '', changed: false, reason: 'a symbolic link' }],
       ])
       await image.answer('quarantine', 'a.png')
       expect(image.context()).toMatchObject({ outcome: 'quarantined', problem: { code: 'NOT_AN_IMAGE' } })
@@ -249,7 +252,7 @@ describe.each([
         if (forced) await image.send({ type: 'FORCE_ARCHIVE', who: 'me' })
         else await image.answer('upload', {})
         await image.answer('archive', fault('FILE_CHANGED', 'changed'))
-        expect(image.asked.at(-1)).toMatchObject(['quarantine', { reason: 'changed', outputs }])
+        expect(image.asked.at(-1)).toMatchObject(['quarantine', { reason: 'changed', changed: true }])
         await image.answer('quarantine', 'a.png')
         expect(image.context().outcome).toBe('quarantined')
       }

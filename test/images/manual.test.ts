@@ -58,7 +58,7 @@ test('I8 force archive moves the image without upload, drops its outputs, and ta
   await pipeline.forceArchive({ who: 'admin', why: 'the store burns' })
   await vi.waitFor(async () => expect((await pipeline.status()).current_image).toBe('b.png'), 20_000)
   expect(await world.names('.duramen/outputs')).toEqual([])
-  expect(events.at(-2)!.message).toBe('a.png: archived without upload by admin (the store burns)')
+  expect(events.map(({ message }) => message)).toContain('a.png: archived without upload by admin (the store burns)')
   await stop()
   expect(await world.everything()).toEqual(['images_sources/b.png: B', 'images_old/a.png: A'])
   expect(world.published.keys).toEqual([])
@@ -95,7 +95,7 @@ test('I9 events come in the order in which things happen, with the id of the ima
 })
 
 // Both are said in an image's first commit, before anyone can listen to it.
-test.fails('BUG I9 events tell also what is said when an image is taken: prepared, or rejected', async () => {
+test('I9 events tell also what is said when an image is taken: prepared, or rejected', async () => {
   const world = await imageWorld()
   await world.drop('a.png', 'A')
   await world.drop('b.png', '')
@@ -108,16 +108,16 @@ test('I4 reopened with more slots, more are taken at once', async () => {
   for (const name of ['a', 'b', 'c']) await world.drop(`${name}.png`, name)
   const first = await world.start({ mode: 'manual' })
   await reaches(first.pipeline, 'prepared')
-  expect((await first.pipeline.status()).folders.images_sources).toBe(1)
+  expect((await first.pipeline.status()).folders?.images_sources).toBe(1)
   await first.stop()
   const { pipeline, stop } = await world.start({ mode: 'manual', slots: 2 })
-  await vi.waitFor(async () => expect((await pipeline.status()).folders.images_sources).toBe(2), 20_000)
+  await vi.waitFor(async () => expect((await pipeline.status()).folders?.images_sources).toBe(2), 20_000)
   expect(await pipeline.status()).toMatchObject({ current_image: 'a.png', folders: { source: 1 } })
   await stop()
 })
 
 // Only `slots` is compared with what the journal says.
-test.fails('BUG I2 reopened with another retry, the line uses it', async () => {
+test('I2 reopened with another retry, the line uses it', async () => {
   const world = await imageWorld()
   await (await world.start()).stop()
   const { host, stop } = await world.start({ retry: { first: 7, max: 9 } })
@@ -182,7 +182,7 @@ test('I2 a graceful end in the middle of processing is taken up again; the image
 })
 
 // An attempt that `close` has called off counts like one that took the process down.
-test.fails('BUG I6 restarts that were no crash never send an image to quarantine', async () => {
+test('I6 restarts that were no crash never send an image to quarantine', async () => {
   const world = await imageWorld()
   await world.drop('a.png', 'A')
   for (let round = 0; round < 3; round++) {

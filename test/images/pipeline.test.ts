@@ -12,6 +12,7 @@ test('I1 I3 an image ends in images_old and its outputs in the store, in order, 
   await expectStored(world, ['A'])
   expect(events.map((event) => event.message)).toEqual([
     'a.png: taken into images_sources',
+    'a.png: prepared',
     'a.png: processed, 2 outputs; awaiting upload',
     'a.png: uploaded and read back',
     'a.png: archived as a.png',

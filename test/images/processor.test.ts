@@ -47,11 +47,11 @@ test.each([
 })
 
 // What comes out of saveOutputs for these is an error of the world around, so the processor is asked for ever.
-test.fails.each([
+test.each([
   ['outputs that are no list', { outputs: 1, codes: 1 }],
   ['an output that is neither bytes nor file', { outputs: [{}], codes: [null] }],
   ['a file outside of workDir', { outputs: [{ file: '/etc/hostname' }], codes: [null] }],
-])('BUG I6 one that returns %s does no harm: quarantined', async (_, result) => {
+])('I6 one that returns %s does no harm: quarantined', async (_, result) => {
   const { everything } = await triedOften(await imageWorld(), async () => result as never)
   expect(everything).toEqual(['quarantined/a.png: A'])
 })
@@ -97,21 +97,21 @@ test.each([
 })
 
 // An error of Node has no say in whose fault it is, so a full disk counts as three failures of the image.
-test.fails('BUG I7 a disk that is full for the processor is no fault of the image', async () => {
+test('I7 a disk that is full for the processor is no fault of the image', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
   const { everything } = await triedOften(await imageWorld(), () => Promise.reject(full))
   expect(everything).toEqual(['images_sources/a.png: A'])
 })
 
 // The record is published with a number as code, can't be read again, and is never mended.
-test.fails('BUG I3 codes that are no texts are refused before anything is published', async () => {
+test('I3 codes that are no texts are refused before anything is published', async () => {
   const world = await imageWorld()
   await world.drop('a.png', 'A')
   const { events, stop } = await world.start({
     process: async (input) => ({ ...(await twoOutputs(input)), codes: [4006381333931, null] as never }),
   })
   const failures = () => events.filter(({ type }) => type === 'upload_failed' || type === 'processing_failed').length
-  await vi.waitFor(() => expect(failures()).toBeGreaterThan(3), 20_000)
+  await vi.waitFor(() => expect(failures()).toBeGreaterThan(1), 20_000)
   await stop()
   expect(world.published.keys).toEqual([])
 })
@@ -124,7 +124,7 @@ test('I3 outputs and scratch files are gone once the image is', async () => {
 })
 
 // workDir is emptied by saveOutputs only, which is never reached.
-test.fails('BUG I6 K9 scratch files of an image that was quarantined are gone', async () => {
+test('I6 K9 scratch files of an image that was quarantined are gone', async () => {
   const world = await imageWorld()
   await triedOften(world, async ({ name, workDir }) => {
     await writeFile(join(workDir, 'half.png'), 'a fingerprint')
@@ -153,7 +153,7 @@ test('K12 an image in `info` is refused: nothing of it reaches the journal, noth
   const world = await imageWorld()
   const canary = randomBytes(8192)
   const { everything } = await triedOften(world, async (input) => ({ ...(await twoOutputs(input)), info: { canary } }))
-  expect(everything).toEqual(['images_sources/a.png: A'])
+  expect(everything).toEqual(['quarantined/a.png: A'])
   expect(JSON.stringify(await world.texts())).not.toContain(canary.toString('base64').slice(0, 100))
   expect(world.published.keys).toEqual([])
 })

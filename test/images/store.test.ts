@@ -114,7 +114,7 @@ test.each(lies)('I1 a store that reads back %s is not believed', async (_, lie) 
 })
 
 // What a store says to have had before is believed, whatever it is: also that the unit is empty.
-test.fails('BUG I1 a store that says it had the unit before, but has no outputs of it, is not believed', async () => {
+test('I1 a store that says it had the unit before, but has no outputs of it, is not believed', async () => {
   const world = await imageWorld()
   await world.drop('a.png', 'A')
   const real = world.store()

@@ -8,9 +8,8 @@ import { acquireLock, type Lock } from '../../journal/lock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { ImageFolders } from '../../ports/image.ts'
 import { Dir, pathOfHandle } from './dir.ts'
-import { errnoOf, task } from './errors.ts'
+import { errnoOf, fileError, task } from './errors.ts'
 import { type Files, nodeFiles, syncFolder, withFile } from './files.ts'
-import { openRegular } from './inspect.ts'
 import { createMove } from './move.ts'
 import { isCandidate, isVisible, reasonOf } from './names.ts'
 import { createOutputs } from './outputs.ts'
@@ -67,7 +66,9 @@ export function fileSystemFolders(
         if (errnoOf(error) !== 'EEXIST') throw error
       })
       // Before the next: what looks like .duramen/ may lead elsewhere.
-      await each.use((folder) => files.access(folder.itself, constants.R_OK | constants.W_OK | constants.X_OK))
+      await each
+        .use((folder) => files.access(folder.itself, constants.R_OK | constants.W_OK | constants.X_OK))
+        .catch((error) => Promise.reject(fileError(error, `use ${each.path}`, each.path)))
     }
     const lock = await acquireLock(join(own.path, 'lock'))
     try {
@@ -129,9 +130,9 @@ export function fileSystemFolders(
     }
   }
 
-  const openImage = (name: string) =>
+  const openImage = (name: string, sha256: string, signal?: AbortSignal) =>
     images.use(async (folder) => {
-      const handle = await openRegular(files, folder.at(name), folder.shown(name))
+      const handle = await taken.open(folder, name, sha256, signal)
       const { size } = await handle.stat()
       return { path: pathOfHandle(handle, folder.shown(name)), size, close: () => handle.close() }
     })
@@ -151,12 +152,13 @@ export function fileSystemFolders(
     unowned: (owned) => call('list', images.path, () => taken.unowned(owned)),
     claim: (name, signal) => call('take', inSource(name), () => claim(name, signal), signal),
     inspect: (name, signal) => call('read', inImages(name), () => taken.inspect(name, signal), signal),
-    openImage: (name) => call('open', inImages(name), () => openImage(name)),
-    workDir: (name) => call('make a folder for scratch files in', work.path, () => outputs.workDir(name)),
+    openImage: (name, sha256, signal) => call('open', inImages(name), () => openImage(name, sha256, signal), signal),
+    workDir: (sha256, name) =>
+      call('make a folder for scratch files in', work.path, () => outputs.workDir(sha256, name)),
     saveOutputs: (sha256, name, made, signal) =>
       call('save outputs in', kept.path, () => outputs.save(sha256, name, made, signal), signal),
     readOutput: (output) => call('read', join(kept.path, output.file), () => outputs.read(output)),
-    dropOutputs: (made) => call('remove outputs in', kept.path, () => outputs.drop(made)),
+    dropOutputs: (sha256, name) => call('remove outputs in', kept.path, () => outputs.drop(sha256, name)),
     archive: (name, sha256) => call('archive', inImages(name), () => taken.archive(name, sha256, old)),
     quarantine: (name, sha256, reason) =>
       call('quarantine', inImages(name), () => taken.quarantine(name, sha256, reason, quarantined)),

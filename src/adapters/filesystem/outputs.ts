@@ -16,22 +16,33 @@ import { openRegular } from './inspect.ts'
 const outputName = /^[0-9a-f]{64}\.\d+(\.\w{1,16})?$/
 
 export interface Outputs {
-  workDir(name: string): Promise<string>
+  workDir(sha256: string, name: string): Promise<string>
   save(sha256: string, name: string, outputs: readonly OutputSource[], signal?: AbortSignal): Promise<OutputFile[]>
   read(output: OutputFile): Promise<AsyncIterable<Uint8Array>>
-  drop(outputs: readonly OutputFile[]): Promise<void>
+  /** Removes all outputs of an image and its scratch folder. */
+  drop(sha256: string, name: string): Promise<void>
   /** Removes all scratch folders, and outputs that were not finished. */
   sweep(): Promise<void>
 }
 
 export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
-  /** Names of files may be anything; those of scratch folders are handed to other programs. */
-  const scratch = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32)
+  /** Names of files may be anything, and another file may have had this one; those of scratch folders go to other programs. */
+  const scratch = (sha256: string, name: string): string =>
+    createHash('sha256').update(`${sha256}/${name}`).digest('hex').slice(0, 32)
 
   const remove = (folder: Folder, name: string): Promise<void> =>
     files.unlink(folder.at(name)).catch((error) => {
       if (errnoOf(error) !== 'ENOENT') throw error
     })
+
+  async function removeOf(folder: Folder, sha256: string, keep: Set<string>): Promise<void> {
+    for (const entry of await files.readdir(folder.itself)) {
+      if (entry.startsWith(`${sha256}.`) && !keep.has(entry)) await remove(folder, entry)
+    }
+  }
+
+  const removeScratch = (sha256: string, name: string): Promise<void> =>
+    work.use((folder) => files.rm(folder.at(scratch(sha256, name)), { recursive: true, force: true }))
 
   async function write(folder: Folder, bytes: Uint8Array, target: string): Promise<Digest> {
     const draft = folder.at(draftName())
@@ -51,12 +62,18 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
     return found
   }
 
-  async function keep(folder: Folder, source: OutputSource, target: string, name: string, signal?: AbortSignal) {
+  async function keep(folder: Folder, source: OutputSource, target: string, from: string, signal?: AbortSignal) {
     if ('bytes' in source) return await write(folder, source.bytes, target)
+    const { file } = source
     try {
-      return await adopt(folder, await insideOf(join(work.path, scratch(name)), source.file), target, signal)
+      return await adopt(folder, await insideOf(from, file), target, signal)
     } catch (error) {
-      throw fileError(error, `keep the output ${source.file}`, source.file, signal)
+      if (errnoOf(error) !== 'ENOENT') throw fileError(error, `keep the output ${file}`, file, signal)
+      throw new DuramenError('BAD_INPUT', `The output ${file} is not there`, {
+        cause: error,
+        where: { file },
+        hint: 'The processor must have finished writing its outputs when it answers.',
+      })
     }
   }
 
@@ -75,11 +92,11 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
   }
 
   return {
-    workDir: (name) =>
+    workDir: (sha256, name) =>
       work.use(async (folder) => {
-        await files.rm(folder.at(scratch(name)), { recursive: true, force: true })
-        await files.mkdir(folder.at(scratch(name)), 0o700)
-        return folder.shown(scratch(name))
+        await files.rm(folder.at(scratch(sha256, name)), { recursive: true, force: true })
+        await files.mkdir(folder.at(scratch(sha256, name)), 0o700)
+        return folder.shown(scratch(sha256, name))
       }),
 
     save: async (sha256, name, outputs, signal) => {
@@ -89,16 +106,14 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
         for (const [index, source] of outputs.entries()) {
           signal?.throwIfAborted()
           const target = `${sha256}.${index}${'file' in source ? extensionOf(source.file) : ''}`
-          const written = await keep(folder, source, target, name, signal)
+          const written = await keep(folder, source, target, join(work.path, scratch(sha256, name)), signal)
           saved.push({ file: target, ...written })
         }
         const current = new Set(saved.map(({ file }) => file))
-        for (const entry of await files.readdir(folder.itself)) {
-          if (entry.startsWith(`${sha256}.`) && !current.has(entry)) await remove(folder, entry)
-        }
+        await removeOf(folder, sha256, current)
         await folder.sync()
       })
-      await work.use((folder) => files.rm(folder.at(scratch(name)), { recursive: true, force: true }))
+      await removeScratch(sha256, name)
       return saved
     },
 
@@ -113,10 +128,12 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
       return stream(open, shown)
     },
 
-    drop: (outputs) =>
-      kept.use(async (folder) => {
-        for (const { file } of outputs) await remove(folder, checkName(file))
-      }),
+    drop: async (sha256, name) => {
+      await removeScratch(sha256, name)
+      if (sha256 === '') return // what was never read has no outputs
+      checkHash(sha256)
+      await kept.use((folder) => removeOf(folder, sha256, new Set()))
+    },
 
     sweep: async () => {
       await work.use(async (folder) => {

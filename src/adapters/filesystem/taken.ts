@@ -9,8 +9,8 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { ClaimedFile } from '../../ports/image.ts'
 import type { Dir, Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
-import type { Files } from './files.ts'
-import { changed, identityOf, inspectFile } from './inspect.ts'
+import { digestOf, type Files, type Handle } from './files.ts'
+import { changed, identityOf, inspectFile, openRegular } from './inspect.ts'
 import { type Move, type MoveOptions, namesGiven } from './move.ts'
 import { isVisible, numberedForReason, reasonOf } from './names.ts'
 import { writeReason } from './reason.ts'
@@ -18,6 +18,8 @@ import { writeReason } from './reason.ts'
 export interface Taken {
   claim(source: Dir, name: string, signal?: AbortSignal): Promise<ClaimedFile>
   inspect(name: string, signal?: AbortSignal): Promise<ClaimedFile>
+  /** Opens a file and makes sure that what is open has that content; the caller closes it. */
+  open(folder: Folder, name: string, sha256: string, signal?: AbortSignal): Promise<Handle>
   /** Names of the files that are not in `owned`, the one that was moved there first first. */
   unowned(owned: readonly string[]): Promise<string[]>
   archive(name: string, sha256: string, old: Dir): Promise<string>
@@ -81,6 +83,20 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
         }),
       ),
 
+    open: async (folder, name, sha256, signal) => {
+      const handle = await openRegular(files, folder.at(name), folder.shown(name))
+      try {
+        const before = known.get(name)
+        const same = before?.identity === identityOf(await handle.stat())
+        if ((same ? before?.sha256 : (await digestOf(handle, signal)).sha256) !== sha256)
+          throw changed(folder.shown(name))
+        return handle
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
+    },
+
     inspect: (name, signal) => taken.use((folder) => inspect(folder, name, name, signal)),
 
     unowned: (owned) =>
@@ -109,7 +125,8 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
       taken.use((from) =>
         quarantined.use(async (to) => {
           const naming = { names: numberedForReason, beside: reasonOf }
-          const given = await moveOrFind(from, name, sha256, to, naming, false)
+          // a hash that is not known says that the content does not matter
+          const given = await moveOrFind(from, name, sha256, to, naming, sha256 !== '')
           await writeReason(files, move, to, given, { original: name, sha256, reason })
           await Promise.all([from.sync(), to.sync()])
           known.delete(name)

@@ -35,6 +35,7 @@ export const coordinatorMachine = setup({
     /** Starts the image's machine, if it is not there yet, and waits for its end. */
     runImage: fromPromise<Outcome, Active>(unprovided('runImage')),
   },
+  actions: { configure: assign(({ event }) => ({ slots: event.slots, retry: event.retry })) },
   guards: {
     hasSlot: ({ context }) => context.active.length < context.slots,
     isImage: ({ context, event }) => context.active.some((a) => a.id === childOf(event)),
@@ -53,7 +54,7 @@ export const coordinatorMachine = setup({
   }),
   initial: 'watching',
   on: {
-    CONFIGURE: { actions: assign(({ event }) => ({ slots: event.slots, retry: event.retry })) },
+    CONFIGURE: { actions: 'configure' },
     'xstate.done.actor.*': {
       guard: 'isImage',
       actions: [
@@ -84,6 +85,8 @@ export const coordinatorMachine = setup({
   } as never,
   states: {
     watching: {
+      // fewer slots call the claim off
+      on: { CONFIGURE: { target: 'full', actions: 'configure' } },
       invoke: {
         src: 'claimNext',
         id: 'claimNext',

@@ -1,16 +1,19 @@
 // The image pipeline on a host: registers the two machines with what they need of the world, and answers for them.
 
+import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs'
-import { fromPromise } from 'xstate'
+import { fromPromise, type SnapshotFrom } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
+import { currentEffect } from '../../runtime/effects.ts'
 import type { Host } from '../../runtime/host.ts'
 import { coordinatorMachine } from './coordinator.ts'
 import { imageMachine } from './machine.ts'
+import { problemOf } from './problems.ts'
 import type { Active, CoordinatorMessage, ImageContext, ImageMessage, Mode, Outcome, Problem } from './types.ts'
 import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
 
@@ -54,8 +57,8 @@ export interface PipelineStatus {
   readonly status: string
   /** Why nothing goes on, or why the current image waits. */
   readonly problem: Problem | null
-  /** Files in each folder. */
-  readonly folders: Readonly<Record<'source' | 'images_sources' | 'images_old' | 'quarantined', number>>
+  /** Files in each folder; null while they can't be read. */
+  readonly folders: Readonly<Record<'source' | 'images_sources' | 'images_old' | 'quarantined', number>> | null
   /** How many images ended how, since the journal began. */
   readonly totals: Readonly<Record<Outcome, number>>
 }
@@ -118,7 +121,16 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   const coordinator: DurableMachine<typeof coordinatorMachine> = durable(
     coordinatorMachine.provide({
       actors: {
-        claimNext: fromPromise(({ input, signal }) => claimNext(ports, input.known, signal)),
+        claimNext: fromPromise(({ input, signal }) =>
+          claimNext(
+            ports,
+            () =>
+              line
+                ? [...line.getSnapshot().context.active, ...line.getSnapshot().context.stuck].map((a) => a.name)
+                : input.known,
+            signal,
+          ),
+        ),
         runImage: fromPromise(({ input, signal }) => runImage(input, signal)),
       },
     }),
@@ -130,12 +142,16 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     // I5: equal content goes one after the other, so that the second finds the first one's in the store
     const before = sameContent.get(active.sha256)
     let done = () => {}
-    sameContent.set(active.sha256, new Promise<void>((resolve) => (done = resolve)))
+    const mine = new Promise<void>((resolve) => (done = resolve))
+    sameContent.set(active.sha256, mine)
     try {
       await before
       const actor = await host.actor(image, imageId, { input: { ...claimed, mode, retry, processAttempts } })
       current.set(imageId, actor)
       const listening = actor.on('*', (event) => events.next({ ...event, id: imageId }))
+      // what its first commit had to say went before anyone could listen
+      const first = firstMessage(actor.getSnapshot(), currentEffect().attempt === 1)
+      if (first) events.next({ ...first, id: imageId })
       try {
         const end = await actor.waitFor((s) => s.status === 'done', { signal })
         return end.context.outcome!
@@ -145,17 +161,20 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       }
     } finally {
       done()
+      if (sameContent.get(active.sha256) === mine) sameContent.delete(active.sha256)
     }
   }
 
   await must(folders.open())
-  let line: DurableActor<typeof coordinatorMachine>
+  let line!: DurableActor<typeof coordinatorMachine>
   try {
     await must(store.sweep())
     await host.register(image, coordinator)
     line = await host.actor(coordinator, 'line', { input: { id: 'image', slots, retry } })
     line.on('*', (message) => events.next(message))
-    if (line.getSnapshot().context.slots !== slots) await line.send({ type: 'CONFIGURE', slots, retry })
+    const { context: now } = line.getSnapshot()
+    if (now.slots !== slots || now.retry.first !== retry.first || now.retry.max !== retry.max)
+      await line.send({ type: 'CONFIGURE', slots, retry })
   } catch (error) {
     await must(folders.close())
     throw error
@@ -185,6 +204,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       const { active, totals, problem } = context()
       const snapshots = under().map((a) => a.getSnapshot())
       const [first] = snapshots
+      const counted = await folders.count()()
+      if (isLeft(counted) && counted.left.code === 'CLOSED') throw counted.left
       const awaiting = snapshots.filter((s) => s.hasTag('awaiting_upload')).length
       return {
         has_image: active.length > 0,
@@ -198,8 +219,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
             : active[0]
               ? 'source'
               : 'idle',
-        problem: problem ?? first?.context.problem ?? null,
-        folders: await must(folders.count()),
+        problem: problem ?? first?.context.problem ?? (isLeft(counted) ? problemOf(counted.left) : null),
+        folders: isLeft(counted) ? null : counted.right,
         totals,
       }
     },
@@ -233,6 +254,18 @@ function stateName(value: unknown): string {
   if (typeof value === 'string') return value
   const [[top, inner]] = Object.entries(value as Record<string, unknown>) as [[string, unknown]]
   return top === 'images_sources' ? stateName(inner) : top
+}
+
+/** What an image has to say when it is taken, or waits when its pipeline is opened again. */
+function firstMessage({ value, context }: SnapshotFrom<typeof imageMachine>, isNew: boolean): ImageMessage | undefined {
+  const { name, problem } = context
+  const said = { name, problem, awaiting_upload: false }
+  const state = stateName(value)
+  if (state === 'rejected' || (isNew && context.refused !== undefined))
+    return { ...said, type: 'rejected', message: `${name}: can't be taken: ${problem?.message}` }
+  if (state !== 'prepared' && !isNew) return undefined
+  const stays = problem ? `stays in images_sources: ${problem.message}` : 'prepared'
+  return { ...said, type: 'prepared', message: `${name}: ${stays}` }
 }
 
 /** What a list of images shows without running code. */

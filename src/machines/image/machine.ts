@@ -37,21 +37,18 @@ export const imageMachine = setup({
   },
   actors: {
     /** Processes the file, unless the store has its content; resolves once the outputs are durable. */
-    process: fromPromise<Processed, { name: string; sha256: string; size: number }>(unprovided('process')),
+    process: fromPromise<Processed, { name: string; sha256: string }>(unprovided('process')),
     /** Resolves once the store has confirmed all outputs by reading them back (I1). */
     upload: fromPromise<
       unknown,
       { key: string; name: string; outputs: readonly CodedOutput[]; info: ImageContext['info'] }
     >(unprovided('upload')),
     /** images_sources → images_old; null when the file is nowhere. */
-    archive: fromPromise<string | null, { name: string; sha256: string; outputs: readonly CodedOutput[] }>(
-      unprovided('archive'),
-    ),
+    archive: fromPromise<string | null, { name: string; sha256: string }>(unprovided('archive')),
     /** images_sources → quarantined; null when the file is nowhere. */
-    quarantine: fromPromise<
-      string | null,
-      { name: string; sha256: string; reason: string; outputs: readonly CodedOutput[] }
-    >(unprovided('quarantine')),
+    quarantine: fromPromise<string | null, { name: string; sha256: string; changed: boolean; reason: string }>(
+      unprovided('quarantine'),
+    ),
   },
   actions: {
     rememberWho: assign({
@@ -103,7 +100,7 @@ export const imageMachine = setup({
           invoke: {
             src: 'process',
             id: 'process',
-            input: ({ context: { name, sha256, size } }) => ({ name, sha256, size }),
+            input: ({ context: { name, sha256 } }) => ({ name, sha256 }),
             onDone: [
               {
                 guard: ({ event }) => event.output.duplicate,
@@ -190,10 +187,10 @@ export const imageMachine = setup({
               invoke: {
                 src: 'quarantine',
                 id: 'quarantine',
-                input: ({ context: { name, sha256, outputs, problem } }) => ({
+                input: ({ context: { name, sha256, problem } }) => ({
                   name,
                   sha256,
-                  outputs,
+                  changed: problem?.code === 'FILE_CHANGED',
                   reason: problem?.message ?? 'refused',
                 }),
                 onDone: {
@@ -203,10 +200,13 @@ export const imageMachine = setup({
                     outcome: ended(event.output, 'quarantined'),
                   })),
                 },
-                onError: { target: 'waiting', actions: [moveFailed(), say('move_failed', stays)] },
+                onError: [
+                  { guard: ({ event }) => isChanged(event.error), target: 'waiting', actions: 'failed' },
+                  { target: 'waiting', actions: [moveFailed(), sayMoveFailed()] },
+                ],
               },
             },
-            waiting: { after: { backoff: 'moving' } },
+            waiting: { after: { backoff: 'moving' }, on: force },
           },
         },
         forcing: {
@@ -216,7 +216,7 @@ export const imageMachine = setup({
               invoke: {
                 src: 'archive',
                 id: 'force',
-                input: ({ context: { name, sha256, outputs } }) => ({ name, sha256, outputs }),
+                input: ({ context: { name, sha256 } }) => ({ name, sha256 }),
                 onDone: {
                   target: '#image.images_old',
                   actions: assign(({ event }) => ({ finalName: event.output, outcome: ended(event.output, 'forced') })),
@@ -227,7 +227,7 @@ export const imageMachine = setup({
                     target: '#image.images_sources.rejected',
                     actions: 'failed',
                   },
-                  { target: 'waiting', actions: [moveFailed(), say('move_failed', stays)] },
+                  { target: 'waiting', actions: [moveFailed(), sayMoveFailed()] },
                 ],
               },
             },
@@ -243,12 +243,12 @@ export const imageMachine = setup({
           invoke: {
             src: 'archive',
             id: 'archive',
-            input: ({ context: { name, sha256, outputs } }) => ({ name, sha256, outputs }),
+            input: ({ context: { name, sha256 } }) => ({ name, sha256 }),
             onDone: {
               target: '#image.images_old',
               actions: assign(({ context, event }) => ({
                 finalName: event.output,
-                outcome: context.outcome ?? 'archived',
+                outcome: ended(event.output, context.outcome ?? 'archived'),
               })),
             },
             onError: [
@@ -290,6 +290,21 @@ function reason({ name, problem }: ImageContext): string {
 /** A move failed; the reason why the image is moved at all stays what it was. */
 function moveFailed() {
   return assign<ImageContext, any, any, any, any>({ tries: ({ context }) => context.tries + 1 })
+}
+
+/** I9: why the move failed; the context's problem stays the reason of the move. */
+function sayMoveFailed() {
+  return emit(({ context, event }: any) => {
+    const problem = problemOf(errorOf(event))
+    const { name } = context
+    return {
+      type: 'move_failed',
+      name,
+      message: `${name}: ${stays({ ...context, problem })}`,
+      awaiting_upload: false,
+      problem,
+    }
+  }) as never
 }
 
 const ended = (finalName: string | null, outcome: Outcome): Outcome => (finalName === null ? 'gone' : outcome)

@@ -17,7 +17,22 @@ export const isChanged = (error: unknown) => problemOf(error).code === 'FILE_CHA
 export const isLost = (error: unknown) => problemOf(error).code === 'OUTPUTS_MISSING'
 
 /** The world around it is at fault (disk, permissions, store, packages), not the image: wait for as long as it takes. */
-export const isEnvironment = (error: unknown) => error instanceof Error && error.name === 'DuramenError'
+const environment = new Set([
+  ...[
+    'IO',
+    'NO_SPACE',
+    'NO_PERMISSION',
+    'READ_ONLY',
+    'FOLDER_MISSING',
+    'STORE_MISMATCH',
+    'MISSING_PACKAGE',
+    'ABORTED',
+    'CLOSED',
+  ],
+  ...['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM'], // as a processor may throw them
+])
+
+export const isEnvironment = (error: unknown) => environment.has(problemOf(error).code)
 
 /** Milliseconds before the next try, after `tries` failures in a row. */
 export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))

@@ -31,20 +31,23 @@ export async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
 /** I4, I6: the next file, in images_sources and looked at. Waits until there is one. */
 export async function claimNext(
   { folders, poll }: Ports,
-  known: readonly string[],
+  known: () => readonly string[],
   signal: AbortSignal,
 ): Promise<ClaimedFile> {
   for (;;) {
     signal.throwIfAborted()
     // a claim whose record a crash has swallowed comes first
-    const [orphan] = await must(folders.unowned(known))
+    const [orphan] = await must(folders.unowned(known()))
     if (orphan !== undefined) return must(folders.inspect(orphan, signal))
     let refused: DuramenError | undefined
     for (const { name } of await must(folders.waiting(LOOK_AT))) {
       const claimed = await folders.claim(name, signal)()
       if (!isLeft(claimed)) return claimed.right
       // one that vanished before we took it, or can't be taken, does not hold up the others
-      if (claimed.left.code !== 'FILE_GONE') refused ??= claimed.left
+      if (claimed.left.code === 'FILE_GONE') continue
+      refused ??= claimed.left
+      // it was moved before it failed (I4): it is the next one
+      if ((await must(folders.unowned(known()))).length > 0) break
     }
     if (refused) throw refused
     await sleep(poll, signal)
@@ -67,15 +70,8 @@ export async function process(
   const known = await store.find(sha256, signal)()
   // a store that is away is no reason to wait: `put` will recognise the content, too
   if (!isLeft(known) && known.right) return { duplicate: true }
-  const now = await must(folders.inspect(name, signal))
-  if (now.refused !== undefined) throw new DuramenError('NOT_AN_IMAGE', now.refused, { where: { file: name } })
-  if (now.sha256 !== sha256)
-    throw new DuramenError('FILE_CHANGED', `${name} has changed since it was taken into images_sources`, {
-      where: { file: name },
-      hint: 'Files in images_sources belong to duramen; write to source/ instead.',
-    })
-  const workDir = await must(folders.workDir(name))
-  const image = await must(folders.openImage(name))
+  const workDir = await must(folders.workDir(sha256, name))
+  const image = await must(folders.openImage(name, sha256, signal))
   let result: ProcessResult
   try {
     const { path, size } = image
@@ -84,14 +80,32 @@ export async function process(
   } finally {
     await image.close()
   }
-  const { outputs, codes, info = {} } = result
+  const { outputs, codes, info } = checked(result, name)
+  const saved = await must(folders.saveOutputs(sha256, name, outputs, signal))
+  if (signal.aborted) {
+    // nobody will record them: the image has left this state while they were being saved
+    await must(folders.dropOutputs(sha256, name))
+    throw new DuramenError('ABORTED', `processing ${name} was called off`, { retryable: true })
+  }
+  return { duplicate: false, info, outputs: saved.map((output, i) => ({ ...output, code: codes[i]! })) }
+}
+
+/** I3: as many codes as outputs. What is no result at all is the processor's fault, like an error that it throws. */
+function checked({ outputs, codes, info = {} }: ProcessResult, name: string): Required<ProcessResult> {
+  const isOutput = (o: unknown) =>
+    typeof o === 'object' &&
+    o !== null &&
+    ('file' in o ? typeof o.file === 'string' : 'bytes' in o && o.bytes instanceof Uint8Array)
+  if (!Array.isArray(outputs) || !outputs.every(isOutput))
+    throw new TypeError('the processor gave outputs that are neither { file } nor { bytes }')
+  if (!Array.isArray(codes) || !codes.every((c) => c === null || typeof c === 'string'))
+    throw new TypeError('the processor gave codes that are neither text nor null')
   if (outputs.length !== codes.length || outputs.length === 0)
     throw new DuramenError('PAIRING_MISMATCH', `${outputs.length} outputs and ${codes.length} codes can't be paired`, {
       where: { file: name },
       hint: 'The processor must give one code, or null, for each output. Mend it, then process the image again.',
     })
-  const saved = await must(folders.saveOutputs(sha256, name, outputs, signal))
-  return { duplicate: false, info, outputs: saved.map((output, i) => ({ ...output, code: codes[i] ?? null })) }
+  return { outputs, codes, info }
 }
 
 /** I1, I3: one unit in the store, confirmed by what is read back from it. */
@@ -107,34 +121,39 @@ export async function upload(
   const stored = await must(store.put({ ...unit, outputs }, signal))
   if (stored.key !== unit.key)
     throw new DuramenError('STORE_MISMATCH', `the store confirmed ${stored.key}, sent was ${unit.key}`)
-  const differs = outputs.findIndex(
-    (o, i) => stored.outputs[i]?.size !== o.size || stored.outputs[i]?.sha256 !== o.sha256,
-  )
-  // what it had before is another run's outcome of the same image: its own hashes were read back just now
-  if (!stored.existed && (differs >= 0 || stored.outputs.length !== outputs.length))
-    throw new DuramenError('STORE_MISMATCH', `the store does not give back output ${differs} as it was sent`, {
-      retryable: true,
-    })
+  // what it had before is an earlier run's outcome for the same image: its own hashes were read back just now
+  const confirmed = stored.existed
+    ? stored.outputs.length > 0
+    : stored.outputs.length === outputs.length &&
+      outputs.every((o, i) => stored.outputs[i]!.size === o.size && stored.outputs[i]!.sha256 === o.sha256)
+  if (!confirmed)
+    throw new DuramenError(
+      'STORE_MISMATCH',
+      `the store does not give back the outputs of ${unit.name} as they were sent`,
+      {
+        retryable: true,
+      },
+    )
   return { existed: stored.existed }
 }
 
 /** I7: to images_old; its outputs are dropped. Null when the file is nowhere. */
 export async function archive(
   { folders }: Ports,
-  { name, sha256, outputs }: { name: string; sha256: string; outputs: readonly CodedOutput[] },
+  { name, sha256 }: { name: string; sha256: string },
 ): Promise<string | null> {
   const moved = await unlessGone(folders.archive(name, sha256))
-  await must(folders.dropOutputs(outputs))
+  await must(folders.dropOutputs(sha256, name))
   return moved
 }
 
-/** I6: to quarantined with its reason. Null when the file is nowhere. */
+/** I6: to quarantined with its reason; where the content has changed, whatever is there. Null when the file is nowhere. */
 export async function quarantine(
   { folders }: Ports,
-  image: { name: string; sha256: string; reason: string; outputs: readonly CodedOutput[] },
+  { name, sha256, changed, reason }: { name: string; sha256: string; changed: boolean; reason: string },
 ): Promise<string | null> {
-  const moved = await unlessGone(folders.quarantine(image.name, image.sha256, image.reason))
-  await must(folders.dropOutputs(image.outputs))
+  const moved = await unlessGone(folders.quarantine(name, changed ? '' : sha256, reason))
+  await must(folders.dropOutputs(sha256, name))
   return moved
 }
 

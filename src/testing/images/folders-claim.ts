@@ -52,7 +52,7 @@ export function claimSuite(world: () => FoldersWorld): void {
   test('a file that vanished is FILE_GONE', async () => {
     expect((await failed(world().folders.claim('a.png'))).code).toBe('FILE_GONE')
     expect((await failed(world().folders.inspect('a.png'))).code).toBe('FILE_GONE')
-    expect((await failed(world().folders.openImage('a.png'))).code).toBe('FILE_GONE')
+    expect((await failed(world().folders.openImage('a.png', sha256('a')))).code).toBe('FILE_GONE')
     expect(await world().names('images_sources')).toEqual([])
   })
 
@@ -70,10 +70,17 @@ export function claimSuite(world: () => FoldersWorld): void {
 
   test('an opened image is read through its path', async () => {
     await world().drop('images_sources', 'a.png', 'hello')
-    const image = await done(world().folders.openImage('a.png'))
+    const image = await done(world().folders.openImage('a.png', sha256('hello')))
     expect(String(await collect(createReadStream(image.path)))).toBe('hello')
     expect(image.size).toBe(5)
     await image.close()
+  })
+
+  test('an image whose content is another is FILE_CHANGED, not opened', async () => {
+    await world().drop('source', 'a.png', 'hello')
+    const { sha256: claimed } = await done(world().folders.claim('a.png'))
+    await world().drop('images_sources', 'a.png', 'other')
+    expect((await failed(world().folders.openImage('a.png', claimed))).code).toBe('FILE_CHANGED')
   })
 
   test('an aborted call says so, and the file is not lost', async () => {

@@ -9,7 +9,7 @@ export function outputsSuite(world: () => FoldersWorld): void {
   const key = sha256('image')
 
   test('I3 outputs from bytes and from files are kept in their order', async () => {
-    const dir = await done(world().folders.workDir('a.png'))
+    const dir = await done(world().folders.workDir(key, 'a.png'))
     await writeFile(join(dir, 'thumb.webp'), 'second')
     const outputs = [{ bytes: Buffer.from('first') }, { file: join(dir, 'thumb.webp') }, { bytes: Buffer.from('') }]
     const saved = await done(world().folders.saveOutputs(key, 'a.png', outputs))
@@ -38,14 +38,14 @@ export function outputsSuite(world: () => FoldersWorld): void {
 
   test('dropped outputs are OUTPUTS_MISSING; dropping twice is no error', async () => {
     const saved = await done(world().folders.saveOutputs(key, 'a.png', [{ bytes: Buffer.from('1') }]))
-    await done(world().folders.dropOutputs(saved))
-    await done(world().folders.dropOutputs(saved))
+    await done(world().folders.dropOutputs(key, 'a.png'))
+    await done(world().folders.dropOutputs(key, 'a.png'))
     expect((await failed(world().folders.readOutput(saved[0]!))).code).toBe('OUTPUTS_MISSING')
   })
 
   test('an output outside of the scratch folder is refused, and stays', async () => {
-    const mine = await done(world().folders.workDir('a.png'))
-    const other = await done(world().folders.workDir('b.png'))
+    const mine = await done(world().folders.workDir(key, 'a.png'))
+    const other = await done(world().folders.workDir(key, 'b.png'))
     await writeFile(join(other, 'x'), 'x')
     for (const file of [join(other, 'x'), join(mine, '..', 'x'), mine]) {
       expect((await failed(world().folders.saveOutputs(key, 'a.png', [{ file }]))).code).toBe('BAD_INPUT')
@@ -54,9 +54,9 @@ export function outputsSuite(world: () => FoldersWorld): void {
   })
 
   test('a scratch folder is empty each time', async () => {
-    const dir = await done(world().folders.workDir('ä/../b\n'))
+    const dir = await done(world().folders.workDir(key, 'ä/../b\n'))
     await writeFile(join(dir, 'x'), 'x')
-    expect(await done(world().folders.workDir('ä/../b\n'))).toBe(dir)
+    expect(await done(world().folders.workDir(key, 'ä/../b\n'))).toBe(dir)
     await expect(access(join(dir, 'x'))).rejects.toThrow()
   })
 }
