@@ -100,7 +100,10 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   input(target: string, event: AnyEventObject, fromWork: boolean): void {
     if (event.type.startsWith('xstate.promise.')) this.runner.settled(target)
     // what was told to stop because the host closes is not the machine's business; a result that still came is
-    if (this.runner.aborted && fromWork && event.type !== 'xstate.promise.resolve') return
+    if (this.runner.aborted && fromWork && event.type !== 'xstate.promise.resolve') {
+      if (event.type === 'xstate.promise.reject') this.runner.callOff(target)
+      return
+    }
     const { where, host } = this.instance
     const payload = encodeInternal(event, where, host.limits.maxBinary)
     this.instance.accept({ kind: 'event', target, keep: true, payload })

@@ -162,8 +162,9 @@ export class Instance implements Identity, CommitsOwner {
 
   /** Records what has finished, if no other commit has done so meanwhile; also while the instance is parked. */
   mark(): void {
-    if (!this.runner.done.size || this.phase !== 'live' || this.decider.stale || this.hold) return
-    const input: Input = { kind: 'mark', payload: NOTHING, keep: true }
+    const { done, countedAttempts: attempts } = this.runner
+    if (!(done.size || attempts) || this.phase !== 'live' || this.decider.stale || this.hold) return
+    const input: Input = { kind: 'mark', payload: NOTHING, keep: true, ...(attempts && { attempts }) }
     if (!this.problem) return this.accept(input)
     this.decide(input)
     this.host.flushSoon(this)
@@ -216,7 +217,7 @@ export class Instance implements Identity, CommitsOwner {
 
   /** An operator has to see to it; until then the instance takes nothing but what nobody can send again. */
   park(error: DuramenError, input?: Input): void {
-    if (input) this.mailbox.putBack(input)
+    if (input) this.mailbox.putBack(afresh(input))
     if (this.problem) return
     this.problem = error
     this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
@@ -251,7 +252,7 @@ export class Instance implements Identity, CommitsOwner {
     if (again) return this.inDoubt.add(all)
     for (const { input } of all) if (!input.keep) input.caller?.reject(ofJournal(this.where, error))
     const back = all.filter(({ input }) => input.keep)
-    this.mailbox.putBack(...back.map((d) => d.input))
+    this.mailbox.putBack(...back.map((d) => afresh(d.input)))
     if (back.length === 0) return
     if (!error.retryable) return this.park(error)
     this.pause(error)

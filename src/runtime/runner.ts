@@ -39,6 +39,8 @@ export class Runner {
   /** Invoked work that should run. */
   private works = new Map<string, Start>()
   private attempts = new Map<string, number>()
+  /** Attempts at actions and promises that ended because the host closes: they do not count. */
+  private readonly calledOff = new Map<string, number>()
   /** What runs, or has a result that is not durable yet. */
   private readonly running = new Map<string, Run>()
   private readonly owner: RunnerOwner
@@ -177,6 +179,16 @@ export class Runner {
     }
   }
 
+  /** The attempt that runs has ended because the host closes. */
+  callOff(key: string): void {
+    this.calledOff.set(key, (this.attempts.get(key) ?? 1) - 1)
+  }
+
+  /** For the host's last mark: how many attempts count, of what was called off. */
+  get countedAttempts(): Record<string, number> | undefined {
+    return this.calledOff.size ? Object.fromEntries(this.calledOff) : undefined
+  }
+
   /** Nothing is under way any more. */
   get idle(): boolean {
     for (const run of this.running.values()) if (!run.settled) return false
@@ -209,7 +221,8 @@ export class Runner {
 
   private actionFailed(action: Action, error: unknown): void {
     this.running.delete(action.key)
-    if (!this.aborted) this.owner.actionFailed(action, error)
+    if (this.aborted) this.callOff(action.key)
+    else this.owner.actionFailed(action, error)
     this.owner.finished()
   }
 }

@@ -41,7 +41,7 @@ test('I7 a file that vanishes from source is passed over', async () => {
   expect(events.map(({ type }) => type)).not.toContain('blocked')
 })
 
-test.each(['openImage', 'workDir', 'quarantine'] as const)(
+test.each(['openImage', 'quarantine'] as const)(
   'I7 a file that vanishes from images_sources before %s is told as gone; the next is taken',
   async (call) => {
     const world = await filled()

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
-import { assign, fromCallback, setup } from 'xstate'
+import { assign, fromCallback, fromPromise, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import { decode, encode } from '../../src/journal/codec.ts'
 import { noUnhandledRejections, settle, world } from '../support/host.ts'
+import { faultyJournal } from '../support/journals.ts'
 import { counter as countingMachine } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -86,4 +87,37 @@ it("K3: attributes are computed with the record's time", async () => {
   await new Promise((r) => setTimeout(r, 5))
   const h2 = await w.open([m])
   expect((await h2.list())[0]!.problem).toBeUndefined()
+})
+
+it('K3: a result that the machine writes into is decided on as it came when its append is tried again', async () => {
+  const w = world()
+  const m = durable(
+    setup({ actors: { p: fromPromise(async () => ({ list: [] as number[] })) } }).createMachine({
+      id: 'writes',
+      context: { n: 0 },
+      initial: 'a',
+      states: {
+        a: {
+          invoke: {
+            src: 'p',
+            id: 'p',
+            onDone: { target: 'b', actions: assign({ n: ({ event }) => event.output.list.push(1) }) },
+          },
+        },
+        b: {},
+      },
+    } as any),
+  )
+  const f = faultyJournal(w.journal)
+  f.plan = (append) => (append.expected === 1 ? { when: 'before', code: 'IO', retryable: true } : undefined)
+  const h = await w.open([m], { journal: f })
+  const a = await h.actor(m, 'x')
+  await settle()
+  f.plan = () => undefined
+  w.clock.advance(1000)
+  await settle()
+  expect(a.getSnapshot()).toMatchObject({ value: 'b', context: { n: 1 } })
+  await h.close()
+  const again = await (await w.open([m])).actor(m, 'x')
+  expect(again.getSnapshot()).toMatchObject({ context: { n: 1 } })
 })
