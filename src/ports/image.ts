@@ -35,7 +35,7 @@ export interface OutputFile {
 export type OutputSource = { readonly bytes: Uint8Array } | { readonly file: string }
 
 /** Opens a claimed file for a processor. */
-export interface OpenImage {
+interface OpenImage {
   /** A path that stays this very file while the handle is open, also if its name is swapped for a link. */
   readonly path: string
   readonly size: number

@@ -114,7 +114,7 @@ async function dieOnce(scenario: CrashScenario, crash: CrashOptions): Promise<nu
 }
 
 /** Whether the journal says already that this image's processing has ended well. */
-export async function isRecorded(world: ImageWorld, { key }: Pick<ProcessInput, 'key'>): Promise<boolean> {
+async function isRecorded(world: ImageWorld, { key }: Pick<ProcessInput, 'key'>): Promise<boolean> {
   const [stream, seq] = key.split('@') as [string, string]
   for (const record of await world.texts()) {
     if (record.stream !== stream) continue

@@ -20,7 +20,7 @@ import { quiet } from './host.ts'
 import { kept } from './journals.ts'
 
 export const FOLDERS = ['source', 'images_sources', 'images_old', 'quarantined'] as const
-export type FolderName = (typeof FOLDERS)[number]
+type FolderName = (typeof FOLDERS)[number]
 
 /** Two outputs for each file: one as bytes, one as a file. Content that begins with `bad` is no image. */
 export const twoOutputs: ImageProcessor = async ({ name, path, workDir }) => {
@@ -94,7 +94,7 @@ export async function imageWorld(): Promise<ImageWorld> {
   return worldIn(root)
 }
 
-export function worldIn(root: string): ImageWorld {
+function worldIn(root: string): ImageWorld {
   const images = join(root, 'images')
   const storeDir = join(root, 'store')
   const journal = memoryJournal()

@@ -115,7 +115,7 @@ export class Dir {
   }
 }
 
-export const sameFile = (a: Stats, b: Stats): boolean => a.ino === b.ino && a.dev === b.dev
+const sameFile = (a: Stats, b: Stats): boolean => a.ino === b.ino && a.dev === b.dev
 
 async function closeUnused(opened: Opened | undefined): Promise<void> {
   if (opened?.users === 0) await opened.handle.close()

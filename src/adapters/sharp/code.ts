@@ -2,7 +2,7 @@
 import type { ReadInputBarcodeFormat } from 'zxing-wasm/reader'
 import { installedWasm, optional, type Sharp } from './load.ts'
 
-export interface FoundCode {
+interface FoundCode {
   readonly text: string
   /** zxing's name of the symbology: `QRCode`, `EAN13`, … */
   readonly format: string
