@@ -4,10 +4,7 @@ import type { AnyStateMachine, EventFromLogic } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
 import type { DurableMachine } from './durable.ts'
 import { type RunningEffect, runningEffect } from './effects.ts'
-import type { Receipt } from './inputs.ts'
-
-/** Who delivers: `count` is never used again by this sender; all below `low` have arrived or never will. */
-export type Sender = readonly [sender: string, count: number, low: number]
+import type { Receipt, Sender } from './inputs.ts'
 
 /** What `deliver` needs to know of the effect it is called in; the scope of every effect of a host. */
 export interface Deliverer {

@@ -3,7 +3,6 @@ import type { AnyEventObject } from 'xstate'
 import { decode, type Encoded } from '../journal/codec.ts'
 import type { CommitKind } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
-import type { Sender } from './deliver.ts'
 import { ROOT, type TurnInput } from './turn.ts'
 
 /** The answer to an event once it is durable. */
@@ -17,6 +16,9 @@ export interface Receipt {
   /** A transition took the event. */
   readonly handled: boolean
 }
+
+/** Who delivers: `count` is never used again by this sender; all below `low` have arrived or never will. */
+export type Sender = readonly [sender: string, count: number, low: number]
 
 /** An input on its way through an instance. */
 export interface Input {

@@ -2,7 +2,7 @@
 // that they outlive the actors when the instance is loaded anew.
 import type { AnyEventObject } from 'xstate'
 import type { Logger } from '../ports/logger.ts'
-import { type ActorSnapshot, type Observing, ROOT } from './turn.ts'
+import type { ActorSnapshot, Observing } from './turn.ts'
 
 type Handler = { type: string; handler: (event: AnyEventObject) => void }
 
@@ -41,7 +41,8 @@ export class Listeners {
 
   /** The host closes: nothing more will come. */
   complete(): void {
-    for (const observer of this.observers.get(ROOT) ?? []) this.call(() => observer.complete?.())
+    for (const observers of this.observers.values())
+      for (const observer of observers) this.call(() => observer.complete?.())
     this.observers.clear()
     this.handlers.clear()
   }

@@ -1,8 +1,7 @@
 // K4: one transition per event id. The last ids of an instance with their receipts, and for each sender of deliveries
 // those that have arrived and might come again. Both are rebuilt by replay.
 import type { CommitHeader } from '../journal/records.ts'
-import type { Sender } from './deliver.ts'
-import type { Receipt } from './inputs.ts'
+import type { Receipt, Sender } from './inputs.ts'
 
 export class Receipts {
   private readonly ids = new Map<string, Receipt>()
