@@ -5,9 +5,11 @@
 // K4: an event whose id is known has its first receipt for an answer; one whose id is under way waits for it.
 // K8: an input for which the machine throws makes no commit.
 import type { AnyEventObject } from 'xstate'
+import { decode, type Encoded, encode } from '../journal/codec.ts'
 import type { StoredRecord } from '../journal/port.ts'
 import { type Commit, type CommitHeader, encodeCommit } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
+import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
 import { machineThrew } from './failures.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
@@ -26,6 +28,14 @@ export interface Head {
   readonly position: number
 }
 
+/** All that a decider and its runner know after a commit, as data that nobody else holds. */
+export interface Checkpoint {
+  readonly head: Head
+  readonly receipts: Receipts
+  readonly attempts: Readonly<Record<string, number>>
+  readonly tree: Encoded
+}
+
 /** A commit to be made; or the answer to an input that makes none; or nothing, until all before it is certain. */
 export type Verdict = Decided | Receipt | DuramenError | undefined
 
@@ -37,7 +47,7 @@ export class Decider {
   stale = false
   private readonly instance: Identity
   private readonly runner: Runner
-  private readonly receipts: Receipts
+  private receipts: Receipts
   /** Events that were decided and are not durable yet. */
   private readonly underWay = new Set<string>()
   /** Actions that were decided and are not durable yet. */
@@ -63,6 +73,38 @@ export class Decider {
       this.at = commit.at
       taken(commit, turn, record)
     })
+  }
+
+  /**
+   * The state as it is, for `restore`. Undefined while something is not durable, while actions are unfinished (they exist
+   * only by replaying their record), and where a context holds what can't be kept.
+   */
+  checkpoint(): Checkpoint | undefined {
+    const { last, runner } = this
+    if (this.stale || last?.header.seq !== this.seq || runner.unfinished.size > 0) return undefined
+    const state = this.tree.state()
+    if (!state) return undefined
+    try {
+      const tree = encode(state, { name: 'state', maxBinary: Number.POSITIVE_INFINITY })
+      return {
+        head: last,
+        receipts: this.receipts.clone(),
+        attempts: runner.attemptsNow,
+        tree: { ...tree, value: undefined },
+      }
+    } catch {
+      return undefined // such an instance is replayed from its start
+    }
+  }
+
+  /** Begins from a checkpoint instead of the first record. Throws when the machine has changed. */
+  restore({ head, receipts, attempts, tree }: Checkpoint): void {
+    const { seq, at } = head.header
+    this.runner.restore(this.tree.restore(decode(tree) as TreeState, seq, at), attempts)
+    this.receipts = receipts.clone()
+    this.last = head
+    this.seq = seq
+    this.at = at
   }
 
   /** Decides an input on all that was decided before it. `certain`: all of that is durable. */

@@ -11,7 +11,7 @@ import { streamOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { Boundary } from './boundary.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
-import { Decider, type Head } from './decider.ts'
+import { type Checkpoint, Decider, type Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError, closed, mailboxFull, ofJournal, outcomeUnknown, type Place, parked } from './failures.ts'
 import { InDoubt } from './in-doubt.ts'
@@ -30,6 +30,8 @@ export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'
 const CONFLICTS = 10
 /** Between tries while the journal is in trouble, ms. */
 const RETRY_AFTER = 1000
+/** Characters of a checkpoint that count as one. */
+const PAGE = 16_384
 
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
@@ -51,6 +53,8 @@ export class Instance implements Identity, CommitsOwner {
   /** The next input needs all before it to be certain. */
   private hold = false
   private conflicts = 0
+  private checkpoint: Checkpoint | undefined
+  private nextCheckpoint: number
 
   /** `head`: its last commit, where that is known before it is loaded. */
   constructor(host: InstanceHost, machine: DurableMachine, id: string, head?: Head) {
@@ -65,6 +69,7 @@ export class Instance implements Identity, CommitsOwner {
     this.commits = new Commits(host.journal, this)
     this.decider = new Decider(this, this.runner, this.boundary)
     this.decider.last = head
+    this.nextCheckpoint = host.limits.checkpointEvery
   }
 
   get tree(): ActorTree {
@@ -208,9 +213,23 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   answered(): void {
-    if (this.commits.certain) this.hold = false
+    if (this.commits.certain) {
+      this.hold = false
+      this.keepCheckpoint()
+    }
     this.pump()
     this.host.finished(this)
+  }
+
+  /** So that a refused event does not cost the replay of all that was before. */
+  private keepCheckpoint(): void {
+    const seq = this.last?.header.seq ?? 0
+    if (seq < this.nextCheckpoint) return
+    const taken = this.decider.checkpoint()
+    if (taken) this.checkpoint = taken
+    // a large state is copied less often, so that a commit's share of it stays small
+    const pages = Math.ceil((taken?.tree.text.length ?? 0) / PAGE)
+    this.nextCheckpoint = seq + this.host.limits.checkpointEvery * Math.max(1, pages)
   }
 
   // ---- when it goes wrong --------------------------------------------------------------------------------------------
@@ -283,11 +302,13 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   private async load(): Promise<void> {
-    const { runner, last: before } = this
+    const { runner, last: before, checkpoint } = this
     const decider = new Decider(this, runner, this.boundary)
     const happened = new Map<Decided, number>()
     runner.reset()
-    await decider.load(this.host.journal.read(this.stream), (commit, turn, record) => {
+    if (checkpoint) decider.restore(checkpoint)
+    const from = (checkpoint?.head.header.seq ?? 0) + 1
+    await decider.load(this.host.journal.read(this.stream, { from }), (commit, turn, record) => {
       runner.replayed(commit, turn)
       const own = this.inDoubt.find(record)
       if (own) happened.set(own, record.position)

@@ -11,11 +11,20 @@ export interface Limits {
   dedupe: number
   /** Most bytes of binary data in an event, input or result (K12). Default 4,096. */
   maxBinary: number
+  /** How many commits an instance makes before it takes a checkpoint in memory, from which it can be loaded anew. Default 64. */
+  checkpointEvery: number
   /** Most events between the actors of an instance within one transition. Default 10,000. */
   maxRelays: number
 }
 
-const DEFAULTS: Limits = { mailbox: 10_000, pipeline: 256, dedupe: 1000, maxBinary: 4096, maxRelays: 10_000 }
+const DEFAULTS: Limits = {
+  mailbox: 10_000,
+  pipeline: 256,
+  dedupe: 1000,
+  maxBinary: 4096,
+  maxRelays: 10_000,
+  checkpointEvery: 64,
+}
 
 /** The limits that the options set. Throws BAD_OPTION. */
 export function limitsOf(options: Partial<Limits>): Limits {

@@ -12,6 +12,15 @@ export class Receipts {
     this.limit = limit
   }
 
+  /** A copy that goes its own way. */
+  clone(): Receipts {
+    const copy = new Receipts(this.limit)
+    for (const [id, receipt] of this.ids) copy.ids.set(id, receipt)
+    for (const [id, { low, arrived, last }] of this.senders)
+      copy.senders.set(id, { low, arrived: new Map(arrived), last })
+    return copy
+  }
+
   /** The first receipt of an event that was recorded before. */
   find(event: { id?: string | undefined; from?: Sender | undefined }): Receipt | undefined {
     if (event.id !== undefined) return this.ids.get(event.id)

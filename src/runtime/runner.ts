@@ -63,6 +63,17 @@ export class Runner {
     this.attempts = new Map()
   }
 
+  /** Begins from a checkpoint instead of the first record. */
+  restore(works: readonly Effect[], attempts: Readonly<Record<string, number>>): void {
+    for (const work of works) if (work.kind === 'start') this.works.set(work.key, work)
+    this.beginAttempts(attempts)
+  }
+
+  /** Attempts of what is not at its end. */
+  get attemptsNow(): Record<string, number> {
+    return Object.fromEntries(this.attempts)
+  }
+
   /** Takes in a commit that was read from the journal. */
   replayed(commit: Commit, turn: Turn | undefined): void {
     for (const key of commit.finished ?? []) {

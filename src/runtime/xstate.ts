@@ -11,6 +11,7 @@ import {
   Actor,
   type AnyActorLogic,
   type AnyEventObject,
+  type AnyStateMachine,
   createActor,
   fromCallback,
   fromEventObservable,
@@ -18,9 +19,12 @@ import {
   fromPromise,
 } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
+import { type ActorState, type ChildState, type TreeState, withActors, withAddresses } from './checkpoint.ts'
 import { pinned } from './pin.ts'
+import { TimerBook } from './timer-book.ts'
 import {
   type ActorSnapshot,
+  type Effect,
   type Observing,
   ROOT,
   type Timer,
@@ -39,6 +43,7 @@ interface InnerActor extends TurnActor {
   logic: InnerLogic
   system: InnerSystem
   _parent?: InnerActor
+  _syncSnapshot?: boolean
   _snapshot: ActorSnapshot
   _processingStatus: number
   _deferred: unknown[]
@@ -90,6 +95,7 @@ type Kind = 'machine' | 'transition' | EffectRecord['kind']
 const TREE = Symbol('duramen.tree')
 const SHOWN = Symbol('duramen.shown')
 const RUNNING = 1
+const STOPPED = 2
 const builtin = new Set(
   ['spawnChild', 'stopChild', 'sendTo', 'raise', 'cancel', 'emit', 'log'].map((n) => `xstate.${n}`),
 )
@@ -208,17 +214,63 @@ const outside =
 
 // ---- the system ------------------------------------------------------------------------------------------------------
 
+/** Finds each actor's address and checks, by name, that the machine still has what the state speaks of. */
+function placesOf(
+  machine: AnyStateMachine,
+  state: ActorState,
+  path: string,
+  addresses: Map<string, string>,
+  stopped: Set<string>,
+): void {
+  machine.resolveState({ value: state.value as never, context: {} }) // throws for a state that is gone, with its name
+  for (const [id, child] of Object.entries(state.children ?? {})) {
+    const place = `${path}/${id}`
+    addresses.set(place, child.address)
+    if (child.stopped) stopped.add(child.address)
+    const logic = logicOf(machine, child.src)
+    if (!logic) throw new Error(`the actor source '${child.src}' of ${place} is missing`)
+    if (kindOf(logic) === 'machine') placesOf(logic as AnyStateMachine, child.snapshot, place, addresses, stopped)
+  }
+}
+
+/** XState names inline invokes `xstate.invoke.<index>.<state id>`. */
+export function logicOf(machine: AnyStateMachine, src: string): AnyActorLogic | undefined {
+  const [, index, state] = /^xstate\.invoke\.(\d+)\.(.*)/.exec(src) ?? []
+  if (index === undefined) return (machine.implementations.actors as Record<string, AnyActorLogic>)[src]
+  const { invoke } = machine.getStateNodeById(state!).config as { invoke?: unknown }
+  const one = Array.isArray(invoke) ? invoke[Number(index)] : invoke
+  const found = (one as { src: string | AnyActorLogic } | undefined)?.src
+  return typeof found === 'string' ? logicOf(machine, found) : found
+}
+
+const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
+  seq,
+  at,
+  effects: [],
+  set: [],
+  gone: [],
+  ended: [],
+  changed: [],
+  handled,
+  ignored: false,
+  fault: undefined,
+})
+
 /** A live XState system that never acts by itself. */
 export class ActorTree {
   readonly owner: TreeOwner
   readonly actors = new Map<string, InnerActor>()
-  readonly timers = new Map<string, Timer>()
+  private readonly book = new TimerBook(() => this.turn!)
   private root!: InnerActor
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
-  private counts = { booked: 0, scheduled: 0, actions: 0, relays: 0 }
+  private counts = { booked: 0, actions: 0, relays: 0 }
   private childFault: Turn['fault']
+  /** While actors are restored: their addresses by path, and the path of each that is there already. */
+  private restoring: { addresses: Map<string, string>; paths: Map<InnerActor, string> } | undefined
+  /** An actor of inline logic was made: there is no name under which it could be restored. */
+  private inline = false
 
   constructor(owner: TreeOwner, logic: AnyActorLogic) {
     this.owner = owner
@@ -227,21 +279,11 @@ export class ActorTree {
 
   /** Decides one input. Never throws: what goes wrong is the turn's fault, and the tree is then not to be used again. */
   run(seq: number, at: number, input: TurnInput): Turn {
-    const turn: Turn = {
-      seq,
-      at,
-      effects: [],
-      set: [],
-      gone: [],
-      ended: [],
-      changed: [],
-      handled: input.kind !== 'event',
-      ignored: false,
-      fault: undefined,
-    }
+    const turn = newTurn(seq, at, input.kind !== 'event')
     this.turn = turn
     this.made.clear()
-    this.counts = { booked: 0, scheduled: 0, actions: 0, relays: 0 }
+    this.counts = { booked: 0, actions: 0, relays: 0 }
+    this.book.begin()
     this.childFault = undefined
     try {
       pinned(at, `${this.owner.stream}/${seq}`, () => this.decide(turn, input))
@@ -252,6 +294,11 @@ export class ActorTree {
     }
     for (const change of turn.changed) change.snapshot = (change.actor as InnerActor)._snapshot
     return turn
+  }
+
+  /** Delayed transitions that wait, by key. */
+  get timers(): ReadonlyMap<string, Timer> {
+    return this.book.timers
   }
 
   /** Makes the outcome of a turn visible. */
@@ -295,7 +342,7 @@ export class ActorTree {
       turn.ignored = true
       return
     }
-    this.removeTimer(key)
+    this.book.remove(key)
     this.send(turn, timer.target, timer.event)
   }
 
@@ -312,16 +359,116 @@ export class ActorTree {
   }
 
   private start(turn: Turn, input: unknown): void {
-    const actor = createActor(this.logic, {
+    const actor = this.createRoot({ input })
+    actor.start()
+    if (actor._snapshot.status === 'error') turn.fault = { error: actor._snapshot.error, path: ROOT }
+  }
+
+  private createRoot(options: { input?: unknown; snapshot?: unknown }): InnerActor {
+    const root = createActor(this.logic, {
+      ...(options as object),
       id: this.owner.id,
-      input,
       inspect: (event) => {
         if (event.type === '@xstate.actor') this.adopt(event.actorRef as unknown as InnerActor)
       },
     }) as unknown as InnerActor
-    base.subscribe.call(actor, { error() {} }) // a root in error without observer would throw from a timer
-    actor.start()
-    if (actor._snapshot.status === 'error') turn.fault = { error: actor._snapshot.error, path: ROOT }
+    base.subscribe.call(root, { error() {} }) // a root in error without observer would throw from a timer
+    return root
+  }
+
+  /** All actors as plain data; undefined where they have no such form: inline logic, or actors that nobody holds. */
+  state(): TreeState | undefined {
+    if (this.inline) return undefined
+    const seen = new Set<string>()
+    const referred = new Map<string, InnerActor>()
+    let running = 0
+    const plain = (value: unknown) =>
+      withAddresses(value, (ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
+    const stateOf = (actor: InnerActor): ActorState => {
+      seen.add(actor.sessionId)
+      if (actor._processingStatus === RUNNING) running++
+      const snapshot = actor._snapshot as ActorSnapshot & Record<string, any>
+      if (actor.logic.kind !== 'machine') return plain({ ...snapshot, _subscription: undefined }) as ActorState
+      const { status, output, error, value, context, children, historyValue } = snapshot
+      const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) =>
+        child ? [[id, childOf(child)] as const] : [],
+      )
+      const history = Object.entries(historyValue as Record<string, { id: string }[]>)
+      return {
+        ...{ status, output, error, value, context: plain(context) },
+        children: Object.fromEntries(kept),
+        historyValue: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((n) => ({ id: n.id }))])),
+      }
+    }
+    const childOf = (child: InnerActor): ChildState => ({
+      src: child.src as string,
+      ...(child.systemId !== undefined && { systemId: child.systemId }),
+      ...(child._syncSnapshot && { syncSnapshot: true }),
+      address: child.sessionId,
+      ...(child._processingStatus === STOPPED && { stopped: true }),
+      snapshot: stateOf(child),
+    })
+    const root = stateOf(this.root)
+    const timers = [...this.timers.values()].map((t) => ({ ...t, event: plain(t.event) as AnyEventObject }))
+    if (running !== this.actors.size) return undefined // one runs that is nobody's child any more
+    const tombs: Record<string, { id: string; snapshot: ActorState }> = {}
+    for (const [address, { id, _snapshot }] of referred) {
+      const { status, output, error, value } = _snapshot as unknown as ActorState
+      if (!seen.has(address)) tombs[address] = { id, snapshot: { status, output, error, value } }
+    }
+    return { root, tombs, timers }
+  }
+
+  /** The opposite, on actors that have decided nothing; answers the work that was running. Throws where the machine has changed. */
+  restore(state: TreeState, seq: number, at: number): Effect[] {
+    const turn = newTurn(seq, at, true)
+    const addresses = new Map([['', ROOT]])
+    const stopped = new Set<string>()
+    placesOf(this.logic as AnyStateMachine, state.root, '', addresses, stopped)
+    this.turn = turn
+    this.restoring = { addresses, paths: new Map() }
+    try {
+      const root = this.createRoot({ snapshot: state.root })
+      if (root._snapshot.status === 'error' && state.root.status !== 'error') throw root._snapshot.error
+      const all = new Map<string, InnerActor>()
+      for (const actor of this.restoring.paths.keys()) all.set(actor.sessionId, actor)
+      for (const [address, { id, snapshot }] of Object.entries(state.tombs))
+        all.set(address, this.tomb(address, id, snapshot))
+      const actor = (address: string) => all.get(address)
+      for (const { logic, _snapshot } of all.values())
+        if (logic.kind === 'machine') withActors((_snapshot as { context?: unknown }).context, actor)
+      for (const each of all.values())
+        if (stopped.has(each.sessionId)) {
+          each._processingStatus = STOPPED
+          each.system._unregister(each) // XState makes them anew, and they take their system id again
+        }
+      if (root._snapshot.status === 'active') root.start()
+      for (const each of all.values()) each[SHOWN] = each._snapshot
+      for (const timer of state.timers) {
+        withActors(timer.event, actor)
+        this.book.timers.set(timer.key, timer)
+      }
+    } finally {
+      this.turn = undefined
+      this.restoring = undefined
+    }
+    return turn.effects.filter((e) => e.kind === 'start')
+  }
+
+  /** What a reference to an actor that is gone still shows. */
+  private tomb(address: string, id: string, snapshot: ActorState): InnerActor {
+    const own = {
+      id,
+      sessionId: address,
+      _snapshot: snapshot,
+      _processingStatus: STOPPED,
+      logic: { kind: 'transition' },
+    }
+    return Object.assign(Object.create(durableActor), own, {
+      system: this.root.system,
+      [TREE]: this,
+      [SHOWN]: snapshot,
+    })
   }
 
   touch(actor: InnerActor): void {
@@ -356,16 +503,30 @@ export class ActorTree {
   private adopt(actor: InnerActor): void {
     const parent = actor._parent
     if (!parent) this.takeOver(actor)
-    const path = parent ? `${parent.sessionId}/${actor.id}@${this.turn!.seq}` : ROOT
-    let address = path
-    for (let k = 1; this.made.has(address); k++) address = `${path}.${k}`
-    this.made.add(address)
+    const address = this.restoring ? this.restoredAddress(actor, parent) : this.newAddress(actor, parent)
+    if (parent && typeof actor.src !== 'string') this.inline = true
     actor.sessionId = address
     Object.setPrototypeOf(actor, durableActor)
     actor[TREE] = this
     actor[SHOWN] = undefined
     actor.logic = wrap(actor.logic as unknown as AnyActorLogic)
     this.wireScope(actor, address)
+  }
+
+  /** Path and creating record: the same in every replay. */
+  private newAddress(actor: InnerActor, parent: InnerActor | undefined): string {
+    const path = parent ? `${parent.sessionId}/${actor.id}@${this.turn!.seq}` : ROOT
+    let address = path
+    for (let k = 1; this.made.has(address); k++) address = `${path}.${k}`
+    this.made.add(address)
+    return address
+  }
+
+  private restoredAddress(actor: InnerActor, parent: InnerActor | undefined): string {
+    const { addresses, paths } = this.restoring!
+    const path = parent ? `${paths.get(parent)}/${actor.id}` : ''
+    paths.set(actor, path)
+    return addresses.get(path)!
   }
 
   private wireScope(actor: InnerActor, address: string): void {
@@ -403,6 +564,7 @@ export class ActorTree {
       else if (event.type === '@xstate.microstep' && event._transitions?.length) this.turn!.handled = true
     }
     system._relay = (source, target, event) => {
+      if (this.restoring) return // what is said again was said before
       if (!this.turn) return this.owner.input(target.sessionId, event, isWork(source))
       if (++this.counts.relays > this.owner.maxRelays) {
         this.turn.fault ??= {
@@ -422,37 +584,6 @@ export class ActorTree {
       if (this.actors.get(actor.sessionId) === actor) this.actors.delete(actor.sessionId)
       _unregister(actor)
     }
-    system.scheduler = {
-      schedule: (from, to, event, delay, id) => {
-        const { seq, at } = this.turn!
-        const nth = this.counts.scheduled++
-        const name = id ?? `t${seq}.${nth}` // XState's default is a random number
-        // unique per scheduling: a firing that waits in the queue must never hit a newer timer of the same id
-        const key = `${from.sessionId}|${name}@${seq}.${nth}`
-        const timer = {
-          key,
-          source: from.sessionId,
-          id: name,
-          target: to.sessionId,
-          event,
-          due: at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0), // as setTimeout takes what is no delay
-        }
-        this.timers.set(key, timer)
-        this.turn!.set.push(timer)
-      },
-      cancel: (from, id) => {
-        let last: string | undefined
-        for (const t of this.timers.values()) if (t.source === from.sessionId && t.id === id) last = t.key
-        if (last !== undefined) this.removeTimer(last)
-      },
-      cancelAll: (actor) => {
-        for (const t of this.timers.values()) if (t.source === actor.sessionId) this.removeTimer(t.key)
-      },
-    }
-  }
-
-  private removeTimer(key: string): void {
-    this.timers.delete(key)
-    this.turn!.gone.push(key)
+    system.scheduler = this.book
   }
 }

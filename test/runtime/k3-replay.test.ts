@@ -4,7 +4,7 @@ import { type AnyEventObject, assign, setup } from 'xstate'
 import { type DurableActor, durable, openHost } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { featuresMachine, type Outside, outside } from '../support/features.ts'
-import { noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
+import { noUnhandledRejections, quiet, refused, settle, world } from '../support/host.ts'
 import { copyOf, view } from '../support/view.ts'
 
 noUnhandledRejections()
@@ -75,47 +75,58 @@ async function endedIn(actor: DurableActor<any>): Promise<Set<string>> {
   return ended
 }
 
-it('K3: replay equals live after every step, through every feature of XState, and takes up only what is unfinished', async () => {
-  const { journal, clock, open } = world()
-  const out = outside()
-  const machine = durable(featuresMachine(out))
-  const host = await open([machine])
-  const actor = await host.actor(machine, 'i')
-  const done = new Set<string>()
-  for (const [index, step] of steps.entries()) {
-    if (typeof step === 'number') clock.advance(step)
-    else await step(actor, out)
-    await settle()
-    clock.advance(1000) // records what has finished
-    await settle()
-    for (const line of out.trace)
-      if (/^(act|hi|selfsend|incLast) /.test(line)) done.add(line.split(' ')[1]!.split('#')[0]!)
-    const again = await afterCrash(journal, clock.now())
-    expect(again.shown, `step ${index}`).toEqual(view(actor.getSnapshot()))
-    const ended = await endedIn(actor)
-    for (const line of again.trace) {
-      const [key, attempt] = line.split(' ')[1]!.split('#')
-      expect(done.has(key!) || ended.has(key!), `step ${index} did again: ${line}`).toBe(false)
-      expect(attempt).toBe('2')
+it.each([
+  ['all records', 1_000_000],
+  ['a checkpoint after each', 1],
+  ['a checkpoint and some records', 3],
+])(
+  'K3: replay equals live after every step, through every feature of XState; a refused event loads from %s',
+  async (_, checkpointEvery) => {
+    const { journal, clock, open } = world()
+    const out = outside()
+    const machine = durable(featuresMachine(out))
+    const host = await open([machine], { checkpointEvery })
+    const actor = await host.actor(machine, 'i')
+    const done = new Set<string>()
+    for (const [index, step] of steps.entries()) {
+      if (typeof step === 'number') clock.advance(step)
+      else await step(actor, out)
+      await settle()
+      clock.advance(1000) // records what has finished
+      await settle()
+      const before = view(actor.getSnapshot())
+      const { code } = await refused(actor.send({ type: 'BOOM' })) // and what was in memory is thrown away
+      await settle()
+      expect([code, view(actor.getSnapshot())], `step ${index}`).toEqual(['MACHINE_THREW', before])
+      for (const line of out.trace)
+        if (/^(act|hi|selfsend|incLast) /.test(line)) done.add(line.split(' ')[1]!.split('#')[0]!)
+      const again = await afterCrash(journal, clock.now())
+      expect(again.shown, `step ${index}`).toEqual(view(actor.getSnapshot()))
+      const ended = await endedIn(actor)
+      for (const line of again.trace) {
+        const [key, attempt] = line.split(' ')[1]!.split('#')
+        expect(done.has(key!) || ended.has(key!), `step ${index} did again: ${line}`).toBe(false)
+        expect(attempt).toBe('2')
+      }
     }
-  }
-  expect(actor.getSnapshot().context).toMatchObject({
-    log: ['kicked', 'deep'],
-    got: 'result',
-    err: { name: 'TypeError', message: 'refused' },
-    pong: 7,
-    fe: 1,
-    seen: 42,
-    raised: true,
-    inl: 'inl',
-    kidOut: 77,
-    enq: 1,
-    count: 4,
-  })
-  expect(actor.getSnapshot().value).toEqual({ par: { l: 'l2', r: 'r2' } })
-  expect(actor.getSnapshot().context.list.map((a: any) => a.getSnapshot().context)).toEqual([1])
-  await host.close()
-})
+    expect(actor.getSnapshot().context).toMatchObject({
+      log: ['kicked', 'deep'],
+      got: 'result',
+      err: { name: 'TypeError', message: 'refused' },
+      pong: 7,
+      fe: 1,
+      seen: 42,
+      raised: true,
+      inl: 'inl',
+      kidOut: 77,
+      enq: 1,
+      count: 4,
+    })
+    expect(actor.getSnapshot().value).toEqual({ par: { l: 'l2', r: 'r2' } })
+    expect(actor.getSnapshot().context.list.map((a: any) => a.getSnapshot().context)).toEqual([1])
+    await host.close()
+  },
+)
 
 it('K3: what is not an input is not in the journal, and no effect of a replay reaches the world', async () => {
   const { open } = world()

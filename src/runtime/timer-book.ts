@@ -1,0 +1,60 @@
+// The delayed transitions of one instance that wait, and XState's three calls about them.
+//
+// K6: a timer's due time is absolute, from the record that set it.
+import type { AnyEventObject } from 'xstate'
+import type { Timer } from './turn.ts'
+
+interface Addressed {
+  readonly sessionId: string
+}
+
+/** What a turn has to know of its timers. */
+interface TimerTurn {
+  readonly seq: number
+  readonly at: number
+  readonly set: Timer[]
+  readonly gone: string[]
+}
+
+export class TimerBook {
+  readonly timers = new Map<string, Timer>()
+  private readonly turn: () => TimerTurn
+  private nth = 0
+
+  constructor(turn: () => TimerTurn) {
+    this.turn = turn
+  }
+
+  /** Timers of the next turn are counted from 0. */
+  begin(): void {
+    this.nth = 0
+  }
+
+  schedule(from: Addressed, to: Addressed, event: AnyEventObject, delay: number, id?: string): void {
+    const { seq, at, set } = this.turn()
+    const nth = this.nth++
+    const name = id ?? `t${seq}.${nth}` // XState's default is a random number
+    // unique per scheduling: a firing that waits in the queue must never hit a newer timer of the same id
+    const key = `${from.sessionId}|${name}@${seq}.${nth}`
+    const due = at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0) // as setTimeout takes what is no delay
+    const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, due }
+    this.timers.set(key, timer)
+    set.push(timer)
+  }
+
+  /** As in XState, of several timers with one id the last is called off. */
+  cancel(from: Addressed, id: string): void {
+    let last: string | undefined
+    for (const t of this.timers.values()) if (t.source === from.sessionId && t.id === id) last = t.key
+    if (last !== undefined) this.remove(last)
+  }
+
+  cancelAll(actor: Addressed): void {
+    for (const t of this.timers.values()) if (t.source === actor.sessionId) this.remove(t.key)
+  }
+
+  remove(key: string): void {
+    this.timers.delete(key)
+    this.turn().gone.push(key)
+  }
+}
