@@ -19,7 +19,7 @@ import { Receipts } from './receipts.ts'
 import { replay } from './replay.ts'
 import type { Runner } from './runner.ts'
 import { ROOT, type TreeOwner, type Turn } from './turn.ts'
-import { ActorTree } from './xstate.ts'
+import { ActorTree } from './xstate/tree.ts'
 
 /** What is known of an instance's last commit. */
 export interface Head {

@@ -21,7 +21,7 @@ import type { Listeners } from './listeners.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Runner } from './runner.ts'
 import { type ActorSnapshot, ROOT } from './turn.ts'
-import type { ActorTree } from './xstate.ts'
+import type { ActorTree } from './xstate/tree.ts'
 
 /** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
 export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'

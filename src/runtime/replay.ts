@@ -6,7 +6,7 @@ import type { DurableMachine } from './durable.ts'
 import { turnInput } from './inputs.ts'
 import { outcomeText } from './outcome.ts'
 import type { Turn } from './turn.ts'
-import type { ActorTree } from './xstate.ts'
+import type { ActorTree } from './xstate/tree.ts'
 
 /**
  * Decides the records of an instance again, in order, on actors that have decided nothing, and tells of each. No effect is

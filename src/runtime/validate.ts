@@ -2,7 +2,7 @@
 // do; XState itself would ignore most of it silently.
 import type { AnyActorLogic, AnyStateMachine, StateNode } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
-import { kindOf } from './xstate.ts'
+import { kindOf, logicOf } from './xstate/logic.ts'
 
 type Node = StateNode<any, any>
 type Named = { type?: string; src?: unknown; id?: unknown; delay?: unknown; resolve?: unknown } & ((
@@ -61,7 +61,7 @@ function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<
       if (typeof delay === 'string' && (delays as Record<string, unknown>)[delay] === undefined && Number.isNaN(+delay))
         say(where, `delay '${delay}' is missing; give it in setup() or provide()`)
     for (const invoke of node.invoke) {
-      const logic = typeof invoke.src === 'string' ? invokedLogic(machine, node, invoke.src) : invoke.src
+      const logic = typeof invoke.src === 'string' ? logicOf(machine, invoke.src) : invoke.src
       if (!logic) say(where, `invoked actor '${String(invoke.src)}' is missing; give it in setup() or provide()`)
       else found.push(...problemsWithin(logic, `${path}/${invoke.id}`, seen))
     }
@@ -77,15 +77,6 @@ const isMachine = (logic: unknown): logic is AnyStateMachine => kindOf(logic as 
 
 function nodesOf(node: Node): Node[] {
   return [node, ...Object.values(node.states as Record<string, Node>).flatMap(nodesOf)]
-}
-
-/** XState names inline invokes `xstate.invoke.<index>.<state id>`. */
-function invokedLogic(machine: AnyStateMachine, node: Node, src: string): unknown {
-  const inline = /^xstate\.invoke\.(\d+)\./.exec(src)
-  if (!inline) return (machine.implementations.actors as Record<string, unknown>)[src]
-  const invoke = (node.config as { invoke?: unknown }).invoke
-  const one = Array.isArray(invoke) ? invoke[Number(inline[1])] : invoke
-  return (one as { src: unknown } | undefined)?.src
 }
 
 /** Throws BAD_MACHINE with every reason. */

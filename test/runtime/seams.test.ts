@@ -1,4 +1,4 @@
-// What src/runtime/xstate.ts uses of XState that is not its public interface. When a new XState fails here, look there.
+// What src/runtime/xstate uses of XState that is not its public interface. When a new XState fails here, look there.
 
 import { of } from 'rxjs'
 import { expect, it } from 'vitest'

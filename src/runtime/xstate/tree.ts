@@ -1,5 +1,4 @@
-// All that duramen touches of XState's internals (5.33). One live actor system per instance, whose effects on the world
-// outside are captured instead of done; test/runtime/seams.test.ts fails when another XState changes what is used here.
+// One live XState system per instance, whose effects on the world outside are captured instead of done.
 //
 // K1: nothing that a turn does is visible outside it before `show`: getSnapshot and subscribers of every actor of the
 //     system, held by whomever, see committed states only.
@@ -7,241 +6,25 @@
 //
 // The seam: XState announces each actor (`@xstate.actor`) after its scope exists and before its first state, children at
 // any depth included. There its prototype, logic and scope are replaced.
-import {
-  Actor,
-  type AnyActorLogic,
-  type AnyEventObject,
-  type AnyStateMachine,
-  createActor,
-  fromCallback,
-  fromEventObservable,
-  fromObservable,
-  fromPromise,
-} from 'xstate'
-import type { EffectRecord } from '../journal/records.ts'
-import { type ActorState, type ChildState, type TreeState, withActors, withAddresses } from './checkpoint.ts'
-import { pinned } from './pin.ts'
-import { TimerBook } from './timer-book.ts'
+import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createActor } from 'xstate'
+
+import type { EffectRecord } from '../../journal/records.ts'
+import { type ActorState, type TreeState, withActors } from '../checkpoint.ts'
+import { pinned } from '../pin.ts'
+import { TimerBook } from '../timer-book.ts'
 import {
   type ActorSnapshot,
   type Effect,
-  type Observing,
   ROOT,
   type Timer,
   type TreeOwner,
   type Turn,
-  type TurnActor,
   type TurnInput,
-} from './turn.ts'
-
-/** An actor as XState has it inside. */
-interface InnerActor extends TurnActor {
-  id: string
-  sessionId: string
-  systemId?: string
-  src: string | AnyActorLogic
-  logic: InnerLogic
-  system: InnerSystem
-  _parent?: InnerActor
-  _syncSnapshot?: boolean
-  _snapshot: ActorSnapshot
-  _processingStatus: number
-  _deferred: unknown[]
-  _actorScope: InnerScope
-  _send(event: AnyEventObject): void
-  _error(error: unknown): void
-  getSnapshot(): ActorSnapshot
-  start(): void
-  [TREE]: ActorTree
-  [SHOWN]: ActorSnapshot | undefined
-}
-interface InnerScope {
-  self: InnerActor
-  sessionId: string
-  actionExecutor(action: {
-    type: string
-    info: unknown
-    params: unknown
-    exec?: (info: unknown, params: unknown) => unknown
-  }): void
-  emit(event: AnyEventObject): void
-  logger(...args: unknown[]): void
-}
-interface InnerLogic {
-  kind: Kind
-  base: AnyActorLogic
-  transition(snapshot: ActorSnapshot, event: AnyEventObject, scope: InnerScope): ActorSnapshot
-  start?(snapshot: ActorSnapshot, scope: InnerScope): void
-}
-interface InnerSystem {
-  _bookId(): string
-  _register(sessionId: string, actor: InnerActor): string
-  _unregister(actor: InnerActor): void
-  _relay(source: InnerActor | undefined, target: InnerActor, event: AnyEventObject): void
-  _sendInspectionEvent(event: {
-    type: string
-    actorRef: InnerActor
-    event?: AnyEventObject
-    _transitions?: unknown[]
-  }): void
-  scheduler: {
-    schedule(source: InnerActor, target: InnerActor, event: AnyEventObject, delay: number, id?: string): void
-    cancel(source: InnerActor, id: string): void
-    cancelAll(actor: InnerActor): void
-  }
-}
-type Kind = 'machine' | 'transition' | EffectRecord['kind']
-
-const TREE = Symbol('duramen.tree')
-const SHOWN = Symbol('duramen.shown')
-const RUNNING = 1
-const STOPPED = 2
-const builtin = new Set(
-  ['spawnChild', 'stopChild', 'sendTo', 'raise', 'cancel', 'emit', 'log'].map((n) => `xstate.${n}`),
-)
-
-// ---- actors ----------------------------------------------------------------------------------------------------------
-
-const base = Actor.prototype as unknown as Record<
-  'getSnapshot' | 'subscribe' | 'update' | '_error',
-  (...args: any[]) => any
->
-
-const durableActor = Object.create(Actor.prototype, {
-  getSnapshot: {
-    value(this: InnerActor) {
-      const tree = this[TREE]
-      if (tree.turn) return this._snapshot
-      const now = (tree.owner.current(this.sessionId) as InnerActor | undefined) ?? this
-      return now[SHOWN] ?? now._snapshot
-    },
-  },
-  subscribe: {
-    value(this: InnerActor, a: Observing | ((s: unknown) => void), b?: (e: unknown) => void, c?: () => void) {
-      if (this[TREE].turn) return base.subscribe.call(this, a, b, c)
-      const observer = typeof a === 'function' ? { next: a, ...(b && { error: b }), ...(c && { complete: c }) } : a
-      return this[TREE].owner.listeners.observe(this.sessionId, observer)
-    },
-  },
-  on: {
-    value(this: InnerActor, type: string, handler: (event: AnyEventObject) => void) {
-      return this[TREE].owner.listeners.listen(this.sessionId, type, handler)
-    },
-  },
-  update: {
-    value(this: InnerActor, snapshot: ActorSnapshot, event: AnyEventObject) {
-      this[TREE].touch(this)
-      base.update.call(this, snapshot, event)
-    },
-  },
-  _error: {
-    value(this: InnerActor, error: unknown) {
-      this[TREE].touch(this)
-      base._error.call(this, error)
-    },
-  },
-})
-
-// ---- logics ----------------------------------------------------------------------------------------------------------
-
-const source = (logic: AnyActorLogic) => Function.prototype.toString.call(logic.transition)
-const nothing = { subscribe: () => ({ unsubscribe() {} }) }
-const kinds = new Map<string, EffectRecord['kind']>([
-  [source(fromPromise(async () => 0)), 'promise'],
-  [source(fromCallback(() => {})), 'callback'],
-  [source(fromObservable(() => nothing as never)), 'observable'],
-  [source(fromEventObservable(() => nothing as never)), 'observable'],
-])
-
-/** XState's logics carry no tag; the built-in ones are told apart by the source of their `transition`. */
-export function kindOf(logic: AnyActorLogic): Kind {
-  if ('__xstatenode' in logic) return 'machine'
-  return kinds.get(source(logic)) ?? (logic.start ? 'custom' : 'transition')
-}
-
-const isWork = (actor: InnerActor | undefined) =>
-  actor !== undefined && actor.logic.kind !== 'machine' && actor.logic.kind !== 'transition'
-
-const wrapped = new WeakMap<AnyActorLogic, InnerLogic>()
-
-function wrap(logic: AnyActorLogic): InnerLogic {
-  const known = wrapped.get(logic)
-  if (known) return known
-  const kind = kindOf(logic)
-  const inner: InnerLogic = Object.assign(Object.create(logic), { kind, base: logic })
-  inner.transition = kind === 'machine' || kind === 'transition' ? inMemory(logic) : outside(logic, kind)
-  if (kind !== 'machine' && kind !== 'transition')
-    inner.start = (_snapshot, { self }) => self[TREE].captureStart(self, logic, kind)
-  wrapped.set(logic, inner)
-  return inner
-}
-
-const inMemory =
-  (logic: AnyActorLogic): InnerLogic['transition'] =>
-  (snapshot, event, scope) => {
-    const { self } = scope
-    self[TREE].touch(self)
-    try {
-      return logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
-    } catch (error) {
-      self._deferred.length = 0 // XState leaves the deferred functions of the half transition behind
-      self[TREE].threw(self, error)
-      if (self._parent) throw error
-      return snapshot
-    }
-  }
-
-const outside =
-  (logic: AnyActorLogic, kind: Kind): InnerLogic['transition'] =>
-  (snapshot, event, scope) => {
-    const { self } = scope
-    const tree = self[TREE]
-    tree.touch(self)
-    if (event.type === 'xstate.stop') {
-      // XState's own throws for work that never started, as in a replay, and it would stop the work before the commit
-      tree.turn!.ended.push(self.sessionId)
-      tree.turn!.effects.push({ kind: 'stop', key: self.sessionId })
-      return { ...snapshot, status: 'stopped', error: undefined } as ActorSnapshot
-    }
-    if (kind === 'callback') {
-      tree.turn!.effects.push({ kind: 'tell', key: self.sessionId, event })
-      return snapshot
-    }
-    const next = logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
-    if (next.status !== 'active') tree.turn!.ended.push(self.sessionId)
-    return next
-  }
-
-// ---- the system ------------------------------------------------------------------------------------------------------
-
-/** Finds each actor's address and checks, by name, that the machine still has what the state speaks of. */
-function placesOf(
-  machine: AnyStateMachine,
-  state: ActorState,
-  path: string,
-  addresses: Map<string, string>,
-  stopped: Set<string>,
-): void {
-  machine.resolveState({ value: state.value as never, context: {} }) // throws for a state that is gone, with its name
-  for (const [id, child] of Object.entries(state.children ?? {})) {
-    const place = `${path}/${id}`
-    addresses.set(place, child.address)
-    if (child.stopped) stopped.add(child.address)
-    const logic = logicOf(machine, child.src)
-    if (!logic) throw new Error(`the actor source '${child.src}' of ${place} is missing`)
-    if (kindOf(logic) === 'machine') placesOf(logic as AnyStateMachine, child.snapshot, place, addresses, stopped)
-  }
-}
-
-/** XState names inline invokes `xstate.invoke.<index>.<state id>`. */
-export function logicOf(machine: AnyStateMachine, src: string): AnyActorLogic | undefined {
-  const [, index, state] = /^xstate\.invoke\.(\d+)\.(.*)/.exec(src) ?? []
-  if (index === undefined) return (machine.implementations.actors as Record<string, AnyActorLogic>)[src]
-  const { invoke } = machine.getStateNodeById(state!).config as { invoke?: unknown }
-  const one = Array.isArray(invoke) ? invoke[Number(index)] : invoke
-  const found = (one as { src: string | AnyActorLogic } | undefined)?.src
-  return typeof found === 'string' ? logicOf(machine, found) : found
-}
+} from '../turn.ts'
+import { base, durableActor } from './actor.ts'
+import { builtin, type InnerActor, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
+import { isWork, wrap } from './logic.ts'
+import { placesOf, stateOf } from './state.ts'
 
 const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
   seq,
@@ -257,7 +40,7 @@ const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
 })
 
 /** A live XState system that never acts by itself. */
-export class ActorTree {
+export class ActorTree implements Tree {
   readonly owner: TreeOwner
   readonly actors = new Map<string, InnerActor>()
   private readonly book = new TimerBook(() => this.turn!)
@@ -378,45 +161,7 @@ export class ActorTree {
 
   /** All actors as plain data; undefined where they have no such form: inline logic, or actors that nobody holds. */
   state(): TreeState | undefined {
-    if (this.inline) return undefined
-    const seen = new Set<string>()
-    const referred = new Map<string, InnerActor>()
-    let running = 0
-    const plain = (value: unknown) =>
-      withAddresses(value, (ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
-    const stateOf = (actor: InnerActor): ActorState => {
-      seen.add(actor.sessionId)
-      if (actor._processingStatus === RUNNING) running++
-      const snapshot = actor._snapshot as ActorSnapshot & Record<string, any>
-      if (actor.logic.kind !== 'machine') return plain({ ...snapshot, _subscription: undefined }) as ActorState
-      const { status, output, error, value, context, children, historyValue } = snapshot
-      const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) =>
-        child ? [[id, childOf(child)] as const] : [],
-      )
-      const history = Object.entries(historyValue as Record<string, { id: string }[]>)
-      return {
-        ...{ status, output, error, value, context: plain(context) },
-        children: Object.fromEntries(kept),
-        historyValue: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((n) => ({ id: n.id }))])),
-      }
-    }
-    const childOf = (child: InnerActor): ChildState => ({
-      src: child.src as string,
-      ...(child.systemId !== undefined && { systemId: child.systemId }),
-      ...(child._syncSnapshot && { syncSnapshot: true }),
-      address: child.sessionId,
-      ...(child._processingStatus === STOPPED && { stopped: true }),
-      snapshot: stateOf(child),
-    })
-    const root = stateOf(this.root)
-    const timers = [...this.timers.values()].map((t) => ({ ...t, event: plain(t.event) as AnyEventObject }))
-    if (running !== this.actors.size) return undefined // one runs that is nobody's child any more
-    const tombs: Record<string, { id: string; snapshot: ActorState }> = {}
-    for (const [address, { id, _snapshot }] of referred) {
-      const { status, output, error, value } = _snapshot as unknown as ActorState
-      if (!seen.has(address)) tombs[address] = { id, snapshot: { status, output, error, value } }
-    }
-    return { root, tombs, timers }
+    return this.inline ? undefined : stateOf(this.root, this.actors.size, [...this.timers.values()])
   }
 
   /** The opposite, on actors that have decided nothing; answers the work that was running. Throws where the machine has changed. */

@@ -1,0 +1,49 @@
+// What takes the place of XState's own actor prototype.
+//
+// K1: nothing that a turn does is visible outside it before `show`: getSnapshot and subscribers of every actor of the
+//     system, held by whomever, see committed states only.
+import { Actor, type AnyEventObject } from 'xstate'
+import type { ActorSnapshot, Observing } from '../turn.ts'
+import { type InnerActor, SHOWN, TREE } from './inside.ts'
+
+/** XState's own methods, to be called where it means them. */
+export const base = Actor.prototype as unknown as Record<
+  'getSnapshot' | 'subscribe' | 'update' | '_error',
+  (...args: any[]) => any
+>
+
+/** The prototype of every actor of an instance. */
+export const durableActor = Object.create(Actor.prototype, {
+  getSnapshot: {
+    value(this: InnerActor) {
+      const tree = this[TREE]
+      if (tree.turn) return this._snapshot
+      const now = (tree.owner.current(this.sessionId) as InnerActor | undefined) ?? this
+      return now[SHOWN] ?? now._snapshot
+    },
+  },
+  subscribe: {
+    value(this: InnerActor, a: Observing | ((s: unknown) => void), b?: (e: unknown) => void, c?: () => void) {
+      if (this[TREE].turn) return base.subscribe.call(this, a, b, c)
+      const observer = typeof a === 'function' ? { next: a, ...(b && { error: b }), ...(c && { complete: c }) } : a
+      return this[TREE].owner.listeners.observe(this.sessionId, observer)
+    },
+  },
+  on: {
+    value(this: InnerActor, type: string, handler: (event: AnyEventObject) => void) {
+      return this[TREE].owner.listeners.listen(this.sessionId, type, handler)
+    },
+  },
+  update: {
+    value(this: InnerActor, snapshot: ActorSnapshot, event: AnyEventObject) {
+      this[TREE].touch(this)
+      base.update.call(this, snapshot, event)
+    },
+  },
+  _error: {
+    value(this: InnerActor, error: unknown) {
+      this[TREE].touch(this)
+      base._error.call(this, error)
+    },
+  },
+})

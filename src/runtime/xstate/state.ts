@@ -1,0 +1,67 @@
+// The actors of an instance as plain data (checkpoint.ts), and what has to be known before they are made of it again.
+import type { AnyEventObject, AnyStateMachine } from 'xstate'
+import { type ActorState, type ChildState, type TreeState, withAddresses } from '../checkpoint.ts'
+import type { ActorSnapshot, Timer } from '../turn.ts'
+import { type InnerActor, RUNNING, STOPPED } from './inside.ts'
+import { kindOf, logicOf } from './logic.ts'
+
+/** The actors below `from`; undefined where one of the `count` that run is nobody's child any more. */
+export function stateOf(from: InnerActor, count: number, waiting: readonly Timer[]): TreeState | undefined {
+  const seen = new Set<string>()
+  const referred = new Map<string, InnerActor>()
+  let running = 0
+  const plain = (value: unknown) =>
+    withAddresses(value, (ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
+  const actorState = (actor: InnerActor): ActorState => {
+    seen.add(actor.sessionId)
+    if (actor._processingStatus === RUNNING) running++
+    const snapshot = actor._snapshot as ActorSnapshot & Record<string, any>
+    if (actor.logic.kind !== 'machine') return plain({ ...snapshot, _subscription: undefined }) as ActorState
+    const { status, output, error, value, context, children, historyValue } = snapshot
+    const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) =>
+      child ? [[id, childOf(child)] as const] : [],
+    )
+    const history = Object.entries(historyValue as Record<string, { id: string }[]>)
+    return {
+      ...{ status, output, error, value, context: plain(context) },
+      children: Object.fromEntries(kept),
+      historyValue: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((n) => ({ id: n.id }))])),
+    }
+  }
+  const childOf = (child: InnerActor): ChildState => ({
+    src: child.src as string,
+    ...(child.systemId !== undefined && { systemId: child.systemId }),
+    ...(child._syncSnapshot && { syncSnapshot: true }),
+    address: child.sessionId,
+    ...(child._processingStatus === STOPPED && { stopped: true }),
+    snapshot: actorState(child),
+  })
+  const root = actorState(from)
+  const timers = waiting.map((t) => ({ ...t, event: plain(t.event) as AnyEventObject }))
+  if (running !== count) return undefined // one runs that is nobody's child any more
+  const tombs: Record<string, { id: string; snapshot: ActorState }> = {}
+  for (const [address, { id, _snapshot }] of referred) {
+    const { status, output, error, value } = _snapshot as unknown as ActorState
+    if (!seen.has(address)) tombs[address] = { id, snapshot: { status, output, error, value } }
+  }
+  return { root, tombs, timers }
+}
+
+/** Finds each actor's address and checks, by name, that the machine still has what the state speaks of. */
+export function placesOf(
+  machine: AnyStateMachine,
+  state: ActorState,
+  path: string,
+  addresses: Map<string, string>,
+  stopped: Set<string>,
+): void {
+  machine.resolveState({ value: state.value as never, context: {} }) // throws for a state that is gone, with its name
+  for (const [id, child] of Object.entries(state.children ?? {})) {
+    const place = `${path}/${id}`
+    addresses.set(place, child.address)
+    if (child.stopped) stopped.add(child.address)
+    const logic = logicOf(machine, child.src)
+    if (!logic) throw new Error(`the actor source '${child.src}' of ${place} is missing`)
+    if (kindOf(logic) === 'machine') placesOf(logic as AnyStateMachine, child.snapshot, place, addresses, stopped)
+  }
+}
