@@ -32,7 +32,7 @@ export interface TimerRecord {
 
 /** Work that a commit set going. */
 export interface EffectRecord {
-  /** `seq.index` for an action, the address for a promise, callback or observable. With the stream before it: the idempotency key. */
+  /** `seq/index` for an action, the address for a promise, callback or observable. With the stream before it: the idempotency key. */
   readonly key: string
   readonly kind: 'action' | 'promise' | 'callback' | 'observable' | 'custom'
   /** Its name in the machine. */

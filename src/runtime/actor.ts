@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { Observable } from 'rxjs'
 import type { AnyStateMachine, EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Range } from '../journal/port.ts'
@@ -72,7 +73,8 @@ export class DurableActor<TMachine extends AnyStateMachine> {
     unsubscribe(): void
   } {
     const observing = typeof observer === 'function' ? { next: observer } : observer
-    if (this.instance.snapshot().status !== 'active') {
+    const { phase } = this.instance
+    if (this.instance.snapshot().status !== 'active' || phase === 'closed' || phase === 'broken') {
       observing.complete?.()
       return { unsubscribe() {} }
     }
@@ -107,6 +109,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
         options.signal?.removeEventListener('abort', aborted)
         settle()
       }
+      const now = () => describe(this.instance)
       const fail = (code: 'TIMEOUT' | 'ABORTED' | 'CLOSED', message: string) =>
         end(() => reject(new DuramenError(code, `${this.machine}/${this.id}: ${message}`, { where })))
       const aborted = () => fail('ABORTED', 'waiting was called off')
@@ -124,10 +127,10 @@ export class DurableActor<TMachine extends AnyStateMachine> {
       if (settled) return
       options.signal?.addEventListener('abort', aborted)
       if (limit !== undefined)
-        cancel = this.instance.host.clock.after(limit, () => fail('TIMEOUT', `no such state within ${limit} ms`))
+        cancel = this.instance.host.clock.after(limit, () => fail('TIMEOUT', `${now()} after ${limit} ms`))
       subscription = this.subscribe({
         next: check,
-        complete: () => fail('CLOSED', 'it has ended, or its host has closed, without reaching such a state'),
+        complete: () => fail('CLOSED', `${now()}, no other state will come`),
       })
     })
   }
@@ -153,9 +156,27 @@ export class DurableActor<TMachine extends AnyStateMachine> {
   }
 }
 
+/** Where an instance is, for those who wait for it in vain. */
+function describe({ phase, problem, last }: Instance): string {
+  const { value, status = 'active' } = JSON.parse(last?.outcome ?? '{}') as CommitOutcome & { status?: string }
+  const state = `in ${JSON.stringify(value)}`
+  if (phase === 'closed') return `its host was closed while it was ${state}`
+  if (problem) return `it is ${phase === 'broken' ? 'broken' : 'parked'} ${state}: ${problem.message}`
+  return status === 'active' ? `it is still ${state}` : `it has ended ${state}`
+}
+
+function assertEventId({ machine, id: instance }: Instance, id: unknown): void {
+  if (id === undefined || (typeof id === 'string' && id !== '' && id.length <= 500)) return
+  throw new DuramenError('BAD_ID', `${machine.id}/${instance}: ${inspect(id)} can't be the id of an event`, {
+    where: { machine: machine.id, instance, path: 'id' },
+    hint: 'Give a string of 1 to 500 characters, or no id.',
+  })
+}
+
 /** The one way by which events from outside reach an instance. */
 export function sendTo(instance: Instance, event: { type: string }, id?: string): Promise<Receipt> {
   try {
+    assertEventId(instance, id)
     const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
     return instance.ask({ kind: 'event', payload, id })
   } catch (error) {

@@ -37,6 +37,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   /** Does what a durable turn wants done. */
   act(turn: Turn): void {
     for (const timer of turn.set) this.arm(timer)
+    for (const key of turn.gone) if (this.armed.delete(key)) this.instance.host.timers.drop()
     for (const { actor, snapshot } of turn.changed) this.listeners.changed(actor.sessionId, snapshot)
     for (const effect of turn.effects) this.do(effect)
     for (const key of turn.ended) this.runner.forget(key)
@@ -67,7 +68,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   arm(timer: Timer): void {
     if (this.armed.has(timer.key)) return
     this.armed.add(timer.key)
-    this.instance.host.timers.add(timer.due, () => this.fire(timer.key))
+    this.instance.host.timers.add(timer.due, this.stream, timer.key)
   }
 
   /** What was begun before begins again. Recorded first, so that work which kills the process has not a first attempt for ever. */
@@ -100,7 +101,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   input(target: string, event: AnyEventObject, fromWork: boolean): void {
     if (event.type.startsWith('xstate.promise.')) this.runner.settled(target)
     // what was told to stop because the host closes is not the machine's business; a result that still came is
-    if (this.runner.aborted && fromWork && event.type !== 'xstate.promise.resolve') {
+    if (!this.instance.host.accepting && fromWork && event.type !== 'xstate.promise.resolve') {
       if (event.type === 'xstate.promise.reject') this.runner.callOff(target)
       return
     }
@@ -109,7 +110,8 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.instance.accept({ kind: 'event', target, keep: true, payload })
   }
 
-  private fire(key: string): void {
+  /** A timer is due. */
+  fire(key: string): void {
     this.armed.delete(key)
     if (this.instance.tree.timers.has(key) || this.instance.phase === 'loading')
       this.instance.accept({ kind: 'timer', key, payload: NOTHING, keep: true })

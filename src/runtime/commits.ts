@@ -60,6 +60,11 @@ export class Commits {
       .then((answer) => this.settled(group, answer))
   }
 
+  /** Nobody waits any longer for the journal. */
+  giveUp(error: DuramenError): void {
+    for (const { input } of [...this.flight, ...this.pending]) input.caller?.reject(error)
+  }
+
   private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
     this.flight = []
     if (isLeft(answer)) {

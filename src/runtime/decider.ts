@@ -7,7 +7,7 @@
 import type { AnyEventObject } from 'xstate'
 import { decode, type Encoded, encode } from '../journal/codec.ts'
 import type { StoredRecord } from '../journal/port.ts'
-import { type Commit, type CommitHeader, encodeCommit } from '../journal/records.ts'
+import { type Commit, type CommitHeader, type CommitOutcome, encodeCommit } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
@@ -155,7 +155,7 @@ export class Decider {
     const name = nameOf(header)
     if (name === undefined) return
     this.underWay.delete(name)
-    const handled = !outcome.includes('"handled":false')
+    const handled = !outcome.includes('"handled":false') || (JSON.parse(outcome) as CommitOutcome).handled !== false
     this.receipts.add(header, { seq: header.seq, position, duplicate: false, handled })
   }
 

@@ -37,6 +37,12 @@ export function deliver<TMachine extends AnyStateMachine>(
       }),
     )
   const deliverer = effect.scope as Deliverer
+  if (effect.calls >= PER_LEVEL - 1)
+    return Promise.reject(
+      new DuramenError('BAD_OPTION', `an effect can deliver ${PER_LEVEL - 1} times, ${effect.key} wants more`, {
+        hint: 'Deliver from several actions, or one event that carries many.',
+      }),
+    )
   const done = deliverer.deliver(machine as DurableMachine, id, event, senderOf(effect, deliverer))
   effect.waits.push(done)
   done.catch(() => {}) // the effect awaits it, also where its own code does not
@@ -56,5 +62,5 @@ function senderOf(effect: RunningEffect, { stream, oldestAction }: Deliverer): S
 /** `seq/index` of an action as a number that leaves room for its calls. */
 function placeOf(key: string): number | undefined {
   const [, seq, index] = /^(\d+)\/(\d+)$/.exec(key) ?? []
-  return seq === undefined ? undefined : (Number(seq) * PER_LEVEL + Math.min(Number(index), PER_LEVEL - 1)) * PER_LEVEL
+  return seq === undefined ? undefined : (Number(seq) * PER_LEVEL + Number(index)) * PER_LEVEL
 }

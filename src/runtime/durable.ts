@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
@@ -33,15 +34,19 @@ export function durable<TMachine extends AnyStateMachine>(
   machine: TMachine,
   options: DurableOptions<TMachine> = {},
 ): DurableMachine<TMachine> {
-  const id = options.id ?? machine.id
+  if (typeof machine !== 'object' || !('implementations' in machine))
+    throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no XState machine`, {
+      hint: 'Give what createMachine() or setup().createMachine() made.',
+    })
+  const id = options.id ?? (machine.id === UNNAMED ? '' : machine.id)
   const version = options.version ?? 1
   if (!/^[^$/\s\p{Cc}][^/\p{Cc}]{0,199}$/u.test(id))
     throw new DuramenError('BAD_MACHINE', `'${id}' can't be the id of a durable machine`, {
       where: { machine: id },
-      hint: 'Use 1 to 200 characters without slash and control characters, not beginning with a dollar.',
+      hint: 'Give the machine an id, or durable(machine, { id }): 1 to 200 characters without slash and control characters, not beginning with a dollar.',
     })
   if (!Number.isSafeInteger(version) || version < 1)
-    throw new DuramenError('BAD_MACHINE', `version ${version} of machine '${id}' is no whole number from 1`, {
+    throw new DuramenError('BAD_MACHINE', `version ${inspect(version)} of machine '${id}' is no whole number from 1`, {
       where: { machine: id },
     })
   assertCanRun(machine, id)
@@ -50,5 +55,8 @@ export function durable<TMachine extends AnyStateMachine>(
   if (!Number.isFinite(settings.maxIterations)) settings.maxIterations = MAX_MICROSTEPS
   return { id, version, machine, options }
 }
+
+/** What XState calls a machine without an id. */
+const UNNAMED = '(machine)'
 
 const MAX_MICROSTEPS = 10_000

@@ -3,6 +3,7 @@
 // K5: what has finished is on record within half a second.
 // K10: `close` stops intake, lets commits end, aborts effects, records what has finished, releases the journal.
 import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal } from '../journal/port.ts'
@@ -46,9 +47,18 @@ const MARK_AFTER = 500
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
   installPins()
-  const host = new Host(options)
-  await host.open(options.machines ?? [])
-  return host
+  if (typeof (options.journal as Partial<Journal> | undefined)?.append !== 'function')
+    throw new DuramenError('BAD_OPTION', `journal: ${inspect(options.journal, { depth: 0 })} is no journal`, {
+      hint: 'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
+    })
+  try {
+    const host = new Host(options)
+    await host.open(options.machines ?? [])
+    return host
+  } catch (error) {
+    await options.journal.close()() // it was given to the host, and nobody else can release its lock
+    throw error
+  }
 }
 
 /** Runs durable machines on one journal. Made by `openHost`. */
@@ -60,6 +70,7 @@ export class Host implements InstanceHost {
   readonly name = randomBytes(6).toString('base64url')
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine<any>>()
+  private readonly registering = new Map<string, Promise<void>>()
   private readonly instances = new Instances(this)
   /** @internal */
   readonly timers: Timers
@@ -77,7 +88,10 @@ export class Host implements InstanceHost {
     this.logger = options.logger ?? console
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
-    this.timers = new Timers(this.clock)
+    this.timers = new Timers(this.clock, {
+      waits: (stream, key) => this.instances.live.get(stream)?.tree.timers.has(key) ?? false,
+      due: (stream, key) => this.instances.live.get(stream)?.due(key),
+    })
   }
 
   /** @internal */
@@ -92,18 +106,31 @@ export class Host implements InstanceHost {
    */
   async register(...machines: DurableMachine<any>[]): Promise<void> {
     this.assertOpen()
+    const added = new Map<string, DurableMachine<any>>()
     for (const machine of machines) {
-      const known = this.machines.get(machine.id)
-      if (known && known !== machine)
-        throw new DuramenError('BAD_MACHINE', `another machine is registered as '${machine.id}'`, {
-          where: { machine: machine.id },
-          hint: 'Give one of them another id: durable(machine, { id }).',
-        })
+      assertDurable(machine)
+      const known = this.machines.get(machine.id) ?? added.get(machine.id)
+      if (known && known !== machine) throw another(machine.id)
+      if (!known) added.set(machine.id, machine)
     }
-    const added = machines.filter((m) => !this.machines.has(m.id))
-    for (const machine of added) this.machines.set(machine.id, machine)
-    await Promise.all(added.map((machine) => recordDefinition(this.journal, this.clock, machine)))
-    await this.instances.takeUp(added)
+    const registering = this.takeOn([...added.values()])
+    for (const id of added.keys()) this.registering.set(id, registering)
+    try {
+      await Promise.all(machines.map(({ id }) => this.registering.get(id)))
+    } catch (error) {
+      // so that it can be tried again
+      for (const id of added.keys()) {
+        this.machines.delete(id)
+        this.registering.delete(id)
+      }
+      throw error
+    }
+  }
+
+  private async takeOn(machines: readonly DurableMachine<any>[]): Promise<void> {
+    for (const machine of machines) this.machines.set(machine.id, machine)
+    await Promise.all(machines.map((machine) => recordDefinition(this.journal, this.clock, machine)))
+    await this.instances.takeUp(machines)
   }
 
   /**
@@ -119,7 +146,7 @@ export class Host implements InstanceHost {
   ): Promise<DurableActor<TMachine>> {
     const { create = true } = options
     this.assertOpen()
-    this.assertKnown(machine.id)
+    this.assertKnown(machine)
     assertId(machine.id, id)
     const instance = await this.instances.open(machine, id, create === false ? undefined : options.input, create)
     return new DurableActor<TMachine>(instance)
@@ -133,7 +160,7 @@ export class Host implements InstanceHost {
     options: { id?: string } = {},
   ): Promise<Receipt> {
     this.assertOpen()
-    this.assertKnown(machine.id)
+    this.assertKnown(machine)
     return sendTo(await this.instances.find(machine, id), event, options.id)
   }
 
@@ -217,7 +244,7 @@ export class Host implements InstanceHost {
   }
 
   async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {
-    this.assertKnown(machine.id)
+    this.assertKnown(machine)
     const pair = `${from[0]}\n${machine.id}\n${id}`
     const send = async () => {
       const instance = await this.instances.find(machine, id)
@@ -237,15 +264,31 @@ export class Host implements InstanceHost {
     if (this.closing) throw new DuramenError('CLOSED', 'the host is closed', { hint: 'Open it again with openHost().' })
   }
 
-  private assertKnown(machine: string): void {
-    if (this.machines.has(machine)) return
+  private assertKnown(machine: DurableMachine<any>): void {
+    assertDurable(machine)
+    const known = this.machines.get(machine.id)
+    if (known === machine) return
+    if (known) throw another(machine.id)
     const names = [...this.machines.keys()].map((n) => `'${n}'`).join(', ') || 'none'
-    throw new DuramenError('UNKNOWN_MACHINE', `no machine is registered as '${machine}'; registered: ${names}`, {
-      where: { machine },
+    throw new DuramenError('UNKNOWN_MACHINE', `no machine is registered as '${machine.id}'; registered: ${names}`, {
+      where: { machine: machine.id },
       hint: 'Give it to openHost({ machines }) or host.register(machine).',
     })
   }
 }
+
+function assertDurable(machine: Partial<DurableMachine<any>> | undefined): void {
+  if (typeof machine?.id === 'string' && machine.machine && machine.options) return
+  throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no durable machine`, {
+    hint: 'Wrap it once, `const order = durable(machine)`, and give that to openHost and to the host.',
+  })
+}
+
+const another = (id: string) =>
+  new DuramenError('BAD_MACHINE', `another machine is registered as '${id}'`, {
+    where: { machine: id },
+    hint: 'Use the very machine that was registered, or give one of them another id: durable(machine, { id }).',
+  })
 
 function assertId(machine: string, id: string): void {
   if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return

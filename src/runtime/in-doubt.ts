@@ -14,9 +14,13 @@ export class InDoubt {
     this.mailbox = mailbox
   }
 
-  add(all: Decided[]): void {
+  /** `unknown`: the journal can't say whether they happened; else they did not, and somebody else was first. */
+  add(all: Decided[], unknown: boolean): void {
     this.commits.clear()
-    const again = all.map((decided) => ({ ...decided, input: afresh(decided.input) }))
+    const again = all.map((decided) => ({
+      ...decided,
+      input: unknown ? { ...afresh(decided.input), doubted: true as const } : afresh(decided.input),
+    }))
     for (const decided of again) this.commits.set(decided.header.seq, decided)
     this.mailbox.putBack(...again.map((decided) => decided.input))
   }

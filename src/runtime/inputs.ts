@@ -32,6 +32,8 @@ export interface Input {
   readonly attempts?: Readonly<Record<string, number>>
   /** Nobody can send it again: after a failed append it is decided anew until it is durable. */
   readonly keep?: true
+  /** An append of it had an unknown outcome, and reading the stream did not find it. */
+  readonly doubted?: true
   /** Who waits for the answer. */
   readonly caller?: { resolve(receipt: Receipt): void; reject(error: DuramenError): void }
 }

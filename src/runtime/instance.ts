@@ -20,7 +20,7 @@ import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Runner } from './runner.ts'
-import { type ActorSnapshot, ROOT } from './turn.ts'
+import { type ActorSnapshot, ROOT, type Turn } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
@@ -53,6 +53,8 @@ export class Instance implements Identity, CommitsOwner {
   /** The next input needs all before it to be certain. */
   private hold = false
   private conflicts = 0
+  /** Turns whose append of unknown outcome turned out to have happened. */
+  private readonly cameThrough: Turn[] = []
   private checkpoint: Checkpoint | undefined
   private nextCheckpoint: number
 
@@ -70,6 +72,11 @@ export class Instance implements Identity, CommitsOwner {
     this.decider = new Decider(this, this.runner, this.boundary)
     this.decider.last = head
     this.nextCheckpoint = host.limits.checkpointEvery
+  }
+
+  /** A timer of this instance is due. */
+  due(key: string): void {
+    this.boundary.fire(key)
   }
 
   get tree(): ActorTree {
@@ -139,6 +146,7 @@ export class Instance implements Identity, CommitsOwner {
 
   close(): void {
     this.phase = 'closed'
+    this.commits.giveUp(outcomeUnknown(this.where, closed(this.where)))
     this.mailbox.refuse(closed(this.where))
     this.listeners.complete()
   }
@@ -181,9 +189,12 @@ export class Instance implements Identity, CommitsOwner {
     if (this.pumping || this.phase !== 'live' || this.problem) return
     const { mailbox, commits, decider } = this
     this.pumping = true
-    while (mailbox.size && !decider.stale && !this.hold && commits.waiting < this.host.limits.pipeline)
-      this.decide(mailbox.next())
-    this.pumping = false
+    try {
+      while (mailbox.size && !decider.stale && !this.hold && commits.waiting < this.host.limits.pipeline)
+        this.decide(mailbox.next())
+    } finally {
+      this.pumping = false
+    }
     if (commits.waiting) this.host.flushSoon(this)
     if (commits.certain && decider.stale && !this.problem) void this.reload()
   }
@@ -268,8 +279,13 @@ export class Instance implements Identity, CommitsOwner {
     this.decider.stale = true
     for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
-    if (again) return this.inDoubt.add(all)
-    for (const { input } of all) if (!input.keep) input.caller?.reject(ofJournal(this.where, error))
+    if (again) return this.inDoubt.add(all, error.code === 'OUTCOME_UNKNOWN')
+    for (const { input } of all) {
+      if (input.keep) continue
+      // a journal that has failed can't be asked any more about what was in doubt before
+      const unknown = input.doubted && error.code === 'JOURNAL_FAILED'
+      input.caller?.reject(unknown ? outcomeUnknown(this.where, error) : ofJournal(this.where, error))
+    }
     const back = all.filter(({ input }) => input.keep)
     this.mailbox.putBack(...back.map((d) => afresh(d.input)))
     if (back.length === 0) return
@@ -292,6 +308,7 @@ export class Instance implements Identity, CommitsOwner {
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
     this.runner.endOrphans()
     this.runner.resume()
+    for (const turn of this.cameThrough.splice(0)) this.boundary.actNow(turn)
     this.pump()
     this.host.finished(this)
   }
@@ -317,7 +334,7 @@ export class Instance implements Identity, CommitsOwner {
     this.inDoubt.settle(happened.keys())
     for (const [own, position] of happened) {
       own.input.caller?.resolve(receiptOf(own, position))
-      if (own.turn) this.boundary.actNow(own.turn)
+      if (own.turn) this.cameThrough.push(own.turn)
     }
     if (before && decider.last && decider.last.header.seq > before.header.seq)
       this.listeners.changed(ROOT, this.snapshot())

@@ -10,6 +10,10 @@ import { asDuramenError } from './failures.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 
+/** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
+const READS = 3
+const READ_AGAIN_AFTER = 1000
+
 export class Instances {
   /** In memory. */
   readonly live = new Map<string, Instance>()
@@ -95,11 +99,17 @@ export class Instances {
     const stream = `${machine.id}/${id}`
     return this.enter(stream, async () => {
       const instance = new Instance(this.host, machine, id, this.away.get(stream))
+      const asProblem = (error: unknown) => asDuramenError(error, { machine: machine.id, instance: id })
       this.live.set(stream, instance)
       try {
-        await instance.recover()
+        for (let tries = 1; ; tries++) {
+          const failed = await instance.recover().then(() => undefined, asProblem)
+          if (!failed) break
+          if (!failed.retryable || tries === READS) throw failed
+          await new Promise<void>((resolve) => this.host.clock.after(READ_AGAIN_AFTER, resolve))
+        }
       } catch (error) {
-        const problem = asDuramenError(error, { machine: machine.id, instance: id })
+        const problem = asProblem(error)
         instance.broke(problem)
         throw problem
       }

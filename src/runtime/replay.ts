@@ -24,7 +24,7 @@ export async function replay(
     new DuramenError('REPLAY_DIVERGED', `replaying record ${commit.seq} of ${stream}: ${what}`, {
       cause,
       where: { machine: machine.id, instance, stream, seq: commit.seq },
-      hint: 'The machine is another than the one that wrote the record, or asks for something outside; restore it, or raise its version.',
+      hint: 'The machine is another than the one that wrote the record, or asks for something outside. Restore it; or raise its version: then its whole history is decided anew, unchecked.',
     })
   for await (const record of records) {
     const commit = decodeCommit(record)

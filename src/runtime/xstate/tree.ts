@@ -26,6 +26,9 @@ import { builtin, type InnerActor, RUNNING, SHOWN, STOPPED, TREE, type Tree } fr
 import { isWork, wrap } from './logic.ts'
 import { placesOf, stateOf } from './state.ts'
 
+/** So that an action's place in its history is a number that `deliver` can count with. */
+const MAX_ACTIONS = 1024
+
 const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
   seq,
   at,
@@ -282,6 +285,7 @@ export class ActorTree implements Tree {
       if (builtin.has(action.type)) return inner(action)
       const { exec, info, params } = action
       if (!exec) return
+      if (this.counts.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
       this.turn!.effects.push({
         kind: 'action',
         key: `${this.turn!.seq}/${this.counts.actions++}`,
