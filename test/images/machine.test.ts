@@ -55,7 +55,7 @@ describe.each([
       expect(image.state()).toBe('images_old')
       expect(image.context()).toMatchObject({ outcome: 'archived', finalName: 'a (2).png', problem: null })
       expect(image.said).toMatchObject([
-        { type: 'processed', awaiting_upload: true, message: 'a (2).png: processed, 1 outputs; awaiting upload' },
+        { type: 'processed', awaiting_upload: true, message: 'a (2).png: processed, 1 output; awaiting upload' },
         { type: 'uploaded', awaiting_upload: false },
         { type: 'archived', awaiting_upload: false, message: 'a.png: archived as a (2).png' },
       ])
@@ -150,7 +150,8 @@ describe.each([
       expect(image.said).toContainEqual(
         expect.objectContaining({
           type: 'processing_failed',
-          message: 'a (2).png: stays in images_sources for safety: 2 outputs and 1 codes',
+          message:
+            'a (2).png: stays in images_sources for safety: 2 outputs and 1 codes; waits to be processed again, or archived by force',
         }),
       )
       await image.send({ type: 'PROCESS' })

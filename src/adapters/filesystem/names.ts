@@ -9,8 +9,8 @@ const LONGEST = 255
 const REASON = '.reason.txt'
 const unfinished = /^\.|\.(part|tmp|crdownload|partial|done)$/i
 
-/** Whether a name in source/ can be an image at all (I6). */
-export const isCandidate = (name: string): boolean => !unfinished.test(name)
+/** Whether a name in source/ can be an image at all (I6). One that is no valid UTF-8 can't be spoken of, and stays. */
+export const isCandidate = (name: string): boolean => !unfinished.test(name) && !name.includes('\uFFFD')
 
 /** Whether a name in our folders is a file of the user: names that begin with a dot are our own unfinished work. */
 export const isVisible = (name: string): boolean => !name.startsWith('.')

@@ -4,7 +4,7 @@
 //    crash cut short (the file was moved, its record is missing) is found by `claimNext` among the files that nobody owns.
 //
 // No I/O here: both actors come from an adapter.
-import { assign, emit, fromPromise, setup, spawnChild, stopChild } from 'xstate'
+import { assign, emit, enqueueActions, fromPromise, setup, spawnChild, stopChild } from 'xstate'
 import type { ClaimedFile } from '../../ports/image.ts'
 import { backoff, problemOf } from './problems.ts'
 import type {
@@ -35,7 +35,9 @@ export const coordinatorMachine = setup({
     /** Starts the image's machine, if it is not there yet, and waits for its end. */
     runImage: fromPromise<Outcome, Active>(unprovided('runImage')),
   },
-  actions: { configure: assign(({ event }) => ({ slots: event.slots, retry: event.retry })) },
+  actions: {
+    configure: assign(({ event }) => (event.type === 'CONFIGURE' ? { slots: event.slots, retry: event.retry } : {})),
+  },
   guards: {
     hasSlot: ({ context }) => context.active.length < context.slots,
     isImage: ({ context, event }) => context.active.some((a) => a.id === childOf(event)),
@@ -55,6 +57,12 @@ export const coordinatorMachine = setup({
   initial: 'watching',
   on: {
     CONFIGURE: { actions: 'configure' },
+    RETRY: {
+      actions: enqueueActions(({ context, enqueue }) => {
+        for (const image of context.stuck) enqueue.spawnChild('runImage', { id: image.id, input: image })
+        enqueue.assign({ active: [...context.stuck, ...context.active], stuck: [], problem: null })
+      }),
+    },
     'xstate.done.actor.*': {
       guard: 'isImage',
       actions: [

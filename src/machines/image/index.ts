@@ -9,14 +9,23 @@ import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image
 import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
-import { currentEffect } from '../../runtime/effects.ts'
 import type { Host } from '../../runtime/host.ts'
 import { coordinatorMachine } from './coordinator.ts'
 import { imageMachine } from './machine.ts'
-import { problemOf } from './problems.ts'
-import type { Active, CoordinatorMessage, ImageContext, ImageMessage, Mode, Outcome, Problem } from './types.ts'
-import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
+import { backoff, problemOf } from './problems.ts'
+import type {
+  Active,
+  CoordinatorMessage,
+  ImageContext,
+  ImageInput,
+  ImageMessage,
+  Mode,
+  Outcome,
+  Problem,
+} from './types.ts'
+import { archive, claimNext, must, type Ports, process, quarantine, sleep, upload } from './work.ts'
 
+export type * from '../../ports/image.ts'
 export type * from './types.ts'
 export { coordinatorMachine, imageMachine }
 
@@ -106,6 +115,10 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   const events = new Subject<PipelineEvent>()
   const current = new Map<string, ImageActor>()
   const sameContent = new Map<string, Promise<unknown>>()
+  /** Images that can't be asked yet: they wait for equal content, or for the journal. */
+  const behind = new Set<string>()
+  // a pipeline that waits for a person keeps its process
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
 
   const image = durable(
     imageMachine.provide({
@@ -137,6 +150,21 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     { id: `${id}.coordinator` },
   )
 
+  /** The image's actor; a journal in trouble that may pass is asked again for as long as it takes (I2). */
+  async function imageActor(imageId: string, input: ImageInput, signal: AbortSignal) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return { actor: await host.actor(image, imageId, { input, create: 'only' }), isNew: true }
+      } catch (error) {
+        const { code, retryable } = error as DuramenError
+        if (code === 'INSTANCE_EXISTS') return { actor: await host.actor(image, imageId), isNew: false }
+        if (!retryable) throw error
+        behind.add(imageId)
+        await sleep(backoff(retry, tries), signal)
+      }
+    }
+  }
+
   async function runImage(active: Active, signal: AbortSignal): Promise<Outcome> {
     const { id: imageId, ...claimed } = active
     // I5: equal content goes one after the other, so that the second finds the first one's in the store
@@ -145,12 +173,14 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     const mine = new Promise<void>((resolve) => (done = resolve))
     sameContent.set(active.sha256, mine)
     try {
+      if (before) behind.add(imageId)
       await before
-      const actor = await host.actor(image, imageId, { input: { ...claimed, mode, retry, processAttempts } })
+      const { actor, isNew } = await imageActor(imageId, { ...claimed, mode, retry, processAttempts }, signal)
       current.set(imageId, actor)
+      behind.delete(imageId)
       const listening = actor.on('*', (event) => events.next({ ...event, id: imageId }))
       // what its first commit had to say went before anyone could listen
-      const first = firstMessage(actor.getSnapshot(), currentEffect().attempt === 1)
+      const first = firstMessage(actor.getSnapshot(), isNew)
       if (first) events.next({ ...first, id: imageId })
       try {
         const end = await actor.waitFor((s) => s.status === 'done', { signal })
@@ -160,6 +190,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
         current.delete(imageId)
       }
     } finally {
+      behind.delete(imageId)
       done()
       if (sameContent.get(active.sha256) === mine) sameContent.delete(active.sha256)
     }
@@ -167,22 +198,37 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
 
   await must(folders.open())
   let line!: DurableActor<typeof coordinatorMachine>
+  const context = () => line.getSnapshot().context
   try {
-    await must(store.sweep())
     await host.register(image, coordinator)
     line = await host.actor(coordinator, 'line', { input: { id: 'image', slots, retry } })
     line.on('*', (message) => events.next(message))
+    line.subscribe({ complete: () => clearInterval(alive) }) // the host is closed
+    // left behind by interrupted uploads: no reason to wait, or not to begin
+    void store
+      .sweep()()
+      .then((swept) => {
+        if (isLeft(swept)) host.logger.warn(`the store could not be swept: ${swept.left.message}`, swept.left)
+      })
     const { context: now } = line.getSnapshot()
     if (now.slots !== slots || now.retry.first !== retry.first || now.retry.max !== retry.max)
       await line.send({ type: 'CONFIGURE', slots, retry })
+    if (now.stuck.length > 0) await line.send({ type: 'RETRY' })
+    await known()
   } catch (error) {
+    clearInterval(alive)
     await must(folders.close())
     throw error
   }
 
-  const context = () => line.getSnapshot().context
   /** The images under way, oldest first. */
   const under = () => context().active.flatMap(({ id: imageId }) => current.get(imageId) ?? [])
+
+  /** Until all images under way can be asked, so that what comes next finds them. */
+  async function known(): Promise<void> {
+    const missing = () => context().active.some((a) => !current.has(a.id) && !behind.has(a.id))
+    while (missing()) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 
   async function toCurrent(
     state: Parameters<ReturnType<ImageActor['getSnapshot']>['matches']>[0],
@@ -237,7 +283,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       for (;;) {
         await line.waitFor((s) => s.context.active.length === 0, signal && { signal })
         const { source, images_sources } = await must(folders.count())
-        if (source + images_sources === context().stuck.length && context().active.length === 0) return
+        const { active, stuck } = context()
+        if (source === 0 && images_sources <= stuck.length && active.length === 0) return
         await new Promise((resolve) => setTimeout(resolve, Math.min(poll, 50)))
       }
     },

@@ -118,7 +118,11 @@ export const imageMachine = setup({
                   assign(({ event: { output } }) =>
                     output.duplicate ? {} : { outputs: output.outputs, info: output.info },
                   ),
-                  say('processed', (c) => `processed, ${c.outputs.length} outputs; awaiting upload`, true),
+                  say(
+                    'processed',
+                    (c) => `processed, ${c.outputs.length} output${c.outputs.length === 1 ? '' : 's'}; awaiting upload`,
+                    true,
+                  ),
                 ],
               },
             ],
@@ -126,7 +130,10 @@ export const imageMachine = setup({
               {
                 guard: ({ event }) => isMismatch(event.error),
                 target: 'prepared',
-                actions: ['failed', say('processing_failed', stays)],
+                actions: [
+                  'failed',
+                  say('processing_failed', (c) => `${stays(c)}; waits to be processed again, or archived by force`),
+                ],
               },
               { guard: ({ event }) => isHopeless(event.error), target: 'rejected', actions: 'failed' },
               {

@@ -105,7 +105,10 @@ export interface CoordinatorContext extends CoordinatorInput {
   readonly totals: Readonly<Record<Outcome, number>>
 }
 
-export type CoordinatorEvent = { type: 'CONFIGURE'; slots: number; retry: Backoff }
+export type CoordinatorEvent =
+  | { type: 'CONFIGURE'; slots: number; retry: Backoff }
+  /** What was stuck is tried again. */
+  | { type: 'RETRY' }
 
 export type CoordinatorMessage =
   | { readonly type: 'claimed'; readonly id: string; readonly name: string; readonly message: string }

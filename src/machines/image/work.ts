@@ -18,7 +18,7 @@ export interface Ports {
   readonly crashes: number
 }
 
-/** How many files are tried before it counts that none can be taken. */
+/** How many files are looked at first; more, where none of them can be taken. */
 const LOOK_AT = 16
 
 /** The answer of a port, or its error thrown. */
@@ -39,19 +39,32 @@ export async function claimNext(
     // a claim whose record a crash has swallowed comes first
     const [orphan] = await must(folders.unowned(known()))
     if (orphan !== undefined) return must(folders.inspect(orphan, signal))
-    let refused: DuramenError | undefined
-    for (const { name } of await must(folders.waiting(LOOK_AT))) {
+    const claimed = await claimAny(folders, known, signal)
+    if (claimed) return claimed
+    await sleep(poll, signal)
+  }
+}
+
+/** The first of the waiting files that can be taken: one that can't, or is gone, does not hold up the others. */
+async function claimAny(folders: ImageFolders, known: () => readonly string[], signal: AbortSignal) {
+  const tried = new Set<string>()
+  let refused: DuramenError | undefined
+  for (let limit = LOOK_AT; ; limit *= 2) {
+    const waiting = await must(folders.waiting(limit))
+    for (const { name } of waiting) {
+      if (tried.has(name)) continue
+      tried.add(name)
       const claimed = await folders.claim(name, signal)()
       if (!isLeft(claimed)) return claimed.right
-      // one that vanished before we took it, or can't be taken, does not hold up the others
       if (claimed.left.code === 'FILE_GONE') continue
       refused ??= claimed.left
       // it was moved before it failed (I4): it is the next one
-      if ((await must(folders.unowned(known()))).length > 0) break
+      if ((await must(folders.unowned(known()))).length > 0) throw refused
     }
-    if (refused) throw refused
-    await sleep(poll, signal)
+    if (waiting.length < limit) break
   }
+  if (refused) throw refused
+  return undefined
 }
 
 /** I3, I5: the outputs of an image, durable in .duramen/outputs, or the word that the store has its content already. */
@@ -163,7 +176,7 @@ const unlessGone = (task: TaskEither<DuramenError, string>) =>
     throw error
   })
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const aborted = () => {
       clearTimeout(timer)
