@@ -1,7 +1,7 @@
 // The instances of a host: those in memory, those on their way there, and the last commits of all others.
 //
 // K9: an instance at its end leaves memory, and comes back when somebody asks for it.
-import { decodeCommit, instanceOf } from '../journal/records.ts'
+import { decodeCommit, instanceOf, streamOf } from '../journal/records.ts'
 import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
@@ -68,7 +68,7 @@ export class Instances {
 
   /** The instance with this id, or a new one that starts with `input`. `create`: false never, 'only' always. */
   open(machine: DurableMachine<any>, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
-    const stream = `${machine.id}/${id}`
+    const stream = streamOf(machine.id, id)
     const where = { machine: machine.id, instance: id }
     const there = this.opening.get(stream) ?? this.live.get(stream)
     if (there || this.away.has(stream)) {
@@ -96,7 +96,7 @@ export class Instances {
   }
 
   private load(machine: DurableMachine<any>, id: string): Promise<Instance> {
-    const stream = `${machine.id}/${id}`
+    const stream = streamOf(machine.id, id)
     return this.enter(stream, async () => {
       const instance = new Instance(this.host, machine, id, this.away.get(stream))
       const asProblem = (error: unknown) => asDuramenError(error, { machine: machine.id, instance: id })

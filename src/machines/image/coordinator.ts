@@ -6,7 +6,7 @@
 // No I/O here: both actors come from an adapter.
 import { assign, emit, enqueueActions, fromPromise, setup, spawnChild, stopChild } from 'xstate'
 import type { ClaimedFile } from '../../ports/image.ts'
-import { backoff, problemOf } from './problems.ts'
+import { backoff, problemOf, unprovided } from './problems.ts'
 import type {
   Active,
   CoordinatorContext,
@@ -15,8 +15,6 @@ import type {
   CoordinatorMessage,
   Outcome,
 } from './types.ts'
-
-const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))
 
 /** XState's events about a child that has ended. */
 const childOf = (event: unknown) => (event as { actorId: string }).actorId
@@ -98,7 +96,7 @@ export const coordinatorMachine = setup({
       invoke: {
         src: 'claimNext',
         id: 'claimNext',
-        input: ({ context }) => ({ known: [...context.active, ...context.stuck].map((a) => a.name) }),
+        input: ({ context }) => ({ known: ownedNames(context) }),
         onDone: {
           target: 'full',
           actions: [
@@ -136,5 +134,8 @@ export const coordinatorMachine = setup({
     blocked: { after: { backoff: 'watching' } },
   },
 })
+
+/** Names in images_sources that belong to an image of the pipeline. */
+export const ownedNames = ({ active, stuck }: CoordinatorContext) => [...active, ...stuck].map((a) => a.name)
 
 const imageId = ({ id, claimed }: CoordinatorContext) => `${id}-${String(claimed + 1).padStart(6, '0')}`

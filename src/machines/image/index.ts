@@ -10,8 +10,8 @@ import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
-import { coordinatorMachine } from './coordinator.ts'
-import { imageMachine } from './machine.ts'
+import { coordinatorMachine, ownedNames } from './coordinator.ts'
+import { imageMachine, preparedText, rejectedText } from './machine.ts'
 import { backoff, problemOf } from './problems.ts'
 import type {
   Active,
@@ -135,14 +135,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     coordinatorMachine.provide({
       actors: {
         claimNext: fromPromise(({ input, signal }) =>
-          claimNext(
-            ports,
-            () =>
-              line
-                ? [...line.getSnapshot().context.active, ...line.getSnapshot().context.stuck].map((a) => a.name)
-                : input.known,
-            signal,
-          ),
+          claimNext(ports, () => (line ? ownedNames(context()) : input.known), signal),
         ),
         runImage: fromPromise(({ input, signal }) => runImage(input, signal)),
       },
@@ -309,10 +302,9 @@ function firstMessage({ value, context }: SnapshotFrom<typeof imageMachine>, isN
   const said = { name, problem, awaiting_upload: false }
   const state = stateName(value)
   if (state === 'rejected' || (isNew && context.refused !== undefined))
-    return { ...said, type: 'rejected', message: `${name}: can't be taken: ${problem?.message}` }
+    return { ...said, type: 'rejected', message: `${name}: ${rejectedText(context)}` }
   if (state !== 'prepared' && !isNew) return undefined
-  const stays = problem ? `stays in images_sources: ${problem.message}` : 'prepared'
-  return { ...said, type: 'prepared', message: `${name}: ${stays}` }
+  return { ...said, type: 'prepared', message: `${name}: ${preparedText(context)}` }
 }
 
 /** What a list of images shows without running code. */

@@ -11,10 +11,9 @@
 //
 // No I/O here: the four actors come from an adapter; without one they reject.
 import { assign, emit, fromPromise, setup } from 'xstate'
-import { backoff, isChanged, isEnvironment, isHopeless, isLost, isMismatch, problemOf } from './problems.ts'
+import { backoff, isChanged, isEnvironment, isHopeless, isLost, isMismatch, problemOf, unprovided } from './problems.ts'
 import type { CodedOutput, ImageContext, ImageEvent, ImageInput, ImageMessage, Outcome, Processed } from './types.ts'
 
-const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))
 const errorOf = (event: unknown) => (event as { error: unknown }).error
 
 const say = (type: ImageMessage['type'], text: (context: ImageContext) => string, waits = false) =>
@@ -91,7 +90,7 @@ export const imageMachine = setup({
       initial: 'prepared',
       states: {
         prepared: {
-          entry: say('prepared', (c) => (c.problem ? `stays in images_sources: ${reason(c)}` : 'prepared')),
+          entry: say('prepared', preparedText),
           always: { guard: 'goesByItself', target: 'processing' },
           after: { backoff: { guard: 'triesAgain', target: 'processing' } },
           on: { PROCESS: 'processing', ...force },
@@ -188,7 +187,7 @@ export const imageMachine = setup({
         },
         rejected: {
           initial: 'moving',
-          entry: say('rejected', (c) => `can't be taken: ${reason(c)}`),
+          entry: say('rejected', rejectedText),
           states: {
             moving: {
               invoke: {
@@ -286,6 +285,16 @@ export const imageMachine = setup({
 /** I2: the words that users look for. */
 function stays(context: ImageContext): string {
   return `stays in images_sources for safety: ${reason(context)}`
+}
+
+/** What an image says in `prepared`. */
+export function preparedText(context: ImageContext): string {
+  return context.problem ? `stays in images_sources: ${reason(context)}` : 'prepared'
+}
+
+/** What an image says in `rejected`. */
+export function rejectedText(context: ImageContext): string {
+  return `can't be taken: ${reason(context)}`
 }
 
 /** Why, without the file's name in front, which every message has already. */

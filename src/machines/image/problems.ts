@@ -36,3 +36,6 @@ export const isEnvironment = (error: unknown) => environment.has(problemOf(error
 
 /** Milliseconds before the next try, after `tries` failures in a row. */
 export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))
+
+/** Stands for an actor that an adapter has to provide. */
+export const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))
