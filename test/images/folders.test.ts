@@ -34,10 +34,9 @@ test('I7 I9 status() tells of a missing folder instead of failing', async () => 
   const world = await imageWorld()
   const { pipeline, stop } = await world.start()
   await rename(join(world.images, 'source'), join(world.root, 'away'))
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const status = await pipeline.status().catch((error) => error)
+  const blocked = { status: 'blocked', problem: { code: 'FOLDER_MISSING' } }
+  await vi.waitFor(async () => expect(await pipeline.status()).toMatchObject(blocked), { timeout: 10_000 })
   await stop()
-  expect(status).toMatchObject({ status: 'blocked', problem: { code: 'FOLDER_MISSING' } })
 })
 
 const asNobody = async () => {
