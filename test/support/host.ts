@@ -1,29 +1,12 @@
 import { afterEach, beforeEach, expect } from 'vitest'
-import {
-  type DuramenError,
-  type Host,
-  type HostOptions,
-  isDuramenError,
-  type Logger,
-  openHost,
-} from '../../src/index.ts'
+import { type DuramenError, type Host, type HostOptions, isDuramenError, openHost } from '../../src/index.ts'
 import { type Journal, memoryJournal } from '../../src/journal/index.ts'
+import { quietLogger, settle } from '../../src/testing/index.ts'
 import { type VirtualClock, virtualClock } from './clock.ts'
 import { kept } from './journals.ts'
 
-export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} }
-
-/** A logger that remembers the messages. */
-export function recording(): Logger & { lines: string[] } {
-  const lines: string[] = []
-  const take = (message: string) => void lines.push(message)
-  return { lines, debug: take, info: take, warn: take, error: take }
-}
-
-/** Lets everything run that waits for nothing but its turn. */
-export async function settle(turns = 6): Promise<void> {
-  for (let i = 0; i < turns; i++) await new Promise<void>((resolve) => setImmediate(resolve))
-}
+export { recordingLogger as recording, settle } from '../../src/testing/index.ts'
+export const quiet = quietLogger
 
 export interface World {
   readonly journal: Journal

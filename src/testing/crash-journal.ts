@@ -1,0 +1,73 @@
+// The journal of a process that dies: from the crash on nothing is answered any more.
+import { right } from 'fp-ts/lib/Either.js'
+import type { Journal } from '../journal/port.ts'
+
+/** A journal whose process dies. */
+export interface CrashJournal extends Journal {
+  /** Appends that came so far. */
+  readonly appends: number
+  readonly crashed: boolean
+  /** Kills the process now. */
+  crash(): void
+}
+
+const never = new Promise<never>(() => {})
+
+/**
+ * A journal of a process that dies at append `at` (counted from 1; default: only when `crash` is called), `before` the
+ * append is done (default) or `after`. From then on no call is answered, so that its host is as good as dead: the next host
+ * is opened on `inner`, which closing leaves open.
+ */
+export function crashJournal(
+  inner: Journal,
+  at = Number.POSITIVE_INFINITY,
+  when: 'before' | 'after' = 'before',
+): CrashJournal {
+  let appends = 0
+  let crashed = false
+
+  const answered = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (crashed) return never
+    const answer = await call()
+    return crashed ? never : answer
+  }
+  async function* alive<T>(items: AsyncIterable<T>) {
+    for await (const item of items) {
+      if (crashed) await never
+      yield item
+    }
+    if (crashed) await never
+  }
+
+  const own = {
+    get appends() {
+      return appends
+    },
+    get crashed() {
+      return crashed
+    },
+    crash: () => {
+      crashed = true
+    },
+    append: (append: Parameters<Journal['append']>[0]) => async () => {
+      if (crashed) return never
+      if (++appends === at) crashed = true
+      if (crashed && when === 'before') return never
+      const answer = await inner.append(append)()
+      return crashed ? never : answer
+    },
+    close: () => () => answered(async () => right(undefined)),
+  }
+  // whatever else the port has: a task, or records to read
+  return new Proxy(inner, {
+    get(target, key) {
+      if (key in own) return own[key as keyof typeof own]
+      const call = Reflect.get(target, key)
+      if (typeof call !== 'function') return call
+      return (...args: unknown[]) => {
+        const result: (() => Promise<unknown>) | AsyncIterable<unknown> = Reflect.apply(call, target, args)
+        return typeof result === 'function' ? () => answered(result) : alive(result)
+      }
+    },
+  }) as CrashJournal
+}

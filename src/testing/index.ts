@@ -1,0 +1,8 @@
+// `duramen/testing`: what others need to test their machines, their hosts and their adapters (docs/TESTING.md). No test
+// runner is needed to import it.
+
+export { type VirtualClock, virtualClock } from './clock.ts'
+export { type CrashJournal, crashJournal } from './crash-journal.ts'
+export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } from './faulty-journal.ts'
+export { quietLogger, type RecordingLogger, recordingLogger } from './logger.ts'
+export { settle } from './settle.ts'
