@@ -1,57 +1,101 @@
 // The journal for tests and for hosts that may forget: it keeps the port, in memory.
 import { left, right } from 'fp-ts/lib/Either.js'
-import { closed, conflict, refusal, within } from './check.ts'
-import type { Append, Journal, Range, StoredRecord } from './port.ts'
+import { closed, conflict, refusal, snapshotRefusal, trimRefusal, within } from './check.ts'
+import type { Append, Journal, StoredRecord, StoredSnapshot } from './port.ts'
 
 /** A journal that lives as long as the process. It never fails; after close() every call answers CLOSED. */
 export function memoryJournal(): Journal {
-  const all: StoredRecord[] = []
+  /** By position; undefined for one that is trimmed, and for a trim. */
+  const all: (StoredRecord | undefined)[] = []
+  /** What is kept of each stream. */
   const streams = new Map<string, StoredRecord[]>()
+  const snapshots = new Map<string, StoredSnapshot>()
   let open = true
 
   const check = () => {
     if (!open) throw closed()
   }
+  const recordsOf = (stream: string) => streams.get(stream) ?? []
+  const lastOf = (stream: string) => recordsOf(stream).at(-1)?.seq ?? 0
 
   const add = (append: Append) => {
     if (!open) return left(closed())
     const refused = refusal(append)
     if (refused !== undefined) return left(refused)
     const { stream, expected, texts } = append
-    let records = streams.get(stream)
-    const last = records?.length ?? 0
+    const last = lastOf(stream)
     if (last !== expected) return left(conflict(stream, expected, last))
-    if (records === undefined) {
-      records = []
-      streams.set(stream, records)
-    }
+    const records = recordsOf(stream)
+    streams.set(stream, records)
     const position = all.length + 1
-    for (const text of texts) {
-      const record = { stream, seq: records.length + 1, position: all.length + 1, text }
+    for (const [number, text] of texts.entries()) {
+      const record = { stream, seq: expected + number + 1, position: all.length + 1, text }
       records.push(record)
       all.push(record)
     }
     return right({ position })
   }
 
-  async function* read(records: readonly StoredRecord[], range: Range, last = records.length) {
+  const trim = (stream: string, before: number) => {
+    if (!open) return left(closed())
+    const refused = trimRefusal(stream, before, lastOf(stream))
+    if (refused !== undefined) return left(refused)
+    const records = recordsOf(stream)
+    const kept = records.filter(({ seq }) => seq >= before)
+    if (kept.length === records.length) return right(undefined)
+    for (const { position } of records.slice(0, records.length - kept.length)) all[position - 1] = undefined
+    streams.set(stream, kept)
+    all.push(undefined)
+    return right(undefined)
+  }
+
+  const save = ({ stream, seq, text }: StoredSnapshot) => {
+    if (!open) return left(closed())
+    const refused = snapshotRefusal({ stream, seq, text })
+    if (refused !== undefined) return left(refused)
+    if (seq <= lastOf(stream) && seq >= (snapshots.get(stream)?.seq ?? 0)) snapshots.set(stream, { stream, seq, text })
+    return right(undefined)
+  }
+
+  const find = (stream: string) => {
     check()
-    const { from, count } = within(range, last)
-    for (let index = from - 1; index < from - 1 + count; index++) {
+    const snapshot = snapshots.get(stream)
+    const first = recordsOf(stream)[0]?.seq ?? 1
+    return snapshot !== undefined && snapshot.seq >= first - 1 ? snapshot : undefined
+  }
+
+  async function* read(records: readonly (StoredRecord | undefined)[], from: number, count: number) {
+    check()
+    for (let index = from; index < from + count; index++) {
       check()
-      yield records[index]!
+      const record = records[index]
+      if (record !== undefined) yield record
     }
   }
 
   return {
     append: (append) => () => Promise.resolve(add(append)),
-    read: (stream, range = {}) => read(streams.get(stream) ?? [], range),
-    readAll: (range = {}) => read(all, range),
-    heads: () =>
-      read(
-        Array.from(streams.values(), (records) => records.at(-1)!),
-        {},
-      ),
+    read(stream, range = {}) {
+      const records = recordsOf(stream)
+      const first = records[0]?.seq ?? 1
+      const { from, count } = within(range, lastOf(stream), first)
+      return read(records, from - first, count)
+    },
+    readAll(range = {}) {
+      const { from, count } = within(range, all.length)
+      return read(all, from - 1, count)
+    },
+    heads() {
+      const heads = Array.from(streams.values(), (records) => records.at(-1)!)
+      return read(heads, 0, heads.length)
+    },
+    head: async (stream) => {
+      check()
+      return recordsOf(stream).at(-1)
+    },
+    trim: (stream, before) => () => Promise.resolve(trim(stream, before)),
+    saveSnapshot: (snapshot) => () => Promise.resolve(save(snapshot)),
+    snapshot: async (stream) => find(stream),
     close: () => () => {
       open = false
       return Promise.resolve(right(undefined))

@@ -2,6 +2,7 @@
 // src/testing/journal holds each of them to it.
 //
 // K2 one history: an append names the seq it follows; one that comes too late is refused and changes nothing.
+// K3 snapshots are a cache: never an answer to what the records say, and lost at any time without harm.
 // K7 acknowledged is kept: an append's answer is `right` only once the commit would survive a power cut.
 // K11 says what it does not know: an append that may or may not have happened answers OUTCOME_UNKNOWN.
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
@@ -12,7 +13,10 @@ export interface StoredRecord {
   readonly stream: string
   /** 1, 2, 3 … within its stream, without gaps. */
   readonly seq: number
-  /** 1, 2, 3 … over all streams, in the order of commit, without gaps. */
+  /**
+   * Ascends over all streams, in the order of commit, from 1 on. Without gaps as long as nothing is trimmed: `trim` leaves
+   * gaps where the dropped records were, and may take a position of its own.
+   */
   readonly position: number
   readonly text: string
 }
@@ -31,9 +35,17 @@ export interface Appended {
   readonly position: number
 }
 
+/** What a reader made of the records of a stream up to `seq`: a cache of them (K3), which only its writer reads. */
+export interface StoredSnapshot {
+  readonly stream: string
+  /** The seq of the last record that it covers. */
+  readonly seq: number
+  readonly text: string
+}
+
 /** Bounds of a read, both inclusive. */
 export interface Range {
-  /** Default 1. */
+  /** Default: the first that is kept. */
   readonly from?: number
   /** Default: the end as it is when the read begins. */
   readonly to?: number
@@ -46,12 +58,36 @@ export interface Journal {
    * OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT, NOT_SERIALIZABLE.
    */
   append(append: Append): TaskEither<DuramenError, Appended>
-  /** The records of one stream in order; nothing for a stream that is not there. Rejects with DuramenError. */
+  /**
+   * The records of one stream in order, from the first that is not trimmed on; nothing for a stream that is not there.
+   * Rejects with DuramenError.
+   */
   read(stream: string, range?: Range): AsyncIterable<StoredRecord>
-  /** All records in order of position. */
+  /** All records in order of position, without the trimmed ones. */
   readAll(range?: Range): AsyncIterable<StoredRecord>
   /** The last record of every stream, in any order. */
   heads(): AsyncIterable<StoredRecord>
+  /** The last record of one stream; undefined for a stream that is not there. Rejects with DuramenError. */
+  head(stream: string): Promise<StoredRecord | undefined>
+  /**
+   * Drops the records of a stream with a seq below `before`: they are read no more, also after opening it again. Seqs and
+   * positions of all others stay as they are, and the last record always stays, so that the stream goes on counting.
+   * What is dropped already counts as done. A read that has begun may still yield them.
+   * Left: BAD_OPTION (`before` is not the seq of a record: beyond the last one, or no such stream), BAD_ID, NO_SPACE, IO,
+   * OUTCOME_UNKNOWN, JOURNAL_FAILED, CLOSED.
+   */
+  trim(stream: string, before: number): TaskEither<DuramenError, void>
+  /**
+   * Keeps a snapshot, in the background, beside the records; the newest of each stream counts, by its seq. It may be
+   * lost at any time, a crash or a full disk included, and none of that is an error.
+   * Left: BAD_ID, BAD_INPUT, NOT_SERIALIZABLE, CLOSED.
+   */
+  saveSnapshot(snapshot: StoredSnapshot): TaskEither<DuramenError, void>
+  /**
+   * The newest snapshot that is kept of a stream. None counts that is damaged, covers a record that is not there, or
+   * ends before the records that are left after a trim begin. Rejects only with CLOSED.
+   */
+  snapshot(stream: string): Promise<StoredSnapshot | undefined>
   /** Waits for appends under way, releases what it holds. May be called twice. */
   close(): TaskEither<DuramenError, void>
 }

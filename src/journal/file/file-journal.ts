@@ -5,16 +5,16 @@
 // K12 folders 0700, files 0600.
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { left, right } from 'fp-ts/lib/Either.js'
+import { left, map, right } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { closed, refusal, within } from '../check.ts'
+import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
-import type { Journal } from '../port.ts'
+import type { Journal, StoredSnapshot } from '../port.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
-import { Places } from './places.ts'
+import { lastSeq, Places } from './places.ts'
 import { readRecords, type Source } from './read.ts'
 import { recover, type TornTail } from './recover.ts'
 import { createFolder, SegmentReader } from './segments.ts'
@@ -65,6 +65,7 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
   const log = await Log.open(dir, segments, salt, segmentBytes)
   const commits = new GroupCommit(log, places)
   const reader = new SegmentReader()
+  const snapshots = new Map<string, StoredSnapshot>()
   let closing: Promise<void> | undefined
   const check = () => {
     if (closing !== undefined) throw closed()
@@ -88,17 +89,47 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
       return refused === undefined ? commits.append(append) : Promise.resolve(left(refused))
     },
     read(stream, range = {}) {
-      const positions = places.find(stream)?.positions ?? []
-      const { from, count } = within(range, positions.length)
-      return readRecords(source, count, (index) => positions[from - 1 + index]!)
+      const found = places.find(stream)
+      if (found === undefined) return readRecords(source, 0, () => undefined)
+      const { positions, trimmed } = found
+      const { from, count } = within(range, lastSeq(found), trimmed + 1)
+      return readRecords(source, count, (index) => positions[from - 1 - trimmed + index])
     },
     readAll(range = {}) {
       const { from, count } = within(range, places.last)
-      return readRecords(source, count, (index) => from + index)
+      return readRecords(source, count, (index) => (places.kept(from + index) ? from + index : undefined))
     },
     heads() {
       const heads = places.heads()
-      return readRecords(source, heads.length, (index) => heads[index]!)
+      return readRecords(source, heads.length, (index) => heads[index])
+    },
+    async head(stream) {
+      check()
+      const last = places.find(stream)?.positions.at(-1)
+      if (last === undefined) return undefined
+      for await (const record of readRecords(source, 1, () => last)) return record
+      return undefined
+    },
+    trim: (stream, before) => async () => {
+      if (closing !== undefined) return left(closed())
+      const refused = trimRefusal(stream, before, Number.MAX_SAFE_INTEGER)
+      return refused === undefined ? map(() => undefined)(await commits.trim(stream, before)) : left(refused)
+    },
+    saveSnapshot: (snapshot) => async () => {
+      if (closing !== undefined) return left(closed())
+      const refused = snapshotRefusal(snapshot)
+      if (refused !== undefined) return left(refused)
+      const { stream, seq } = snapshot
+      const found = places.find(stream)
+      const newer = seq >= (snapshots.get(stream)?.seq ?? 0)
+      if (found !== undefined && seq <= lastSeq(found) && newer) snapshots.set(stream, snapshot)
+      return right(undefined)
+    },
+    async snapshot(stream) {
+      check()
+      const snapshot = snapshots.get(stream)
+      const trimmed = places.find(stream)?.trimmed ?? 0
+      return snapshot !== undefined && snapshot.seq >= trimmed ? snapshot : undefined
     },
     close: () => async () => {
       closing ??= close()

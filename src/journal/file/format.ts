@@ -5,6 +5,7 @@
 //         u8 codec | u8 flags | u16 0 | u32 key id
 //         u48 seq | u16 bytes of the stream's name | name | text
 // flags   1 the next frame belongs to the same append | 2 the first frame of a group
+//         4 a trim: no record; those of the stream before that seq are read no more. It takes a position, as records do
 // tail    zeros, of the last segment of a journal that is open or was not closed; no frame has length 0
 //
 // A group is what was written at once; the next one is only written once it is on disk. A power cut may keep any pages
@@ -21,6 +22,7 @@ export const HEADER_BYTES = 32
 export const FRAME_BYTES = 24
 const MORE = 1
 const FIRST = 2
+const TRIM = 4
 
 const MAGIC = 'duramenj'
 const VERSION = 1
@@ -41,6 +43,8 @@ export interface Frame {
   readonly more: boolean
   /** It begins a group. */
   readonly first: boolean
+  /** It is no record but drops those of its stream before `seq`. */
+  readonly trim: boolean
   /** Where the text begins in the buffer; it ends with the frame. */
   readonly textAt: number
 }
@@ -96,7 +100,16 @@ export function encodeFrame(
 
 /** Makes a frame the first one of its group. */
 export function markFirst(buffer: Buffer, at: number, salt: number): void {
-  buffer[at + 9]! |= FIRST
+  mark(buffer, at, salt, FIRST)
+}
+
+/** Makes a frame without text a trim. */
+export function markTrim(buffer: Buffer, at: number, salt: number): void {
+  mark(buffer, at, salt, TRIM)
+}
+
+function mark(buffer: Buffer, at: number, salt: number, flag: number): void {
+  buffer[at + 9]! |= flag
   buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, frameEnd(buffer, at)!, salt), at + 4)
 }
 
@@ -117,6 +130,7 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
     codec: buffer[at + 8]!,
     more: (buffer[at + 9]! & MORE) !== 0,
     first: (buffer[at + 9]! & FIRST) !== 0,
+    trim: (buffer[at + 9]! & TRIM) !== 0,
     textAt,
   }
 }
@@ -124,7 +138,8 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
 /** Where in the buffer, from `at` on, the first whole frame begins that is the first one of a group, if there is one. */
 export function findGroup(buffer: Buffer, at: number, salt: number): number | undefined {
   for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
-    if ((buffer[start + 9]! & ~MORE) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0) continue
+    if ((buffer[start + 9]! & ~(MORE | TRIM)) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0)
+      continue
     const end = frameEnd(buffer, start)
     if (end !== undefined && end <= buffer.length && decodeFrame(buffer, start, end, salt) !== undefined) return start
   }

@@ -6,7 +6,7 @@
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Append, Appended } from '../port.ts'
-import { Group } from './group.ts'
+import { type Answer, Group } from './group.ts'
 import type { Log } from './log.ts'
 import type { Places } from './places.ts'
 
@@ -39,6 +39,15 @@ export class GroupCommit {
   }
 
   append(append: Append): Promise<Either<DuramenError, Appended>> {
+    return this.#commit((group, answer) => group.add(append, this.#log.salt, answer))
+  }
+
+  /** Answers with the position that the trim has taken, or 0 where nothing was left to drop. */
+  trim(stream: string, before: number): Promise<Either<DuramenError, Appended>> {
+    return this.#commit((group, answer) => group.trim(stream, before, this.#log.salt, answer))
+  }
+
+  #commit(add: (group: Group, answer: Answer) => void): Promise<Either<DuramenError, Appended>> {
     return new Promise((answer) => {
       if (this.#failure !== undefined) return answer(left(refused(this.#failure)))
       let group = this.#waiting.at(-1)
@@ -46,7 +55,7 @@ export class GroupCommit {
         group = new Group(this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
         this.#waiting.push(group)
       }
-      group.add(append, this.#log.salt, answer)
+      add(group, answer)
       if (this.#running !== undefined) return
       if (group.entries.length >= ENOUGH) this.#start()
       else this.#schedule()

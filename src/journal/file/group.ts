@@ -1,15 +1,19 @@
-// Appends that are written together: one write, one sync.
+// Appends and trims that are written together: one write, one sync.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { DuramenError } from '../../ports/errors.ts'
-import { conflict } from '../check.ts'
+import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
-import { encodeFrame, frameEnd, frameRoom, markFirst } from './format.ts'
+import { encodeFrame, frameEnd, frameRoom, markFirst, markTrim } from './format.ts'
 import type { Places, StreamPlaces } from './places.ts'
 
-type Answer = (answer: Either<DuramenError, Appended>) => void
+export type Answer = (answer: Either<DuramenError, Appended>) => void
 
 interface Entry {
-  readonly append: Append
+  readonly stream: string
+  /** The seq that an append follows, or before which a trim drops. */
+  readonly seq: number
+  readonly frames: number
+  readonly trim: boolean
   /** Where its frames are in the buffer. */
   start: number
   end: number
@@ -56,55 +60,76 @@ export class Group {
       const more = number < count - 1
       this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, this.#used === 0, text)
     }
-    this.entries.push({ append, start, end: this.#used, answer, position: 0, places: undefined, refused: undefined })
+    this.#enter(stream, expected, count, false, start, answer)
   }
 
-  /** K2: refuses every append that does not follow its stream's last record, and takes its bytes out. */
+  /** Encodes a trim. */
+  trim(stream: string, before: number, salt: number, answer: Answer): void {
+    const start = this.#used
+    this.#reserve(frameRoom(stream, ''))
+    this.#used = encodeFrame(this.#buffer, start, salt, stream, before, false, start === 0, '')
+    markTrim(this.#buffer, start, salt)
+    this.#enter(stream, before, 1, true, start, answer)
+  }
+
+  #enter(stream: string, seq: number, frames: number, trim: boolean, start: number, answer: Answer): void {
+    const end = this.#used
+    const entry = { stream, seq, frames, trim, start, end, answer, position: 0, places: undefined, refused: undefined }
+    this.entries.push(entry)
+  }
+
+  /**
+   * K2: refuses every append that does not follow its stream's last record, and takes its bytes out; as those of a trim
+   * that has nothing to drop.
+   */
   check(places: Places, salt: number): void {
     let next = places.last + 1
     let moved = 0
     for (const entry of this.entries) {
-      const { stream, expected, texts } = entry.append
+      const { stream, seq, frames, trim } = entry
       const known = places.find(stream)
       const last = known?.claimed ?? 0
-      if (last !== expected) {
-        entry.refused = conflict(stream, expected, last)
+      if (trim) entry.refused = trimRefusal(stream, seq, last)
+      else if (last !== seq) entry.refused = conflict(stream, seq, last)
+      if (entry.refused !== undefined || (trim && known!.trimmed >= seq - 1)) {
         moved += entry.end - entry.start
         continue
       }
       entry.places = known ?? places.begin(stream)
-      entry.places.claimed += texts.length
+      if (!trim) entry.places.claimed += frames
       entry.position = next
-      next += texts.length
+      next += frames
       if (moved === 0) continue
       this.#buffer.copyWithin(entry.start - moved, entry.start, entry.end)
       entry.start -= moved
       entry.end -= moved
     }
     this.#used -= moved
-    if (this.#used > 0 && this.entries[0]!.refused !== undefined) markFirst(this.#buffer, 0, salt)
+    if (this.#used > 0 && this.entries[0]!.places === undefined) markFirst(this.#buffer, 0, salt)
   }
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */
   commit(places: Places, offset: number): void {
-    for (const { append, start, places: stream } of this.entries) {
+    for (const { seq, frames, trim, start, places: stream } of this.entries) {
       if (stream === undefined) continue
       let at = start
-      for (let number = 0; number < append.texts.length; number++) {
-        places.add(stream, offset + at)
-        at = frameEnd(this.#buffer, at)!
-      }
+      if (trim) places.trim(stream, offset + at, seq)
+      else
+        for (let number = 0; number < frames; number++) {
+          places.add(stream, offset + at)
+          at = frameEnd(this.#buffer, at)!
+        }
     }
   }
 
   /** Makes `check` undone: nothing of the group is on disk. */
   drop(places: Places): void {
-    for (const { append, places: stream } of this.entries) {
-      if (stream !== undefined) places.disclaim(append.stream, stream)
+    for (const { stream: name, places: stream } of this.entries) {
+      if (stream !== undefined) places.disclaim(name, stream)
     }
   }
 
-  /** Answers all appends. With an error, all of them get that one. */
+  /** Answers all of them. With an error, all of them get that one. */
   answer(error?: DuramenError): void {
     for (const { answer, position, refused } of this.entries) {
       const wrong = error ?? refused

@@ -32,17 +32,18 @@ export interface Source {
   check(): void
 }
 
-/** The records at the positions that `positionAt` gives for 0 … count - 1, which must ascend. */
+/** The records at the positions that `positionAt` gives for 0 … count - 1, which must ascend; it leaves out with undefined. */
 export async function* readRecords(
   source: Source,
   count: number,
-  positionAt: (index: number) => number,
+  positionAt: (index: number) => number | undefined,
 ): AsyncGenerator<StoredRecord> {
   source.check()
   for (let index = 0; index < count; ) {
     const spans: Span[] = []
     for (let bytes = 0; index < count && bytes < BATCH_BYTES; index++) {
       const position = positionAt(index)
+      if (position === undefined) continue
       const place = placeOf(source, position)
       const span = spans.at(-1)
       if (span !== undefined && span.segment === place.segment && place.at - span.end <= GAP_BYTES) {

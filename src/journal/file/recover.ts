@@ -7,7 +7,7 @@ import { open, stat, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { damaged, gap } from './damaged.ts'
 import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES } from './format.ts'
-import type { Places } from './places.ts'
+import { lastSeq, type Places } from './places.ts'
 import { listSegments, readFrom, type Segment, syncFolder } from './segments.ts'
 import { tornBytes } from './tail.ts'
 
@@ -109,10 +109,19 @@ class Appends {
     this.#places = places
   }
 
-  add({ stream, seq, codec, more }: Frame, offset: number, end: number): void {
+  add({ stream, seq, codec, more, trim }: Frame, offset: number, end: number): void {
     if (codec !== 0) throw damaged(this.#file, offset, `it is written with codec ${codec}, which is not known here`)
     const known = this.#places.find(stream)
-    if (seq !== (known?.positions.length ?? 0) + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
+    const last = known === undefined ? 0 : lastSeq(known)
+    if (trim) {
+      if (known === undefined || seq < 1 || seq > last || this.#stream !== undefined) {
+        throw damaged(this.#file, offset, `it trims ${stream} before ${seq}, which is out of order`)
+      }
+      this.#places.trim(known, offset, seq)
+      this.end = end
+      return
+    }
+    if (seq !== last + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
       throw damaged(this.#file, offset, `it is record ${seq} of ${stream}, which is out of order`)
     }
     this.#offsets.push(offset)
@@ -120,7 +129,7 @@ class Appends {
     if (more) return
     const places = known ?? this.#places.begin(stream)
     for (const one of this.#offsets) this.#places.add(places, one)
-    places.claimed = places.positions.length
+    places.claimed = lastSeq(places)
     this.#offsets = []
     this.#stream = undefined
     this.end = end

@@ -31,6 +31,7 @@ export function closeCases(subject: JournalUnderTest): void {
       await expect(all(journal.read('a'))).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(all(journal.readAll())).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(all(journal.heads())).rejects.toMatchObject({ code: 'CLOSED' })
+      await expect(journal.head('a')).rejects.toMatchObject({ code: 'CLOSED' })
     })
   })
 }

@@ -18,6 +18,16 @@ export function headsCases(subject: JournalUnderTest): void {
       ])
     })
 
+    journalTest(subject, 'the head of one stream, as it grows', async (journal) => {
+      expect(await journal.head('a')).toBeUndefined()
+      await add(journal, 'a', 0, 'a1', 'a2')
+      await add(journal, 'b', 0, 'b1')
+      expect(await journal.head('a')).toEqual({ stream: 'a', seq: 2, position: 2, text: 'a2' })
+      await add(journal, 'a', 2, 'a3')
+      expect(await journal.head('a')).toEqual({ stream: 'a', seq: 3, position: 4, text: 'a3' })
+      expect(await journal.head('a ')).toBeUndefined()
+    })
+
     journalTest(subject, 'a thousand streams', async (journal) => {
       await Promise.all(Array.from({ length: 1000 }, (_, number) => add(journal, `s${number}`, 0, `${number}`)))
       const heads = await all(journal.heads())

@@ -9,6 +9,8 @@ import { headsCases } from './heads.ts'
 import { readCases } from './read.ts'
 import { readAllCases } from './read-all.ts'
 import { reopenCases } from './reopen.ts'
+import { snapshotCases } from './snapshots.ts'
+import { trimCases } from './trim.ts'
 import { valuesCases } from './values.ts'
 
 export type { JournalUnderTest } from './case.ts'
@@ -21,6 +23,8 @@ export function journalContract(subject: JournalUnderTest): void {
     readCases(subject)
     readAllCases(subject)
     headsCases(subject)
+    trimCases(subject)
+    snapshotCases(subject)
     concurrencyCases(subject)
     valuesCases(subject)
     closeCases(subject)
