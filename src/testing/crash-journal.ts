@@ -58,15 +58,22 @@ export function crashJournal(
     },
     close: () => () => answered(async () => right(undefined)),
   }
-  // whatever else the port has: a task, or records to read
+  // whatever else the port has: a task, a promise, or records to read
   return new Proxy(inner, {
     get(target, key) {
       if (key in own) return own[key as keyof typeof own]
       const call = Reflect.get(target, key)
       if (typeof call !== 'function') return call
       return (...args: unknown[]) => {
-        const result: (() => Promise<unknown>) | AsyncIterable<unknown> = Reflect.apply(call, target, args)
-        return typeof result === 'function' ? () => answered(result) : alive(result)
+        const result: (() => Promise<unknown>) | Promise<unknown> | AsyncIterable<unknown> = Reflect.apply(
+          call,
+          target,
+          args,
+        )
+        if (typeof result === 'function') return () => answered(result)
+        if (!(result instanceof Promise)) return alive(result)
+        result.catch(() => {})
+        return answered(() => result)
       }
     },
   }) as CrashJournal
