@@ -8,7 +8,7 @@ export {
   type ErrorPlace,
   isDuramenError,
 } from './ports/errors.ts'
-export type { Logger } from './ports/logger.ts'
+export type { Logger, PinoLogger } from './ports/logger.ts'
 export { DurableActor, type HistoryEntry, type StateObserver } from './runtime/actor.ts'
 export { deliver } from './runtime/deliver.ts'
 export { type DurableMachine, type DurableOptions, durable } from './runtime/durable.ts'

@@ -9,7 +9,7 @@ import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import { DuramenError } from '../ports/errors.ts'
-import type { Logger } from '../ports/logger.ts'
+import { type Logger, loggerOf, type PinoLogger } from '../ports/logger.ts'
 import { DurableActor, sendTo } from './actor.ts'
 import { systemClock } from './clock.ts'
 import { recordDefinition } from './definitions.ts'
@@ -33,8 +33,8 @@ export interface HostOptions extends Partial<Limits> {
   journal: Journal
   /** Machines to register at once; `host.register` takes more later. */
   machines?: readonly DurableMachine<any>[]
-  /** Where messages go. Default: `console`. */
-  logger?: Logger
+  /** Where messages go: `console` or what is shaped like it, or a pino logger. Default: `console`. */
+  logger?: Logger | PinoLogger
   /** Where time comes from. Default: the system's clock. */
   clock?: Clock
   /** How long `close` waits for effects that were told to stop. Default 10 s. */
@@ -85,7 +85,7 @@ export class Host implements InstanceHost {
   constructor(options: HostOptions) {
     this.journal = options.journal
     this.clock = options.clock ?? systemClock
-    this.logger = options.logger ?? console
+    this.logger = loggerOf(options.logger ?? console)
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
     this.timers = new Timers(this.clock, {

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
-import type { Logger } from '../../ports/logger.ts'
+import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
@@ -23,8 +23,8 @@ import { createFolder, SegmentReader } from './segments.ts'
 export interface FileJournalOptions {
   /** A segment that would grow beyond so many bytes is followed by a new one; 1 KiB to 1 GiB. Default 128 MiB. */
   readonly segmentBytes?: number
-  /** Is told of a torn tail that was cut off. Default `console`. */
-  readonly logger?: Logger
+  /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
+  readonly logger?: Logger | PinoLogger
 }
 
 /** A journal in a folder of this machine. */
@@ -41,7 +41,8 @@ const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
  * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
-  const { segmentBytes = DEFAULT_SEGMENT_BYTES, logger = console } = options
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES } = options
+  const logger = loggerOf(options.logger ?? console)
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
     throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${segmentBytes}`, {
       hint: 'Pass an integer between 1024 and 1073741824.',

@@ -1,0 +1,89 @@
+import { Writable } from 'node:stream'
+import { type LoggerOptions, pino } from 'pino'
+import { describe, expect, it, vi } from 'vitest'
+import type { HostOptions } from '../../src/index.ts'
+import { loggerOf } from '../../src/ports/logger.ts'
+import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { acting } from '../support/machines.ts'
+
+noUnhandledRejections()
+
+/** A real pino logger, and the lines that it has written. */
+function pinoLogger(options: LoggerOptions = {}) {
+  const lines: Record<string, any>[] = []
+  const to = new Writable({
+    write(chunk, _, done) {
+      for (const line of String(chunk).trim().split('\n')) lines.push(JSON.parse(line))
+      done()
+    },
+  })
+  return { lines, logger: pino({ base: null, ...options }, to) }
+}
+
+/** A host on which an instance is parked, because its action throws what it is given. */
+async function parkedWith(logger: NonNullable<HostOptions['logger']>, thrown: unknown) {
+  const machine = acting(() => {
+    throw thrown
+  })
+  const host = await world().open([machine], { logger })
+  const actor = await host.actor(machine, 'x')
+  await actor.send({ type: 'GO' })
+  await settle()
+  await host.close()
+}
+
+describe('a logger is console-shaped or pino-shaped', () => {
+  it('pino gets the message as msg, and the error as err with its code and place', async () => {
+    const { logger, lines } = pinoLogger()
+    await parkedWith(logger, new Error('no paper'))
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatchObject({
+      level: 50,
+      msg: expect.stringContaining("acting/x is parked: action 'act'"),
+      err: { type: 'DuramenError', code: 'MACHINE_THREW', where: { machine: 'acting', instance: 'x', event: 'act' } },
+    })
+    expect(lines[0]!.err.stack).toContain('no paper')
+  })
+
+  it('a child of a pino logger is one too, and keeps its bindings', async () => {
+    const { logger, lines } = pinoLogger()
+    await parkedWith(logger.child({ station: 7 }), new Error('no paper'))
+    expect(lines).toMatchObject([{ station: 7, err: { code: 'MACHINE_THREW' } }])
+  })
+
+  it('all levels, plain details as fields, what was thrown and is no error as err, a percent sign as itself', () => {
+    const { logger, lines } = pinoLogger({ level: 'debug' })
+    const log = loggerOf(logger)
+    log.debug('a')
+    log.info('100 %s', { n: 1 })
+    log.warn('b', 'thrown' as unknown as object)
+    log.error('c', null as unknown as object)
+    expect(lines.map(({ time, ...line }) => line)).toEqual([
+      { level: 20, msg: 'a' },
+      { level: 30, msg: '100 %s', n: 1 },
+      { level: 40, msg: 'b', err: 'thrown' },
+      { level: 50, msg: 'c', err: null },
+    ])
+  })
+
+  it('console gets the message first', async () => {
+    const error = vi.spyOn(console, 'error').mockImplementation(() => {})
+    try {
+      await parkedWith(console, new Error('no paper'))
+      expect(error.mock.calls).toEqual([
+        [expect.stringContaining('acting/x is parked'), expect.objectContaining({ code: 'MACHINE_THREW' })],
+      ])
+    } finally {
+      error.mockRestore()
+    }
+  })
+
+  it('one without a level is refused by name, before it is missed', async () => {
+    const { open } = world()
+    const { debug, info, warn } = console
+    expect(await refused(open([], { logger: { debug, info, warn } as typeof console }))).toMatchObject({
+      code: 'BAD_OPTION',
+      message: "logger: it has no function 'error'",
+    })
+  })
+})
