@@ -9,7 +9,7 @@ import type { Timer } from './turn.ts'
 /** One actor of a machine, or what else can be a child. */
 export interface ActorState {
   readonly status: string
-  readonly children?: Readonly<Record<string, ChildState>>
+  readonly children?: Readonly<Record<string, unknown>>
   readonly value?: unknown
   readonly [other: string]: unknown
 }
@@ -24,11 +24,22 @@ export interface ChildState {
   readonly snapshot: ActorState
 }
 
+/** What is left of an actor that is gone. */
+export interface TombState {
+  readonly id: string
+  readonly src: string
+  readonly systemId?: string
+  /** Its parent: `{ $actor: address }`. */
+  readonly parent: unknown
+  /** Its children are `{ $actor: address }`. */
+  readonly snapshot: ActorState
+}
+
 /** All actors of an instance. */
 export interface TreeState {
   readonly root: ActorState
-  /** Actors that are gone and to which someone still holds a reference: what is left of them, by address. */
-  readonly tombs: Readonly<Record<string, { id: string; snapshot: ActorState }>>
+  /** Actors that are gone and to which someone still holds a reference, by address. */
+  readonly tombs: Readonly<Record<string, TombState>>
   readonly timers: readonly Timer[]
 }
 

@@ -25,7 +25,7 @@ export interface InnerActor extends TurnActor {
   _syncSnapshot?: boolean
   _snapshot: ActorSnapshot
   _processingStatus: number
-  _deferred: unknown[]
+  _deferred: (() => void)[]
   _actorScope: InnerScope
   _send(event: AnyEventObject): void
   _error(error: unknown): void
@@ -72,6 +72,7 @@ export type Kind = 'machine' | 'transition' | EffectRecord['kind']
 
 export const TREE = Symbol('duramen.tree')
 export const SHOWN = Symbol('duramen.shown')
+export const NOT_STARTED = 0
 export const RUNNING = 1
 export const STOPPED = 2
 /** Actions of XState's own that act in memory. */

@@ -1,6 +1,13 @@
 // The actors of an instance as plain data (checkpoint.ts), and what has to be known before they are made of it again.
 import type { AnyEventObject, AnyStateMachine } from 'xstate'
-import { type ActorState, type ChildState, type TreeState, withAddresses } from '../checkpoint.ts'
+import {
+  type ActorState,
+  type ChildState,
+  type TombState,
+  type TreeState,
+  withActors,
+  withAddresses,
+} from '../checkpoint.ts'
 import type { ActorSnapshot, Timer } from '../turn.ts'
 import { type InnerActor, RUNNING, STOPPED } from './inside.ts'
 import { kindOf, logicOf } from './logic.ts'
@@ -12,21 +19,24 @@ export function stateOf(from: InnerActor, count: number, waiting: readonly Timer
   let running = 0
   const plain = (value: unknown) =>
     withAddresses(value, (ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
-  const actorState = (actor: InnerActor): ActorState => {
-    seen.add(actor.sessionId)
-    if (actor._processingStatus === RUNNING) running++
+  const contentOf = (actor: InnerActor, childOf: (child: InnerActor) => unknown): ActorState => {
     const snapshot = actor._snapshot as ActorSnapshot & Record<string, any>
     if (actor.logic.kind !== 'machine') return plain({ ...snapshot, _subscription: undefined }) as ActorState
-    const { status, output, error, value, context, children, historyValue } = snapshot
+    const { status, value, context, children, historyValue } = snapshot
     const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) =>
       child ? [[id, childOf(child)] as const] : [],
     )
     const history = Object.entries(historyValue as Record<string, { id: string }[]>)
     return {
-      ...{ status, output, error, value, context: plain(context) },
+      ...{ status, output: plain(snapshot.output), error: plain(snapshot.error), value, context: plain(context) },
       children: Object.fromEntries(kept),
       historyValue: Object.fromEntries(history.map(([id, nodes]) => [id, nodes.map((n) => ({ id: n.id }))])),
     }
+  }
+  const actorState = (actor: InnerActor): ActorState => {
+    seen.add(actor.sessionId)
+    if (actor._processingStatus === RUNNING) running++
+    return contentOf(actor, childOf)
   }
   const childOf = (child: InnerActor): ChildState => ({
     src: child.src as string,
@@ -36,15 +46,26 @@ export function stateOf(from: InnerActor, count: number, waiting: readonly Timer
     ...(child._processingStatus === STOPPED && { stopped: true }),
     snapshot: actorState(child),
   })
+  const tombOf = (gone: InnerActor): TombState => ({
+    id: gone.id,
+    src: gone.src as string,
+    ...(gone.systemId !== undefined && { systemId: gone.systemId }),
+    parent: plain(gone._parent),
+    snapshot: contentOf(gone, plain),
+  })
   const root = actorState(from)
   const timers = waiting.map((t) => ({ ...t, event: plain(t.event) as AnyEventObject }))
   if (running !== count) return undefined // one runs that is nobody's child any more
-  const tombs: Record<string, { id: string; snapshot: ActorState }> = {}
-  for (const [address, { id, _snapshot }] of referred) {
-    const { status, output, error, value } = _snapshot as unknown as ActorState
-    if (!seen.has(address)) tombs[address] = { id, snapshot: { status, output, error, value } }
-  }
+  const tombs: Record<string, TombState> = {}
+  // what they refer to in turn is met while they are walked
+  for (const [address, gone] of referred) if (!seen.has(address)) tombs[address] = tombOf(gone)
   return { root, tombs, timers }
+}
+
+/** Puts the actors in place of their addresses, wherever a state may hold them. */
+export function reviveActors(snapshot: ActorSnapshot, actor: (address: string) => unknown): void {
+  const held = snapshot as unknown as Record<string, unknown>
+  for (const part of ['context', 'input', 'output', 'error']) if (held[part]) held[part] = withActors(held[part], actor)
 }
 
 /** Finds each actor's address and checks, by name, that the machine still has what the state speaks of. */
@@ -56,7 +77,7 @@ export function placesOf(
   stopped: Set<string>,
 ): void {
   machine.resolveState({ value: state.value as never, context: {} }) // throws for a state that is gone, with its name
-  for (const [id, child] of Object.entries(state.children ?? {})) {
+  for (const [id, child] of Object.entries((state.children ?? {}) as Record<string, ChildState>)) {
     const place = `${path}/${id}`
     addresses.set(place, child.address)
     if (child.stopped) stopped.add(child.address)

@@ -9,7 +9,7 @@
 import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createActor } from 'xstate'
 
 import type { EffectRecord } from '../../journal/records.ts'
-import { type ActorState, type TreeState, withActors } from '../checkpoint.ts'
+import { type TreeState, withActors } from '../checkpoint.ts'
 import { pinned } from '../pin.ts'
 import { TimerBook } from '../timer-book.ts'
 import {
@@ -22,9 +22,10 @@ import {
   type TurnInput,
 } from '../turn.ts'
 import { base, durableActor } from './actor.ts'
-import { builtin, type InnerActor, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
+import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
 import { isWork, wrap } from './logic.ts'
-import { placesOf, stateOf } from './state.ts'
+import { placesOf, reviveActors, stateOf } from './state.ts'
+import { layTombs } from './tombs.ts'
 
 /** So that an action's place in its history is a number that `deliver` can count with. */
 const MAX_ACTIONS = 1024
@@ -180,11 +181,9 @@ export class ActorTree implements Tree {
       if (root._snapshot.status === 'error' && state.root.status !== 'error') throw root._snapshot.error
       const all = new Map<string, InnerActor>()
       for (const actor of this.restoring.paths.keys()) all.set(actor.sessionId, actor)
-      for (const [address, { id, snapshot }] of Object.entries(state.tombs))
-        all.set(address, this.tomb(address, id, snapshot))
+      layTombs(this, state.tombs, all)
       const actor = (address: string) => all.get(address)
-      for (const { logic, _snapshot } of all.values())
-        if (logic.kind === 'machine') withActors((_snapshot as { context?: unknown }).context, actor)
+      for (const { _snapshot } of all.values()) reviveActors(_snapshot, actor)
       for (const each of all.values())
         if (stopped.has(each.sessionId)) {
           each._processingStatus = STOPPED
@@ -201,22 +200,6 @@ export class ActorTree implements Tree {
       this.restoring = undefined
     }
     return turn.effects.filter((e) => e.kind === 'start')
-  }
-
-  /** What a reference to an actor that is gone still shows. */
-  private tomb(address: string, id: string, snapshot: ActorState): InnerActor {
-    const own = {
-      id,
-      sessionId: address,
-      _snapshot: snapshot,
-      _processingStatus: STOPPED,
-      logic: { kind: 'transition' },
-    }
-    return Object.assign(Object.create(durableActor), own, {
-      system: this.root.system,
-      [TREE]: this,
-      [SHOWN]: snapshot,
-    })
   }
 
   touch(actor: InnerActor): void {
@@ -285,14 +268,10 @@ export class ActorTree implements Tree {
       if (builtin.has(action.type)) return inner(action)
       const { exec, info, params } = action
       if (!exec) return
-      if (this.counts.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
-      this.turn!.effects.push({
-        kind: 'action',
-        key: `${this.turn!.seq}/${this.counts.actions++}`,
-        src: action.type,
-        path: address,
-        run: () => exec(info, params),
-      })
+      const capture = () => this.captureAction(address, action.type, () => exec(info, params))
+      // as in XState: an actor that is never started, or fails in its first state, has done nothing
+      if (actor._processingStatus === NOT_STARTED) actor._deferred.push(capture)
+      else capture()
     }
     scope.emit = (event) => {
       if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event })
@@ -302,6 +281,12 @@ export class ActorTree implements Tree {
       if (this.turn) this.turn.effects.push({ kind: 'log', args })
       else this.owner.log(args)
     }
+  }
+
+  private captureAction(path: string, src: string, run: () => unknown): void {
+    if (this.counts.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
+    const key = `${this.turn!.seq}/${this.counts.actions++}`
+    this.turn!.effects.push({ kind: 'action', key, src, path, run })
   }
 
   private takeOver(root: InnerActor): void {
