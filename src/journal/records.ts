@@ -81,6 +81,10 @@ export interface CommitOutcome {
   readonly timers?: { readonly set?: readonly TimerRecord[]; readonly gone?: readonly string[] }
   /** Work that was set going, and addresses of invoked work that ended. */
   readonly effects?: { readonly started?: readonly EffectRecord[]; readonly ended?: readonly string[] }
+  /** When the first of the delayed transitions that wait is due, ms since the epoch. */
+  readonly due?: number
+  /** How many promises, callbacks and observables should run. */
+  readonly running?: number
   /** What the machine's `attributes` option gave, for `list`. */
   readonly attributes?: Readonly<Record<string, unknown>>
 }

@@ -20,14 +20,14 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly listeners: Listeners
   readonly runner: Runner
   private readonly instance: Instance
-  /** Keys of timers that the host has. */
-  private readonly armed = new Set<string>()
+  /** Timers that the host has: key to entry. */
+  private readonly armed = new Map<string, number>()
 
   constructor(instance: Instance) {
     this.id = instance.id
     this.stream = instance.stream
     this.maxRelays = instance.host.limits.maxRelays
-    this.listeners = new Listeners(instance.host.logger)
+    this.listeners = new Listeners(instance.host.logger, () => instance.host.listened(instance))
     this.runner = new Runner(this)
     this.instance = instance
   }
@@ -67,8 +67,19 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
 
   arm(timer: Timer): void {
     if (this.armed.has(timer.key)) return
-    this.armed.add(timer.key)
-    this.instance.host.timers.add(timer.due, this.stream, timer.key)
+    this.armed.set(timer.key, this.instance.host.timers.add(timer.due, this.stream, timer.key))
+  }
+
+  /** The host's timers for this instance count no more. */
+  disarm(): void {
+    const { size } = this.armed
+    this.armed.clear()
+    this.instance.host.timers.drop(size)
+  }
+
+  /** The host's entry is the one that will fire the timer. */
+  waits(key: string, entry: number): boolean {
+    return this.armed.get(key) === entry
   }
 
   /** What was begun before begins again. Recorded first, so that work which kills the process has not a first attempt for ever. */

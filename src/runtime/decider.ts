@@ -5,7 +5,7 @@
 // K4: an event whose id is known has its first receipt for an answer; one whose id is under way waits for it.
 // K8: an input for which the machine throws makes no commit.
 import type { AnyEventObject } from 'xstate'
-import { decode, type Encoded, encode } from '../journal/codec.ts'
+import { decode, encode } from '../journal/codec.ts'
 import type { StoredRecord } from '../journal/port.ts'
 import { type Commit, type CommitHeader, type CommitOutcome, encodeCommit } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
@@ -15,7 +15,7 @@ import { machineThrew } from './failures.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
 import type { Identity } from './instance-host.ts'
 import { outcomeText } from './outcome.ts'
-import { Receipts } from './receipts.ts'
+import { Receipts, type ReceiptsState } from './receipts.ts'
 import { replay } from './replay.ts'
 import type { Runner } from './runner.ts'
 import { ROOT, type TreeOwner, type Turn } from './turn.ts'
@@ -28,13 +28,22 @@ export interface Head {
   readonly position: number
 }
 
-/** All that a decider and its runner know after a commit, as data that nobody else holds. */
+/** All that a decider and its runner know after a commit. */
 export interface Checkpoint {
-  readonly head: Head
-  readonly receipts: Receipts
-  readonly attempts: Readonly<Record<string, number>>
-  readonly tree: Encoded
+  readonly seq: number
+  readonly text: string
 }
+
+/** The first line of its text; the actors' state is the second. */
+interface CheckpointHead {
+  readonly head: Head
+  readonly receipts: ReceiptsState
+  readonly attempts: Readonly<Record<string, number>>
+}
+
+/** What a checkpoint says of its last commit, its receipts and its effects. */
+export const headOf = ({ text }: Pick<Checkpoint, 'text'>): CheckpointHead =>
+  JSON.parse(text.slice(0, text.indexOf('\n')))
 
 /** A commit to be made; or the answer to an input that makes none; or nothing, until all before it is certain. */
 export type Verdict = Decided | Receipt | DuramenError | undefined
@@ -47,7 +56,7 @@ export class Decider {
   stale = false
   private readonly instance: Identity
   private readonly runner: Runner
-  private receipts: Receipts
+  private readonly receipts: Receipts
   /** Events that were decided and are not durable yet. */
   private readonly underWay = new Set<string>()
   /** Actions that were decided and are not durable yet. */
@@ -85,23 +94,24 @@ export class Decider {
     const state = this.tree.state()
     if (!state) return undefined
     try {
-      const tree = encode(state, { name: 'state', maxBinary: Number.POSITIVE_INFINITY })
-      return {
-        head: last,
-        receipts: this.receipts.clone(),
-        attempts: runner.attemptsNow,
-        tree: { ...tree, value: undefined },
-      }
+      const { format, text } = encode(state, { name: 'state', maxBinary: Number.POSITIVE_INFINITY })
+      const head: CheckpointHead = { head: last, receipts: this.receipts.state, attempts: runner.attemptsNow }
+      return { seq: this.seq, text: `${JSON.stringify(head)}\n${format}\n${text}` }
     } catch {
       return undefined // such an instance is replayed from its start
     }
   }
 
   /** Begins from a checkpoint instead of the first record. Throws when the machine has changed. */
-  restore({ head, receipts, attempts, tree }: Checkpoint): void {
+  restore({ text }: Pick<Checkpoint, 'text'>): void {
+    const { head, receipts, attempts } = headOf({ text })
+    const first = text.indexOf('\n')
+    const second = text.indexOf('\n', first + 1)
+    const format = text.slice(first + 1, second) as 'json' | 'devalue'
+    const state = decode({ format, text: text.slice(second + 1) }) as TreeState
     const { seq, at } = head.header
-    this.runner.restore(this.tree.restore(decode(tree) as TreeState, seq, at), attempts)
-    this.receipts = receipts.clone()
+    this.runner.restore(this.tree.restore(state, seq, at), attempts)
+    this.receipts.restore(receipts)
     this.last = head
     this.seq = seq
     this.at = at
@@ -124,7 +134,7 @@ export class Decider {
     let fault = turn?.fault
     let outcome = ''
     try {
-      if (!fault) outcome = outcomeText(machine, { stream, seq, at }, this.tree.decided, turn)
+      if (!fault) outcome = outcomeText(machine, { stream, seq, at }, this.tree, turn)
     } catch (error) {
       fault = { error, path: 'attributes' }
     }

@@ -10,11 +10,22 @@ import type { DurableMachine } from './durable.ts'
 
 const plainly = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
 
+const definitions = new WeakMap<DurableMachine, { text: string; hash: string }>()
+
+/** The machine's statechart as text. */
+export function definitionOf(durable: DurableMachine): { text: string; hash: string } {
+  let known = definitions.get(durable)
+  if (known) return known
+  const text = JSON.stringify(durable.machine.definition, plainly) // functions have no place in it: names are what is drawn
+  known = { text, hash: createHash('sha256').update(text).digest('hex') }
+  definitions.set(durable, known)
+  return known
+}
+
 /** Appends the machine's statechart unless the last one kept is the same. */
 export async function recordDefinition(journal: Journal, clock: Clock, machine: DurableMachine): Promise<void> {
   const stream = definitionStream(machine.id)
-  const definition = JSON.stringify(machine.machine.definition, plainly) // functions have no place in it: names are what is drawn
-  const hash = createHash('sha256').update(definition).digest('hex')
+  const { text: definition, hash } = definitionOf(machine)
   const { version } = machine
   let last: StoredRecord | undefined
   for await (const record of journal.read(stream)) last = record

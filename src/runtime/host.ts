@@ -71,7 +71,7 @@ export class Host implements InstanceHost {
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine<any>>()
   private readonly registering = new Map<string, Promise<void>>()
-  private readonly instances = new Instances(this)
+  private readonly instances: Instances
   /** @internal */
   readonly timers: Timers
   private readonly dirty: Instance[] = []
@@ -79,7 +79,7 @@ export class Host implements InstanceHost {
   private readonly deliveries = new Map<string, Promise<unknown>>()
   private cancelMark: (() => void) | undefined
   private closing: Promise<void> | undefined
-  private wake: (() => void) | undefined
+  private goOn: (() => void) | undefined
 
   /** @internal Use `openHost`. */
   constructor(options: HostOptions) {
@@ -89,20 +89,25 @@ export class Host implements InstanceHost {
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
     this.timers = new Timers(this.clock, {
-      waits: (stream, key) => this.instances.live.get(stream)?.tree.timers.has(key) ?? false,
+      waits: (stream, key, entry) =>
+        key === ''
+          ? this.instances.waits(stream, entry)
+          : (this.instances.live.get(stream)?.waits(key, entry) ?? false),
       due: (stream, key) => this.instances.live.get(stream)?.due(key),
+      wake: (streams) => this.instances.wakeAll(streams),
     })
+    this.instances = new Instances(this)
   }
 
   /** @internal */
   async open(machines: readonly DurableMachine<any>[]): Promise<void> {
-    await this.instances.scan()
     await this.register(...machines)
   }
 
   /**
-   * Adds machines and takes up their unfinished instances. Resolves once all of them are live; an instance that can't be
-   * rebuilt is listed as `broken` and holds up nobody. Rejects with BAD_MACHINE when another machine has the same id.
+   * Adds machines and takes up their unfinished instances. Resolves once all that have something to do are in memory; the
+   * others come when they are asked for, or when their first delayed transition is due. An instance that can't be rebuilt
+   * is listed as `broken` from then on and holds up nobody. Rejects with BAD_MACHINE when another machine has the same id.
    */
   async register(...machines: DurableMachine<any>[]): Promise<void> {
     this.assertOpen()
@@ -173,8 +178,8 @@ export class Host implements InstanceHost {
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
   async list(filter: Filter = {}): Promise<Listed[]> {
     const found: Listed[] = []
-    for (const [stream, head] of this.instances.heads()) {
-      const listed = listedOf(stream, head, this.instances.live.get(stream), this.machines)
+    for await (const [head, instance] of this.instances.heads()) {
+      const listed = listedOf(head, instance, this.machines)
       if (fits(listed, filter)) found.push(listed)
     }
     return found
@@ -197,10 +202,10 @@ export class Host implements InstanceHost {
     let over = false
     const cancel = this.clock.after(this.closeTimeout, () => {
       over = true
-      this.wake?.()
+      this.goOn?.()
     })
     const until = async (done: (instance: Instance) => boolean) => {
-      while (!over && ![...live.values()].every(done)) await new Promise<void>((resolve) => (this.wake = resolve))
+      while (!over && ![...live.values()].every(done)) await new Promise<void>((resolve) => (this.goOn = resolve))
     }
     const quiet = (i: Instance) => i.quiet || i.phase === 'broken'
     await until(quiet)
@@ -210,7 +215,7 @@ export class Host implements InstanceHost {
     await until(quiet)
     cancel()
     if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
-    for (const instance of live.values()) instance.close()
+    for (const instance of [...live.values(), ...this.instances.held]) instance.close()
     const closed = await this.journal.close()()
     if (isLeft(closed)) throw closed.left
   }
@@ -230,10 +235,11 @@ export class Host implements InstanceHost {
   }
 
   finished(instance: Instance): void {
-    this.wake?.()
+    this.goOn?.()
     if (this.closing) return
-    if (instance.finishedForGood) this.instances.retire(instance)
-    else if (instance.runner.done.size) {
+    if (instance.canRest && !instance.active) return this.instances.rest(instance)
+    if (this.instances.live.size > this.limits.maxActive) this.instances.makeRoom()
+    if (instance.runner.done.size) {
       this.unmarked.add(instance)
       this.cancelMark ??= this.clock.after(MARK_AFTER, () => {
         this.cancelMark = undefined
@@ -241,6 +247,18 @@ export class Host implements InstanceHost {
         this.unmarked.clear()
       })
     }
+  }
+
+  wake(instance: Instance): void {
+    this.instances.wake(instance)
+  }
+
+  listened(instance: Instance): void {
+    this.instances.listened(instance)
+  }
+
+  machine(id: string): DurableMachine<any> | undefined {
+    return this.machines.get(id)
   }
 
   async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {

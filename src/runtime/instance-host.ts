@@ -21,6 +21,12 @@ export interface InstanceHost {
   readonly accepting: boolean
   /** Calls `instance.flush()` at the end of this tick. */
   flushSoon(instance: Instance): void
+  /** The instance is asleep and has been given something. */
+  wake(instance: Instance): void
+  /** The registered machine with this id. */
+  machine(id: string): DurableMachine<any> | undefined
+  /** Somebody listens to the instance now, or nobody any more. */
+  listened(instance: Instance): void
   /** The instance has finished effects to record, or nothing left to do. */
   finished(instance: Instance): void
   deliver: Deliverer['deliver']

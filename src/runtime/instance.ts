@@ -4,14 +4,15 @@
 // K1: a decided turn is neither visible nor acted on before its append has answered; `durable` is the only way there.
 // K2: a conflict drops what is in memory, loads the stream anew and decides the same inputs again.
 // K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
-// K9: the mailbox is bounded, and how far is decided ahead of the journal.
+// K9: the mailbox is bounded, and how far is decided ahead of the journal. `rest` gives the memory back; who holds the
+//     instance goes on holding it, and the next input wakes it.
 // K11: after an unknown outcome the stream is read again: an own commit that is there counts.
 import type { Encoded } from '../journal/codec.ts'
 import { streamOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { Boundary } from './boundary.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
-import { type Checkpoint, Decider, type Head } from './decider.ts'
+import { Decider, type Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError, closed, mailboxFull, ofJournal, outcomeUnknown, type Place, parked } from './failures.ts'
 import { InDoubt } from './in-doubt.ts'
@@ -20,18 +21,20 @@ import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Runner } from './runner.ts'
+import { Snapshots } from './snapshots.ts'
 import { type ActorSnapshot, ROOT, type Turn } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
-/** `waiting`: the journal refused an append and will be asked again. `broken`: the instance can't be rebuilt. */
-export type Phase = 'loading' | 'live' | 'waiting' | 'broken' | 'closed'
+/**
+ * `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
+ * `broken`: the instance can't be rebuilt.
+ */
+export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'closed'
 
 /** How often in a row a conflict or an unknown outcome is decided again. */
 const CONFLICTS = 10
 /** Between tries while the journal is in trouble, ms. */
 const RETRY_AFTER = 1000
-/** Characters of a checkpoint that count as one. */
-const PAGE = 16_384
 
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
@@ -55,8 +58,11 @@ export class Instance implements Identity, CommitsOwner {
   private conflicts = 0
   /** Turns whose append of unknown outcome turned out to have happened. */
   private readonly cameThrough: Turn[] = []
-  private checkpoint: Checkpoint | undefined
-  private nextCheckpoint: number
+  private readonly snapshots: Snapshots
+  /** The root's last state, while the instance is asleep. */
+  private rested: ActorSnapshot | undefined
+  /** It was given something since somebody last looked. */
+  used = true
 
   /** `head`: its last commit, where that is known before it is loaded. */
   constructor(host: InstanceHost, machine: DurableMachine, id: string, head?: Head) {
@@ -71,12 +77,17 @@ export class Instance implements Identity, CommitsOwner {
     this.commits = new Commits(host.journal, this)
     this.decider = new Decider(this, this.runner, this.boundary)
     this.decider.last = head
-    this.nextCheckpoint = host.limits.checkpointEvery
+    this.snapshots = new Snapshots(host.journal, this.stream, machine, host.limits)
   }
 
   /** A timer of this instance is due. */
   due(key: string): void {
     this.boundary.fire(key)
+  }
+
+  /** The host's entry is the one that will fire the timer. */
+  waits(key: string, entry: number): boolean {
+    return this.boundary.waits(key, entry)
   }
 
   get tree(): ActorTree {
@@ -89,7 +100,7 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   snapshot(): ActorSnapshot {
-    return this.tree.shown
+    return this.rested ?? this.tree.shown
   }
 
   // ---- life ----------------------------------------------------------------------------------------------------------
@@ -102,7 +113,10 @@ export class Instance implements Identity, CommitsOwner {
 
   /** Rebuilds the instance from its records and takes up what a crash has interrupted. */
   async recover(): Promise<void> {
+    this.phase = 'loading'
     await this.load()
+    if (this.ended) return
+    this.rested = undefined
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
     this.pump()
@@ -122,20 +136,29 @@ export class Instance implements Identity, CommitsOwner {
     return (this.mailbox.size === 0 && this.commits.certain) || this.problem !== undefined
   }
 
-  /** At its end, with nothing left to do: the instance can leave memory. */
-  get finishedForGood(): boolean {
-    const { runner, decider } = this
-    return (
-      decider.last !== undefined &&
-      !decider.stale &&
-      decider.tree.decided.status !== 'active' &&
-      this.phase === 'live' &&
-      !this.problem &&
-      this.quiet &&
-      runner.idle &&
-      !runner.done.size &&
-      !runner.unfinished.size
-    )
+  /** At its end, or not for now. */
+  get active(): boolean {
+    return this.snapshot().status === 'active'
+  }
+
+  /** Nothing is lost when the instance leaves memory: all is durable, nothing runs, nobody waits. */
+  get canRest(): boolean {
+    const { decider, mailbox } = this
+    const due = decider.last && this.tree.due
+    if (due !== undefined && due <= this.host.clock.now()) return false // its timer is about to fire
+    const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.hold
+    return this.phase === 'live' && decider.last !== undefined && settled && !this.problem && this.runner.empty
+  }
+
+  /** Gives back the memory, but for what those who hold the instance need. */
+  rest(): void {
+    const { last } = this
+    this.rested = this.tree.shown
+    this.phase = 'asleep'
+    this.boundary.disarm()
+    this.snapshots.forget()
+    this.decider = new Decider(this, this.runner, this.boundary)
+    this.decider.last = last
   }
 
   /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */
@@ -162,8 +185,10 @@ export class Instance implements Identity, CommitsOwner {
     const gone = this.phase === 'closed' || this.phase === 'broken'
     const refusal = gone || (input.caller && !input.keep) ? this.refusal() : undefined
     if (refusal) return input.caller?.reject(refusal)
+    this.used = true
     this.mailbox.add(input)
-    this.pump()
+    if (this.phase === 'asleep') this.host.wake(this)
+    else this.pump()
   }
 
   private refusal(): DuramenError | undefined {
@@ -218,6 +243,7 @@ export class Instance implements Identity, CommitsOwner {
     const { input, turn, header } = decided
     this.conflicts = 0
     this.decider.committed(decided, position)
+    this.snapshots.grew(decided.text.length)
     input.caller?.resolve(receiptOf(decided, position))
     if (header.attempts) this.runner.beginAttempts(header.attempts)
     if (turn) this.boundary.act(turn)
@@ -226,21 +252,16 @@ export class Instance implements Identity, CommitsOwner {
   answered(): void {
     if (this.commits.certain) {
       this.hold = false
-      this.keepCheckpoint()
+      this.keepSnapshot()
     }
     this.pump()
     this.host.finished(this)
   }
 
-  /** So that a refused event does not cost the replay of all that was before. */
-  private keepCheckpoint(): void {
+  /** So that loading does not cost the replay of all that was before. */
+  private keepSnapshot(): void {
     const seq = this.last?.header.seq ?? 0
-    if (seq < this.nextCheckpoint) return
-    const taken = this.decider.checkpoint()
-    if (taken) this.checkpoint = taken
-    // a large state is copied less often, so that a commit's share of it stays small
-    const pages = Math.ceil((taken?.tree.text.length ?? 0) / PAGE)
-    this.nextCheckpoint = seq + this.host.limits.checkpointEvery * Math.max(1, pages)
+    if (this.snapshots.due(seq)) this.snapshots.took(seq, this.decider.checkpoint())
   }
 
   // ---- when it goes wrong --------------------------------------------------------------------------------------------
@@ -319,12 +340,9 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   private async load(): Promise<void> {
-    const { runner, last: before, checkpoint } = this
-    const decider = new Decider(this, runner, this.boundary)
+    const { runner, last: before } = this
     const happened = new Map<Decided, number>()
-    runner.reset()
-    if (checkpoint) decider.restore(checkpoint)
-    const from = (checkpoint?.head.header.seq ?? 0) + 1
+    const { decider, from } = await this.begin()
     await decider.load(this.host.journal.read(this.stream, { from }), (commit, turn, record) => {
       runner.replayed(commit, turn)
       const own = this.inDoubt.find(record)
@@ -337,7 +355,26 @@ export class Instance implements Identity, CommitsOwner {
       if (own.turn) this.cameThrough.push(own.turn)
     }
     if (before && decider.last && decider.last.header.seq > before.header.seq)
-      this.listeners.changed(ROOT, this.snapshot())
+      this.listeners.changed(ROOT, this.tree.shown)
+  }
+
+  /** A decider at the newest snapshot, or at nothing; and the record that comes next. */
+  private async begin(): Promise<{ decider: Decider; from: number }> {
+    const afresh = () => {
+      this.runner.reset()
+      return new Decider(this, this.runner, this.boundary)
+    }
+    const snapshot = await this.snapshots.newest()
+    const decider = afresh()
+    try {
+      if (!snapshot) return { decider, from: 1 }
+      decider.restore(snapshot)
+      return { decider, from: snapshot.seq + 1 }
+    } catch (error) {
+      this.host.logger.debug(`${this.stream}: its snapshot is of no use: ${String(error)}`, error as object)
+      this.snapshots.forget()
+      return { decider: afresh(), from: 1 }
+    }
   }
 }
 

@@ -1,57 +1,60 @@
-// The instances of a host: those in memory, those on their way there, and the last commits of all others.
+// The instances of a host: those in memory, those on their way there, and those at rest, of which the journal knows.
 //
-// K9: an instance at its end leaves memory, and comes back when somebody asks for it.
-import { decodeCommit, instanceOf, streamOf } from '../journal/records.ts'
+// K6: an instance at rest is woken when its first delayed transition is due.
+// K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
+//     somebody asks for them or an input reaches them.
+import { type CommitOutcome, instanceOf, streamOf } from '../journal/records.ts'
 import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
+import { Alarms } from './alarms.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { encodeFor } from './events.ts'
 import { asDuramenError } from './failures.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
+import { headOf } from './listing.ts'
+import { Resting } from './resting.ts'
 
 /** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
 const READS = 3
 const READ_AGAIN_AFTER = 1000
+/** Instances that are looked at for rest, for each one that is there too many. */
+const LOOKS = 16
 
 export class Instances {
-  /** In memory. */
+  /** In memory, or on their way there; the next to be looked at for rest first. */
   readonly live = new Map<string, Instance>()
   private readonly opening = new Map<string, Promise<Instance>>()
-  /** Last commits of those that are not in memory. */
-  private readonly away = new Map<string, Head>()
+  private readonly resting = new Resting()
+  private readonly alarms: Alarms
   private readonly host: InstanceHost
 
   constructor(host: InstanceHost) {
     this.host = host
+    this.alarms = new Alarms(host.clock, host.timers)
   }
 
-  /** Learns from the journal which there are. */
-  async scan(): Promise<void> {
+  /** The last commits of all, one after the other, and who is in memory. */
+  async *heads(): AsyncGenerator<[Head, Instance | undefined]> {
     for await (const record of this.host.journal.heads()) {
-      if (!instanceOf(record.stream)) continue
-      const commit = decodeCommit(record)
-      const { position, outcomeText: outcome } = commit
-      this.away.set(record.stream, { header: commit, outcome, position })
+      const instance = this.live.get(record.stream)
+      const head = instance?.last ?? headOf(record)
+      if (head) yield [head, instance]
     }
   }
 
-  /** The last commits of all, by stream. */
-  heads(): Map<string, Head> {
-    const heads = new Map(this.away)
-    for (const [stream, { last }] of this.live) if (last) heads.set(stream, last)
-    return heads
-  }
-
-  /** Brings back those of these machines that a crash or a restart has left unfinished. */
+  /** Brings back those of these machines that a crash or a restart has left unfinished; the others when they are due. */
   async takeUp(machines: readonly DurableMachine<any>[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
-    for (const [stream, head] of this.away) {
-      const { machine, instance } = instanceOf(stream)!
+    for await (const [head, instance] of this.heads()) {
+      const { machine, instance: id } = instanceOf(head.header.stream)!
       const known = byId.get(machine)
-      const active = !head.outcome.includes('"status":') || JSON.parse(head.outcome).status === undefined
-      if (known && (active || head.header.unfinished)) left.push(this.find(known, instance).catch(() => undefined)) // it has said so itself
+      if (!known || instance) continue
+      const { status, running, due } = outcomeOf(head)
+      if (head.header.unfinished || (running && !status))
+        left.push(this.find(known, id).catch(() => {})) // it has said so itself
+      else if (due !== undefined && !status) this.alarms.set(head.header.stream, due)
     }
     await Promise.all(left)
   }
@@ -70,15 +73,25 @@ export class Instances {
   open(machine: DurableMachine<any>, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
     const stream = streamOf(machine.id, id)
     const where = { machine: machine.id, instance: id }
-    const there = this.opening.get(stream) ?? this.live.get(stream)
-    if (there || this.away.has(stream)) {
-      if (create === 'only') return Promise.reject(exists(stream, where))
-      if (!there) return this.load(machine, id)
-      if (there instanceof Instance && there.phase === 'broken') return Promise.reject(there.problem)
-      return Promise.resolve(there)
+    const again = () => this.open(machine, id, input, create)
+    const opening = this.opening.get(stream)
+    if (opening)
+      return create === 'only' ? opening.then(() => rejected(exists(stream, where)), again) : opening.catch(again)
+    const there = this.live.get(stream) ?? this.resting.get(stream)
+    if (there) {
+      if (create === 'only') return rejected(exists(stream, where))
+      return there.phase === 'broken' ? rejected(there.problem!) : Promise.resolve(there)
     }
-    if (create === false) return this.load(machine, id) // another host may have made it
-    return this.enter(stream, () => this.create(machine, id, input, create === 'only'))
+    return this.enter(stream, async () => {
+      const record = await this.host.journal.head(stream)
+      if (record && create === 'only') throw exists(stream, where)
+      if (record) return this.bring(new Instance(this.host, machine, id, headOf(record)))
+      if (create !== false) return this.create(machine, id, input, create === 'only')
+      throw new DuramenError('UNKNOWN_INSTANCE', `${stream} is not there`, {
+        where,
+        hint: 'Create it with host.actor(machine, id, { input }).',
+      })
+    })
   }
 
   private async create(machine: DurableMachine<any>, id: string, input: unknown, only: boolean): Promise<Instance> {
@@ -95,35 +108,28 @@ export class Instances {
     return instance
   }
 
-  private load(machine: DurableMachine<any>, id: string): Promise<Instance> {
-    const stream = streamOf(machine.id, id)
-    return this.enter(stream, async () => {
-      const instance = new Instance(this.host, machine, id, this.away.get(stream))
-      const asProblem = (error: unknown) => asDuramenError(error, { machine: machine.id, instance: id })
-      this.live.set(stream, instance)
-      try {
-        for (let tries = 1; ; tries++) {
-          const failed = await instance.recover().then(() => undefined, asProblem)
-          if (!failed) break
-          if (!failed.retryable || tries === READS) throw failed
-          await new Promise<void>((resolve) => this.host.clock.after(READ_AGAIN_AFTER, resolve))
-        }
-      } catch (error) {
-        const problem = asProblem(error)
-        instance.broke(problem)
-        throw problem
+  /** Rebuilds an instance from the journal. */
+  private async bring(instance: Instance): Promise<Instance> {
+    const { stream, where } = instance
+    this.live.set(stream, instance)
+    this.alarms.clear(stream)
+    try {
+      for (let tries = 1; ; tries++) {
+        const failed = await instance.recover().then(
+          () => undefined,
+          (error: unknown) => asDuramenError(error, where),
+        )
+        if (!failed) break
+        if (!failed.retryable || tries === READS) throw failed
+        await new Promise<void>((resolve) => this.host.clock.after(READ_AGAIN_AFTER, resolve))
       }
-      if (!instance.last) {
-        this.live.delete(stream)
-        throw new DuramenError('UNKNOWN_INSTANCE', `${stream} is not there`, {
-          where: { machine: machine.id, instance: id },
-          hint: 'Create it with host.actor(machine, id, { input }).',
-        })
-      }
-      this.away.delete(stream)
-      this.host.finished(instance)
-      return instance
-    })
+    } catch (error) {
+      const problem = asDuramenError(error, where)
+      instance.broke(problem)
+      throw problem
+    }
+    this.host.finished(instance)
+    return instance
   }
 
   /** One opening per instance at a time. */
@@ -133,13 +139,81 @@ export class Instances {
     return opened
   }
 
-  /** An instance at its end leaves memory; who holds it keeps its last state. */
-  retire(instance: Instance): void {
-    if (this.live.get(instance.stream) !== instance) return
+  // ---- rest ----------------------------------------------------------------------------------------------------------
+
+  /** Somebody has something for an instance that is at rest. */
+  wake(instance: Instance): void {
+    this.resting.delete(instance)
+    this.enter(instance.stream, () => this.bring(instance)).catch(() => {}) // it has said so to those who wait
+  }
+
+  /** Resolves once those instances are in memory that are due; the empty name stands for those beyond the horizon. */
+  async wakeAll(streams: readonly string[]): Promise<void> {
+    const woken = streams.map(async (stream) => {
+      if (stream === '') return this.lookAhead()
+      const { machine, instance } = instanceOf(stream)!
+      const known = this.host.machine(machine)
+      const there = known && (await this.find(known, instance))
+      if (there?.phase !== 'asleep') return
+      this.wake(there)
+      await this.opening.get(stream)
+    })
+    await Promise.allSettled(woken)
+  }
+
+  private async lookAhead(): Promise<void> {
+    this.alarms.moveOn()
+    for await (const [head, instance] of this.heads()) {
+      const { stream } = head.header
+      const { status, due } = outcomeOf(head)
+      if (instance || status || due === undefined || this.alarms.has(stream)) continue
+      if (this.host.machine(instanceOf(stream)!.machine)) this.alarms.set(stream, due)
+    }
+  }
+
+  /** The alarm is the one that counts. */
+  waits(stream: string, entry: number): boolean {
+    return this.alarms.waits(stream, entry)
+  }
+
+  /** Gives back an instance's memory, if nothing is lost by it; who holds it goes on holding it. */
+  rest(instance: Instance): void {
+    if (this.live.get(instance.stream) !== instance || !instance.canRest) return
+    const { due } = instance.tree
+    const { active } = instance
     this.live.delete(instance.stream)
-    this.away.set(instance.stream, instance.last!)
+    instance.rest()
+    this.resting.add(instance)
+    if (active && due !== undefined) this.alarms.set(instance.stream, due)
+  }
+
+  /** Sees to it that not more than `maxActive` are in memory, if that many are idle: those first that were not used since the last look. */
+  makeRoom(): void {
+    const { maxActive } = this.host.limits
+    let looks = LOOKS * (this.live.size - maxActive)
+    for (const [stream, instance] of this.live) {
+      if (looks-- <= 0 || this.live.size <= maxActive) return
+      if (!instance.used) this.rest(instance)
+      instance.used = false
+      if (!this.live.delete(stream)) continue
+      this.live.set(stream, instance) // to the end
+    }
+  }
+
+  /** Somebody listens to an instance now, or nobody any more. */
+  listened(instance: Instance): void {
+    this.resting.listened(instance)
+  }
+
+  /** Those that are not in memory and that somebody holds. */
+  get held(): Iterable<Instance> {
+    return this.resting
   }
 }
+
+const outcomeOf = (head: Head) => JSON.parse(head.outcome) as CommitOutcome
+
+const rejected = (error: DuramenError): Promise<never> => Promise.reject(error)
 
 const exists = (stream: string, where: ErrorPlace) =>
   new DuramenError('INSTANCE_EXISTS', `${stream} exists`, {

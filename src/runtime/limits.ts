@@ -11,8 +11,15 @@ export interface Limits {
   dedupe: number
   /** Most bytes of binary data in an event, input or result (K12). Default 4,096. */
   maxBinary: number
-  /** How many commits an instance makes before it takes a checkpoint in memory, from which it can be loaded anew. Default 64. */
-  checkpointEvery: number
+  /**
+   * After how many commits an instance takes a snapshot, from which it can be loaded instead of from its first record; kept in
+   * memory and, as a cache, in the journal. Default 64.
+   */
+  snapshotEvery: number
+  /** Or after how many characters of records. Default 262,144. */
+  snapshotSize: number
+  /** Most instances in memory; above it idle ones leave, and come back on demand. Default 10,000. */
+  maxActive: number
   /** Most events between the actors of an instance within one transition. Default 10,000. */
   maxRelays: number
 }
@@ -23,7 +30,9 @@ const DEFAULTS: Limits = {
   dedupe: 1000,
   maxBinary: 4096,
   maxRelays: 10_000,
-  checkpointEvery: 64,
+  snapshotEvery: 64,
+  snapshotSize: 262_144,
+  maxActive: 10_000,
 }
 
 /** The limits that the options set. Throws BAD_OPTION. */

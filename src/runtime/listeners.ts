@@ -10,17 +10,25 @@ export class Listeners {
   private readonly observers = new Map<string, Set<Observing>>()
   private readonly handlers = new Map<string, Set<Handler>>()
   private readonly logger: Logger
+  private readonly turned: () => void
 
-  constructor(logger: Logger) {
+  /** `turned`: there was nobody and now is somebody who listens, or the other way round. */
+  constructor(logger: Logger, turned: () => void) {
     this.logger = logger
+    this.turned = turned
+  }
+
+  /** Somebody listens. */
+  get any(): boolean {
+    return this.observers.size > 0 || this.handlers.size > 0
   }
 
   observe(address: string, observer: Observing) {
-    return add(this.observers, address, observer)
+    return this.add(this.observers, address, observer)
   }
 
   listen(address: string, type: string, handler: Handler['handler']) {
-    return add(this.handlers, address, { type, handler })
+    return this.add(this.handlers, address, { type, handler })
   }
 
   changed(address: string, snapshot: ActorSnapshot): void {
@@ -47,6 +55,19 @@ export class Listeners {
     this.handlers.clear()
   }
 
+  private add<T>(map: Map<string, Set<T>>, address: string, item: T) {
+    const first = !this.any
+    const set = map.get(address) ?? new Set()
+    map.set(address, set.add(item))
+    if (first) this.turned()
+    const unsubscribe = () => {
+      set.delete(item)
+      if (set.size === 0 && map.get(address) === set) map.delete(address)
+      if (!this.any) this.turned()
+    }
+    return { unsubscribe }
+  }
+
   /** A listener that throws harms nobody but itself. */
   private call(fn: () => void): void {
     try {
@@ -55,11 +76,4 @@ export class Listeners {
       this.logger.error('a listener threw', error as object)
     }
   }
-}
-
-function add<T>(map: Map<string, Set<T>>, address: string, item: T) {
-  let set = map.get(address)
-  if (!set) map.set(address, (set = new Set()))
-  set.add(item)
-  return { unsubscribe: () => void set.delete(item) }
 }

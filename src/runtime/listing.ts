@@ -1,6 +1,7 @@
 // What a host tells of its instances from their last commits, without running any code of theirs.
 import { matchesState, type StateValue } from 'xstate'
-import { instanceOf } from '../journal/records.ts'
+import type { StoredRecord } from '../journal/port.ts'
+import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { Head } from './decider.ts'
 import type { Instance } from './instance.ts'
@@ -28,14 +29,20 @@ export interface Filter {
   status?: Listed['status']
 }
 
+/** What the record says that is an instance's last; undefined for records of no instance. */
+export function headOf(record: StoredRecord): Head | undefined {
+  if (!instanceOf(record.stream)) return undefined
+  const commit = decodeCommit(record)
+  return { header: commit, outcome: commit.outcomeText, position: commit.position }
+}
+
 /** `instance`: where it is in memory. */
 export function listedOf(
-  stream: string,
   { header, outcome, position }: Head,
   instance: Instance | undefined,
   registered: ReadonlyMap<string, unknown>,
 ): Listed {
-  const { machine, instance: id } = instanceOf(stream)!
+  const { machine, instance: id } = instanceOf(header.stream)!
   const { value: state, status = 'active', tags = [], attributes = {} } = JSON.parse(outcome)
   const { seq, at, version } = header
   const problem = instance?.problem

@@ -3,7 +3,8 @@ import type { StateValue } from 'xstate'
 import type { CommitOutcome } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
 import { pinned } from './pin.ts'
-import { type ActorSnapshot, type Effect, ROOT, type Timer, type Turn } from './turn.ts'
+import { type Effect, ROOT, type Timer, type Turn } from './turn.ts'
+import type { ActorTree } from './xstate/tree.ts'
 
 const timerRecord = ({ key, due, target, event }: Timer) => ({
   key,
@@ -22,9 +23,10 @@ function effectRecord(effect: Effect) {
 export function outcomeText(
   machine: DurableMachine,
   place: { stream: string; seq: number; at: number },
-  root: ActorSnapshot,
+  tree: ActorTree,
   turn: Turn | undefined,
 ): string {
+  const root = tree.decided
   const outcome: { -readonly [K in keyof CommitOutcome]: CommitOutcome[K] } = { value: root.value as StateValue }
   if (root.status !== 'active') outcome.status = root.status
   if (root.tags?.size) outcome.tags = [...root.tags]
@@ -39,6 +41,8 @@ export function outcomeText(
     if (started.length || turn.ended.length)
       outcome.effects = { ...(started.length && { started }), ...(turn.ended.length && { ended: turn.ended }) }
   }
+  if (tree.due !== undefined) outcome.due = tree.due
+  if (tree.running) outcome.running = tree.running
   const { attributes } = machine.options
   if (attributes) outcome.attributes = pinned(place.at, `${place.stream}/${place.seq}`, () => attributes(root as never))
   return JSON.stringify(outcome)

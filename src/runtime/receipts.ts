@@ -3,6 +3,20 @@
 import type { CommitHeader } from '../journal/records.ts'
 import type { Receipt, Sender } from './inputs.ts'
 
+type Plain = readonly [seq: number, position: number, handled: boolean]
+
+/** All receipts as plain data. */
+export interface ReceiptsState {
+  readonly ids: readonly (readonly [id: string, Plain])[]
+  readonly senders: readonly (readonly [
+    id: string,
+    { low: number; arrived: readonly (readonly [count: number, Plain])[]; last: Plain },
+  ])[]
+}
+
+const plain = ({ seq, position, handled }: Receipt): Plain => [seq, position, handled]
+const receipt = ([seq, position, handled]: Plain): Receipt => ({ seq, position, duplicate: false, handled })
+
 export class Receipts {
   private readonly ids = new Map<string, Receipt>()
   private readonly senders = new Map<string, { low: number; arrived: Map<number, Receipt>; last: Receipt }>()
@@ -12,13 +26,22 @@ export class Receipts {
     this.limit = limit
   }
 
-  /** A copy that goes its own way. */
-  clone(): Receipts {
-    const copy = new Receipts(this.limit)
-    for (const [id, receipt] of this.ids) copy.ids.set(id, receipt)
-    for (const [id, { low, arrived, last }] of this.senders)
-      copy.senders.set(id, { low, arrived: new Map(arrived), last })
-    return copy
+  /** As plain data. */
+  get state(): ReceiptsState {
+    const ids = Array.from(this.ids, ([id, one]) => [id, plain(one)] as const)
+    const senders = Array.from(this.senders, ([id, { low, arrived, last }]) => {
+      const counts = Array.from(arrived, ([count, one]) => [count, plain(one)] as const)
+      return [id, { low, arrived: counts, last: plain(last) }] as const
+    })
+    return { ids, senders }
+  }
+
+  restore({ ids, senders }: ReceiptsState): void {
+    for (const [id, one] of ids) this.ids.set(id, receipt(one))
+    for (const [id, { low, arrived, last }] of senders) {
+      const counts = new Map(arrived.map(([count, one]) => [count, receipt(one)]))
+      this.senders.set(id, { low, arrived: counts, last: receipt(last) })
+    }
   }
 
   /** The first receipt of an event that was recorded before. */

@@ -34,7 +34,7 @@ export async function replay(
     const turn = input && tree.run(commit.seq, commit.at, input)
     if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
     if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
-    const outcome = outcomeText(machine, commit, tree.decided, turn)
+    const outcome = outcomeText(machine, commit, tree, turn)
     if (outcome !== commit.outcomeText && commit.version === machine.version)
       throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
     if (turn) tree.show(turn)

@@ -200,6 +200,11 @@ export class Runner {
     return this.calledOff.size ? Object.fromEntries(this.calledOff) : undefined
   }
 
+  /** Nothing runs, nothing should, and nothing waits to be recorded. */
+  get empty(): boolean {
+    return this.running.size + this.works.size + this.unfinished.size + this.done.size === 0
+  }
+
   /** Nothing is under way any more. */
   get idle(): boolean {
     for (const run of this.running.values()) if (!run.settled) return false

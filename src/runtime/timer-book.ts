@@ -20,9 +20,24 @@ export class TimerBook {
   readonly timers = new Map<string, Timer>()
   private readonly turn: () => TimerTurn
   private nth = 0
+  /** Undefined: to be looked for. */
+  private first: number | undefined
 
   constructor(turn: () => TimerTurn) {
     this.turn = turn
+  }
+
+  /** When the first is due. */
+  get earliest(): number | undefined {
+    if (this.first === undefined)
+      for (const { due } of this.timers.values()) this.first = Math.min(due, this.first ?? due)
+    return this.first
+  }
+
+  /** One that was set in an earlier life of the actors. */
+  restore(timer: Timer): void {
+    this.timers.set(timer.key, timer)
+    this.first = undefined
   }
 
   /** Timers of the next turn are counted from 0. */
@@ -39,6 +54,7 @@ export class TimerBook {
     const due = at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0) // as setTimeout takes what is no delay
     const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, due }
     this.timers.set(key, timer)
+    if (this.first !== undefined && due < this.first) this.first = due
     set.push(timer)
   }
 
@@ -54,6 +70,7 @@ export class TimerBook {
   }
 
   remove(key: string): void {
+    if (this.timers.get(key)?.due === this.first) this.first = undefined
     this.timers.delete(key)
     this.turn().gone.push(key)
   }

@@ -1,5 +1,6 @@
 // K6: one heap for all delayed transitions of a host; one real timer for the earliest. Never early: what the real timer
-// says is checked against the clock.
+// says is checked against the clock, and it is set for half a minute at most, so that a clock that was put forward, or a
+// machine that slept, is noticed.
 // K9: entries name their timer and hold nothing else; those of timers that were called off are swept out once they are many.
 import TinyQueue from 'tinyqueue'
 import type { Clock } from '../ports/clock.ts'
@@ -14,12 +15,18 @@ interface Due {
 
 /** Whose timers they are. */
 export interface TimersOwner {
-  /** Whether the timer still waits. */
-  waits(stream: string, key: string): boolean
+  /** Whether the timer still waits, by this very entry. */
+  waits(stream: string, key: string, nth: number): boolean
   due(stream: string, key: string): void
+  /** Resolves once these instances, whose entries have no key, are in memory and have their timers here; never rejects. */
+  wake(streams: readonly string[]): Promise<void>
 }
 
 const SWEEP_FROM = 1024
+/** Sleeping instances that are woken at once. */
+const BATCH = 64
+/** Longest time without a look at the clock, ms. */
+const LOOK_EVERY = 30_000
 const order = (a: Due, b: Due) => a.due - b.due || a.nth - b.nth
 
 export class Timers {
@@ -31,22 +38,32 @@ export class Timers {
   private cancel: (() => void) | undefined
   private next = Number.POSITIVE_INFINITY
   private closed = false
+  private waking = false
 
   constructor(clock: Clock, owner: TimersOwner) {
     this.clock = clock
     this.owner = owner
   }
 
-  add(due: number, stream: string, key: string): void {
-    this.heap.push({ due, nth: this.nth++, stream, key })
+  /** Answers the entry's number. */
+  add(due: number, stream: string, key: string): number {
+    const nth = this.nth++
+    this.heap.push({ due, nth, stream, key })
     if (due < this.next) this.arm()
+    return nth
   }
 
-  /** One that was added waits no more. */
-  drop(): void {
-    if (++this.calledOff < SWEEP_FROM || this.calledOff * 2 < this.heap.length) return
+  /** Entries, those of timers that were called off included. */
+  get size(): number {
+    return this.heap.length
+  }
+
+  /** Of those that were added, so many wait no more. */
+  drop(count = 1): void {
+    this.calledOff += count
+    if (this.calledOff < SWEEP_FROM || this.calledOff * 2 < this.heap.length) return
     this.heap = new TinyQueue(
-      this.heap.data.filter(({ stream, key }) => this.owner.waits(stream, key)),
+      this.heap.data.filter(({ stream, key, nth }) => this.owner.waits(stream, key, nth)),
       order,
     )
     this.calledOff = 0
@@ -62,16 +79,55 @@ export class Timers {
     this.cancel?.()
     const first = this.heap.peek()
     this.next = first?.due ?? Number.POSITIVE_INFINITY
-    if (!first || this.closed) return
-    this.cancel = this.clock.after(Math.max(0, first.due - this.clock.now()), () => this.fire())
+    if (!first || this.closed || this.waking) return
+    this.cancel = this.clock.after(Math.min(LOOK_EVERY, Math.max(0, first.due - this.clock.now())), () => this.fire())
   }
 
+  /** In order of time: who sleeps is woken before anything later fires. */
   private fire(): void {
     const now = this.clock.now()
-    while (this.heap.length && this.heap.peek()!.due <= now) {
-      const { stream, key } = this.heap.pop()!
-      this.owner.due(stream, key)
+    const ready: Due[] = []
+    const asleep: string[] = []
+    let last = now
+    for (let entry = this.pop(now); entry; entry = this.pop(now)) {
+      if (entry.key !== '') ready.push(entry)
+      else {
+        asleep.push(entry.stream)
+        last = entry.due
+        if (entry.stream === '' || asleep.length === BATCH) break
+      }
     }
-    this.arm()
+    if (asleep.length === 0) {
+      for (const { stream, key } of ready) this.owner.due(stream, key)
+      return this.arm()
+    }
+    for (const entry of ready) this.heap.push(entry)
+    this.waking = true
+    void this.owner.wake(asleep).then(() => {
+      this.waking = false
+      if (this.closed) return
+      this.release(last)
+      this.fire()
+    })
+  }
+
+  /** Fires what was due by then; who sleeps again has to be woken again. */
+  private release(until: number): void {
+    const again: Due[] = []
+    for (let entry = this.pop(until); entry; entry = this.pop(until)) {
+      if (entry.key === '') again.push(entry)
+      else this.owner.due(entry.stream, entry.key)
+    }
+    for (const entry of again) this.heap.push(entry)
+  }
+
+  /** The next entry that is due by then and still counts. */
+  private pop(until: number): Due | undefined {
+    for (let first = this.heap.peek(); first && first.due <= until; first = this.heap.peek()) {
+      this.heap.pop()
+      if (this.owner.waits(first.stream, first.key, first.nth)) return first
+      if (this.calledOff > 0) this.calledOff--
+    }
+    return undefined
   }
 }

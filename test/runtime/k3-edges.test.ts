@@ -73,7 +73,9 @@ it("K3: list tells a broken instance's last commit", async () => {
   const a = await h.actor(m, 'x')
   await a.send({ type: 'FLIP' } as any)
   await h.close()
-  const h2 = await w.open([lamp('lit')])
+  const lit = lamp('lit')
+  const h2 = await w.open([lit])
+  await expect(h2.actor(lit, 'x')).rejects.toMatchObject({ code: 'REPLAY_DIVERGED' })
   expect((await h2.list())[0]).toMatchObject({ status: 'broken', state: 'on', seq: 2 })
 })
 

@@ -81,11 +81,11 @@ it.each([
   ['a checkpoint and some records', 3],
 ])(
   'K3: replay equals live after every step, through every feature of XState; a refused event loads from %s',
-  async (_, checkpointEvery) => {
+  async (_, snapshotEvery) => {
     const { journal, clock, open } = world()
     const out = outside()
     const machine = durable(featuresMachine(out))
-    const host = await open([machine], { checkpointEvery })
+    const host = await open([machine], { snapshotEvery })
     const actor = await host.actor(machine, 'i')
     const done = new Set<string>()
     for (const [index, step] of steps.entries()) {
@@ -214,6 +214,7 @@ it('K3: a machine that asks for something outside is caught at replay, by name a
   await host.close()
   mood = 'b'
   const host2 = await open([machine])
+  expect((await refused(host2.actor(machine, 'm'))).code).toBe('REPLAY_DIVERGED')
   const [m, other] = (await host2.list()).sort((x, y) => (x.id < y.id ? -1 : 1))
   expect(m).toMatchObject({
     id: 'm',

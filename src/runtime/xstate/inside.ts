@@ -11,6 +11,7 @@ export interface Tree {
   touch(actor: InnerActor): void
   threw(actor: InnerActor, error: unknown): void
   captureStart(actor: InnerActor, logic: AnyActorLogic, kind: EffectRecord['kind']): void
+  workEnded(actor: InnerActor): void
 }
 
 /** An actor as XState has it inside. */

@@ -69,7 +69,7 @@ const outside =
     tree.touch(self)
     if (event.type === 'xstate.stop') {
       // XState's own throws for work that never started, as in a replay, and it would stop the work before the commit
-      tree.turn!.ended.push(self.sessionId)
+      tree.workEnded(self)
       tree.turn!.effects.push({ kind: 'stop', key: self.sessionId })
       return { ...snapshot, status: 'stopped', error: undefined } as ActorSnapshot
     }
@@ -78,7 +78,7 @@ const outside =
       return snapshot
     }
     const next = logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
-    if (next.status !== 'active') tree.turn!.ended.push(self.sessionId)
+    if (next.status !== 'active') tree.workEnded(self)
     return next
   }
 

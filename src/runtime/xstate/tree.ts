@@ -52,6 +52,7 @@ export class ActorTree implements Tree {
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
+  private readonly works = new Set<string>()
   private counts = { booked: 0, actions: 0, relays: 0 }
   private childFault: Turn['fault']
   /** While actors are restored: their addresses by path, and the path of each that is there already. */
@@ -86,6 +87,16 @@ export class ActorTree implements Tree {
   /** Delayed transitions that wait, by key. */
   get timers(): ReadonlyMap<string, Timer> {
     return this.book.timers
+  }
+
+  /** When the first delayed transition is due. */
+  get due(): number | undefined {
+    return this.book.earliest
+  }
+
+  /** Promises, callbacks and observables that should run. */
+  get running(): number {
+    return this.works.size
   }
 
   /** Makes the outcome of a turn visible. */
@@ -140,7 +151,7 @@ export class ActorTree implements Tree {
       return
     }
     this.touch(actor)
-    turn.ended.push(target)
+    this.workEnded(actor)
     actor._snapshot = { ...actor._snapshot, status: 'error', error } as ActorSnapshot
     actor._error(error)
   }
@@ -193,7 +204,7 @@ export class ActorTree implements Tree {
       for (const each of all.values()) each[SHOWN] = each._snapshot
       for (const timer of state.timers) {
         withActors(timer.event, actor)
-        this.book.timers.set(timer.key, timer)
+        this.book.restore(timer)
       }
     } finally {
       this.turn = undefined
@@ -217,6 +228,7 @@ export class ActorTree implements Tree {
   captureStart(actor: InnerActor, logic: AnyActorLogic, kind: EffectRecord['kind']): void {
     const state = { ...actor._snapshot } as never // XState writes into the state that it starts with
     const scope = actor._actorScope as never
+    this.works.add(actor.sessionId)
     this.turn!.effects.push({
       kind: 'start',
       key: actor.sessionId,
@@ -228,6 +240,11 @@ export class ActorTree implements Tree {
         tell: (event) => void logic.transition(state, event, scope),
       },
     })
+  }
+
+  workEnded(actor: InnerActor): void {
+    this.works.delete(actor.sessionId)
+    this.turn!.ended.push(actor.sessionId)
   }
 
   /** The seam: called for every actor before its first state. */

@@ -1,0 +1,73 @@
+// The snapshots of one instance: when one is due, the last one in memory, and the same as a cache in the journal.
+//
+// K3: a snapshot is a cache: one that another machine has made, or that can't be read, counts as none, and the instance is
+//     decided from its first record.
+import type { Journal } from '../journal/port.ts'
+import { decodeCommit } from '../journal/records.ts'
+import { type Checkpoint, headOf } from './decider.ts'
+import { definitionOf } from './definitions.ts'
+import type { DurableMachine } from './durable.ts'
+import type { Limits } from './limits.ts'
+
+/** Changes when what the text holds changes. */
+const FORMAT = 1
+/** Characters of a snapshot that count as one, so that a large state is copied less often. */
+const PAGE = 16_384
+
+export class Snapshots {
+  private last: Checkpoint | undefined
+  private next: number
+  private since = 0
+  private readonly journal: Journal
+  private readonly stream: string
+  private readonly limits: Limits
+  private readonly key: string
+
+  constructor(journal: Journal, stream: string, machine: DurableMachine, limits: Limits) {
+    this.journal = journal
+    this.stream = stream
+    this.limits = limits
+    this.key = JSON.stringify({ format: FORMAT, version: machine.version, definition: definitionOf(machine).hash })
+    this.next = limits.snapshotEvery
+  }
+
+  /** A commit of that many characters was made. */
+  grew(characters: number): void {
+    this.since += characters
+  }
+
+  due(seq: number): boolean {
+    return seq >= this.next || this.since >= this.limits.snapshotSize
+  }
+
+  /** The instance tried to take one; undefined: it has no such form now. */
+  took(seq: number, taken: Checkpoint | undefined): void {
+    const pages = Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
+    this.next = seq + this.limits.snapshotEvery * pages
+    this.since = 0
+    if (!taken) return
+    this.last = taken
+    const text = `${this.key}\n${taken.text}`
+    void this.journal.saveSnapshot({ stream: this.stream, seq, text })() // a cache: without it, loading takes longer
+  }
+
+  /** The newest one, from memory or from the journal. */
+  async newest(): Promise<Checkpoint | undefined> {
+    if (this.last) return this.last
+    const kept = await this.journal.snapshot(this.stream).catch(() => undefined)
+    if (!kept?.text.startsWith(`${this.key}\n`)) return undefined
+    const checkpoint = { seq: kept.seq, text: kept.text.slice(this.key.length + 1) }
+    // a journal that was put back from a backup has another history under the same numbers
+    for await (const record of this.journal.read(this.stream, { from: kept.seq, to: kept.seq })) {
+      const { at, host } = decodeCommit(record)
+      const { head } = headOf(checkpoint)
+      if (head.header.at === at && head.header.host === host) return checkpoint
+    }
+    return undefined
+  }
+
+  /** The instance leaves memory, or its last one is of no use. */
+  forget(): void {
+    this.last = undefined
+  }
+}
