@@ -191,7 +191,7 @@ function durableSubject(
   const open = async () => {
     const definition = durable(machine(), { id: 'm' })
     const journal = faultyJournal(inner)
-    host = await openHost({ journal, clock, logger, machines: [definition], closeTimeout: 0, checkpointEvery: 1 })
+    host = await openHost({ journal, clock, logger, machines: [definition], closeTimeout: 0, snapshotEvery: 1 })
     actor = await host.actor(definition, 'i', { input: input as never })
     let late = false
     if (regime === 'from checkpoints')
