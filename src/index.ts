@@ -9,10 +9,12 @@ export {
   isDuramenError,
 } from './ports/errors.ts'
 export type { Logger, PinoLogger } from './ports/logger.ts'
-export { DurableActor, type HistoryEntry, type StateObserver } from './runtime/actor.ts'
+export { DurableActor, type StateObserver } from './runtime/actor.ts'
+export type { AskOptions } from './runtime/ask.ts'
 export { deliver } from './runtime/deliver.ts'
 export { type DurableMachine, type DurableOptions, durable } from './runtime/durable.ts'
 export type { Duration } from './runtime/duration.ts'
 export { type CurrentEffect, currentEffect } from './runtime/effects.ts'
+export type { HistoryEntry } from './runtime/history.ts'
 export { Host, type HostOptions, type Listed, openHost } from './runtime/host.ts'
 export type { Receipt } from './runtime/inputs.ts'

@@ -1,30 +1,13 @@
-import { inspect } from 'node:util'
 import { Observable } from 'rxjs'
 import type { AnyStateMachine, EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Range } from '../journal/port.ts'
-import { type CommitKind, type CommitOutcome, decodeCommit } from '../journal/records.ts'
-import { DuramenError } from '../ports/errors.ts'
-import { type Duration, milliseconds } from './duration.ts'
-import { encodeEvent } from './events.ts'
+import { type AskOptions, ask } from './ask.ts'
+import { entryOf, type HistoryEntry } from './history.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
+import { sendTo } from './send.ts'
 import { ROOT } from './turn.ts'
-
-/** One commit of an instance's history. */
-export interface HistoryEntry extends Omit<CommitOutcome, 'status'> {
-  readonly seq: number
-  readonly position: number
-  /** When it was decided, ms since the epoch. */
-  readonly at: number
-  readonly kind: CommitKind
-  /** The event's id, where the sender gave one. */
-  readonly id?: string
-  /** Address of the actor that was reached; `@1` is the root. */
-  readonly target: string
-  readonly status: 'active' | 'done' | 'error' | 'stopped'
-  /** The event, input or error. */
-  readonly payload: unknown
-}
+import { type WaitOptions, waiting } from './waiting.ts'
 
 /** An observer as RxJS and XState know it. */
 export interface StateObserver<T> {
@@ -63,6 +46,20 @@ export class DurableActor<TMachine extends AnyStateMachine> {
     return sendTo(this.instance, event, options?.id)
   }
 
+  /**
+   * Sends an event, and resolves with the emitted event that answers it: the first of type `reply` (that satisfies `match`)
+   * from the event's own commit on. With an `id` the same question asked again has the same answer, also after a crash.
+   *
+   * Rejects as `send` does; with TIMEOUT (default after 30 s) or ABORTED, when the event may have been taken: ask again with
+   * the same id; with CLOSED or PARKED when the instance ends, its host closes or it is parked without an answer.
+   */
+  async ask<const Type extends EmittedFrom<TMachine>['type']>(
+    event: EventFromLogic<TMachine>,
+    options: AskOptions<EmittedFrom<TMachine> & { type: Type }> & { reply: Type },
+  ): Promise<EmittedFrom<TMachine> & { type: Type }> {
+    return (await ask(this.instance, event, options as never)) as EmittedFrom<TMachine> & { type: Type }
+  }
+
   /** The last committed state. */
   getSnapshot(): SnapshotFrom<TMachine> {
     return this.instance.snapshot() as SnapshotFrom<TMachine>
@@ -95,91 +92,25 @@ export class DurableActor<TMachine extends AnyStateMachine> {
    */
   waitFor(
     predicate: (snapshot: SnapshotFrom<TMachine>) => boolean,
-    options: { timeout?: Duration; signal?: AbortSignal } = {},
+    options: WaitOptions = {},
   ): Promise<SnapshotFrom<TMachine>> {
-    const limit = options.timeout === undefined ? undefined : milliseconds(options.timeout, 'timeout')
-    return new Promise((resolve, reject) => {
-      const where = { machine: this.machine, instance: this.id }
-      let settled = false
-      const end = (settle: () => void) => {
-        if (settled) return
-        settled = true
-        subscription?.unsubscribe()
-        cancel?.()
-        options.signal?.removeEventListener('abort', aborted)
-        settle()
-      }
-      const now = () => describe(this.instance)
-      const fail = (code: 'TIMEOUT' | 'ABORTED' | 'CLOSED', message: string) =>
-        end(() => reject(new DuramenError(code, `${this.machine}/${this.id}: ${message}`, { where })))
-      const aborted = () => fail('ABORTED', 'waiting was called off')
+    return waiting<SnapshotFrom<TMachine>>(this.instance, options, (wait) => {
       const check = (snapshot: SnapshotFrom<TMachine>) => {
         try {
-          if (predicate(snapshot)) end(() => resolve(snapshot))
+          if (predicate(snapshot)) wait.resolve(snapshot)
         } catch (error) {
-          end(() => reject(error))
+          wait.reject(error)
         }
       }
-      let subscription: { unsubscribe(): void } | undefined
-      let cancel: (() => void) | undefined
-      if (options.signal?.aborted) return aborted()
       check(this.getSnapshot())
-      if (settled) return
-      options.signal?.addEventListener('abort', aborted)
-      if (limit !== undefined)
-        cancel = this.instance.host.clock.after(limit, () => fail('TIMEOUT', `${now()} after ${limit} ms`))
-      subscription = this.subscribe({
-        next: check,
-        complete: () => fail('CLOSED', `${now()}, no other state will come`),
-      })
+      if (wait.over) return
+      const subscription = this.subscribe({ next: check, complete: () => wait.giveUp('other state') })
+      wait.atEnd(() => subscription.unsubscribe())
     })
   }
 
   /** Every commit, oldest first, as far as it is durable when the reading begins. */
   async *history(range?: Range): AsyncGenerator<HistoryEntry> {
-    for await (const record of this.instance.host.journal.read(this.instance.stream, range)) {
-      const commit = decodeCommit(record)
-      const { seq, position, at, kind, id, target = ROOT } = commit
-      const { status = 'active', ...outcome } = commit.outcome()
-      yield {
-        seq,
-        position,
-        at,
-        kind,
-        ...(id !== undefined && { id }),
-        target,
-        status,
-        ...outcome,
-        payload: commit.payload(),
-      }
-    }
-  }
-}
-
-/** Where an instance is, for those who wait for it in vain. */
-function describe({ phase, problem, last }: Instance): string {
-  const { value, status = 'active' } = JSON.parse(last?.outcome ?? '{}') as CommitOutcome & { status?: string }
-  const state = `in ${JSON.stringify(value)}`
-  if (phase === 'closed') return `its host was closed while it was ${state}`
-  if (problem) return `it is ${phase === 'broken' ? 'broken' : 'parked'} ${state}: ${problem.message}`
-  return status === 'active' ? `it is still ${state}` : `it has ended ${state}`
-}
-
-function assertEventId({ machine, id: instance }: Instance, id: unknown): void {
-  if (id === undefined || (typeof id === 'string' && id !== '' && id.length <= 500)) return
-  throw new DuramenError('BAD_ID', `${machine.id}/${instance}: ${inspect(id)} can't be the id of an event`, {
-    where: { machine: machine.id, instance, path: 'id' },
-    hint: 'Give a string of 1 to 500 characters, or no id.',
-  })
-}
-
-/** The one way by which events from outside reach an instance. */
-export function sendTo(instance: Instance, event: { type: string }, id?: string): Promise<Receipt> {
-  try {
-    assertEventId(instance, id)
-    const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
-    return instance.ask({ kind: 'event', payload, id })
-  } catch (error) {
-    return Promise.reject(error)
+    for await (const record of this.instance.host.journal.read(this.instance.stream, range)) yield entryOf(record)
   }
 }

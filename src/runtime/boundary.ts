@@ -59,7 +59,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
       case 'tell':
         return this.runner.tell(effect.key, effect.event)
       case 'emit':
-        return this.listeners.emit(effect.path, effect.event)
+        return this.listeners.emit(effect.path, effect.event, effect.seq)
       case 'log':
         return this.log(effect.args)
     }

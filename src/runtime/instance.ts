@@ -273,6 +273,7 @@ export class Instance implements Identity, CommitsOwner {
     this.problem = error
     this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
     this.mailbox.refuseCallers(parked(this.where, error))
+    this.listeners.parked(error)
     this.host.finished(this)
   }
 

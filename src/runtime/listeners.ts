@@ -1,14 +1,16 @@
 // Who listens to an instance: observers of committed states and handlers of emitted events, by the actor's address, so
 // that they outlive the actors when the instance is loaded anew.
 import type { AnyEventObject } from 'xstate'
+import type { DuramenError } from '../ports/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ActorSnapshot, Observing } from './turn.ts'
 
-type Handler = { type: string; handler: (event: AnyEventObject) => void }
+type Handler = { type: string; handler: (event: AnyEventObject, seq: number | undefined) => void }
 
 export class Listeners {
   private readonly observers = new Map<string, Set<Observing>>()
   private readonly handlers = new Map<string, Set<Handler>>()
+  private waiters: Set<(problem: DuramenError) => void> | undefined
   private readonly logger: Logger
   private readonly turned: () => void
 
@@ -27,8 +29,24 @@ export class Listeners {
     return this.add(this.observers, address, observer)
   }
 
-  listen(address: string, type: string, handler: Handler['handler']) {
+  listen(address: string, type: string, handler: (event: AnyEventObject) => void) {
+    return this.hear(address, type, (event) => handler(event))
+  }
+
+  /** As `listen`; the handler also hears the seq of the commit that emitted the event. */
+  hear(address: string, type: string, handler: Handler['handler']) {
     return this.add(this.handlers, address, { type, handler })
+  }
+
+  /** Calls back when the instance is parked. */
+  whenParked(handler: (problem: DuramenError) => void) {
+    this.waiters ??= new Set()
+    this.waiters.add(handler)
+    return { unsubscribe: () => void this.waiters?.delete(handler) }
+  }
+
+  parked(problem: DuramenError): void {
+    for (const waiter of [...(this.waiters ?? [])]) waiter(problem)
   }
 
   changed(address: string, snapshot: ActorSnapshot): void {
@@ -42,9 +60,10 @@ export class Listeners {
     if (snapshot.status !== 'active') this.observers.delete(address)
   }
 
-  emit(address: string, event: AnyEventObject): void {
+  /** `seq`: of the commit that emits it; none where work outside of a turn does. */
+  emit(address: string, event: AnyEventObject, seq?: number): void {
     for (const { type, handler } of [...(this.handlers.get(address) ?? [])])
-      if (type === event.type || type === '*') this.call(() => handler(event))
+      if (type === event.type || type === '*') this.call(() => handler(event, seq))
   }
 
   /** The host closes: nothing more will come. */

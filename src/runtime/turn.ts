@@ -21,7 +21,7 @@ export type Effect =
   | { kind: 'start'; key: string; src: string; logic: EffectRecord['kind']; work: Work }
   | { kind: 'stop'; key: string }
   | { kind: 'tell'; key: string; event: AnyEventObject }
-  | { kind: 'emit'; path: string; event: AnyEventObject }
+  | { kind: 'emit'; path: string; event: AnyEventObject; seq: number }
   | { kind: 'log'; args: unknown[] }
 
 /** A promise, callback or observable that can be started outside the system. */

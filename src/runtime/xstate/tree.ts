@@ -291,7 +291,7 @@ export class ActorTree implements Tree {
       else capture()
     }
     scope.emit = (event) => {
-      if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event })
+      if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event, seq: this.turn.seq })
       else this.owner.listeners.emit(address, event)
     }
     scope.logger = (...args) => {

@@ -1,0 +1,125 @@
+// A question: an event, and the emitted event that answers it.
+//
+// K1: an answer is heard once its commit is durable, and counts from the question's own commit on.
+// K4: a question that is repeated with its id finds its first answer in the log, by deciding the log again.
+import { inspect } from 'node:util'
+import type { AnyEventObject } from 'xstate'
+import { DuramenError } from '../ports/errors.ts'
+import type { Duration } from './duration.ts'
+import { parked } from './failures.ts'
+import type { Receipt } from './inputs.ts'
+import type { Instance } from './instance.ts'
+import { replay } from './replay.ts'
+import { calmly, scratchTree } from './scratch.ts'
+import { give } from './send.ts'
+import { ROOT } from './turn.ts'
+import { type Wait, waiting } from './waiting.ts'
+
+/** How to ask. */
+export interface AskOptions<Reply extends AnyEventObject = AnyEventObject> {
+  /** Type of the emitted event that answers. */
+  reply: Reply['type']
+  /** Whether it answers this question and not another's. Default: the first of its type does. */
+  match?: (event: Reply) => boolean
+  /** The event's id: asked again with the same one, the machine is not asked again and the answer is the same (K4). */
+  id?: string
+  /** How long to wait for the answer. Default 30 s. */
+  timeout?: Duration
+  /** Calls the waiting off. */
+  signal?: AbortSignal
+}
+
+/** Sends an event and waits for its answer. */
+export function ask(instance: Instance, event: { type: string }, options: AskOptions): Promise<AnyEventObject> {
+  const { reply, match, id, timeout = '30s', signal } = options
+  if (typeof reply !== 'string' || reply === '')
+    throw new DuramenError('BAD_OPTION', `reply: ${inspect(reply)} is no type of an event`, {
+      where: instance.where,
+      hint: "Name the emitted event that answers: { reply: 'QUOTED' }.",
+    })
+  return waiting<AnyEventObject>(instance, { timeout, signal }, (wait) => {
+    const question = new Question(instance, wait, reply, match)
+    const { listeners } = instance
+    const hearing = listeners.hear(ROOT, reply, (answer, seq) => question.heard(answer, seq))
+    const observing = listeners.observe(ROOT, { complete: () => question.ended(), error: () => question.ended() })
+    const parking = listeners.whenParked((problem) => wait.reject(parked(instance.where, problem)))
+    for (const each of [hearing, observing, parking]) wait.atEnd(() => each.unsubscribe())
+    give(instance, event, id, { resolve: (receipt) => question.durable(receipt), reject: wait.reject })
+  })
+}
+
+class Question {
+  /** The seq of its own commit. */
+  private from: number | undefined
+  private looking = false
+  /** Heard while the log was being looked through, in which an earlier one may be. */
+  private meanwhile: AnyEventObject | undefined
+  private readonly instance: Instance
+  private readonly wait: Wait<AnyEventObject>
+  private readonly reply: string
+  private readonly match: ((event: AnyEventObject) => boolean) | undefined
+
+  constructor(
+    instance: Instance,
+    wait: Wait<AnyEventObject>,
+    reply: string,
+    match: ((event: AnyEventObject) => boolean) | undefined,
+  ) {
+    this.instance = instance
+    this.wait = wait
+    this.reply = reply
+    this.match = match
+  }
+
+  /** The question is on record; what it emits is heard after this. */
+  durable({ seq, duplicate }: Receipt): void {
+    this.from = seq
+    if (duplicate) void this.lookBack()
+    else if (this.instance.snapshot().status !== 'active') this.ended()
+  }
+
+  /** An event of the wanted type, and the seq of the commit that emitted it. */
+  heard(event: AnyEventObject, seq: number | undefined): void {
+    if (this.from === undefined || (seq ?? this.from) < this.from) return
+    try {
+      if (this.match?.(event) === false) return
+    } catch (error) {
+      return this.wait.reject(error)
+    }
+    if (this.looking) this.meanwhile ??= event
+    else this.wait.resolve(event)
+  }
+
+  /** No other commit will come, or nobody can know of it. */
+  ended(): void {
+    const { phase } = this.instance
+    if (phase === 'closed' || phase === 'broken') return this.wait.giveUp('answer')
+    if (this.from === undefined) return // its receipt is on the way
+    // the last commit may emit the answer: that is heard within this turn, or is to be found in the log
+    queueMicrotask(() => void this.lookBack())
+  }
+
+  /** Looks for the answer in what is on record. */
+  private async lookBack(): Promise<void> {
+    const { instance, wait, from } = this
+    if (this.looking || wait.over || from === undefined) return
+    this.looking = true
+    let found: AnyEventObject | undefined
+    try {
+      const tree = scratchTree(instance.machine, instance.id, instance.host.limits.maxRelays)
+      const records = calmly(instance.host.journal.read(instance.stream), () => found !== undefined || wait.over)
+      await replay(tree, instance.machine, records, ({ seq }, turn) => {
+        if (seq < from || !turn) return
+        for (const effect of turn.effects)
+          if (effect.kind === 'emit' && effect.path === ROOT && effect.event.type === this.reply)
+            if (this.match?.(effect.event) !== false) found ??= effect.event
+      })
+    } catch (error) {
+      return wait.reject(error)
+    }
+    this.looking = false
+    const answer = found ?? this.meanwhile
+    if (answer) wait.resolve(answer)
+    else if (instance.snapshot().status !== 'active') wait.giveUp('answer')
+  }
+}

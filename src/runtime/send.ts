@@ -1,0 +1,31 @@
+// The one way by which events from outside reach an instance.
+import { inspect } from 'node:util'
+import { DuramenError } from '../ports/errors.ts'
+import { encodeEvent } from './events.ts'
+import type { Input, Receipt } from './inputs.ts'
+import type { Instance } from './instance.ts'
+
+/** Gives an event to an instance; `caller` hears of it in the moment it is durable. Throws what is wrong with the event. */
+export function give(
+  instance: Instance,
+  event: { type: string },
+  id: string | undefined,
+  caller: NonNullable<Input['caller']>,
+): void {
+  assertEventId(instance, id)
+  const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
+  instance.accept({ kind: 'event', payload, id, caller })
+}
+
+/** Sends an event to an instance. */
+export function sendTo(instance: Instance, event: { type: string }, id?: string): Promise<Receipt> {
+  return new Promise((resolve, reject) => give(instance, event, id, { resolve, reject }))
+}
+
+function assertEventId({ machine, id: instance }: Instance, id: unknown): void {
+  if (id === undefined || (typeof id === 'string' && id !== '' && id.length <= 500)) return
+  throw new DuramenError('BAD_ID', `${machine.id}/${instance}: ${inspect(id)} can't be the id of an event`, {
+    where: { machine: machine.id, instance, path: 'id' },
+    hint: 'Give a string of 1 to 500 characters, or no id.',
+  })
+}
