@@ -11,7 +11,7 @@ import { NOTHING, type Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import { Listeners } from './listeners.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
-import type { Effect, Timer, TreeOwner, Turn, TurnActor } from './turn.ts'
+import type { Effect, StandIn, Timer, TreeOwner, Turn, TurnActor } from './turn.ts'
 
 export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly id: string
@@ -19,6 +19,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly maxRelays: number
   readonly listeners: Listeners
   readonly runner: Runner
+  readonly standIn: StandIn | undefined
   private readonly instance: Instance
   /** Timers that the host has: key to entry. */
   private readonly armed = new Map<string, number>()
@@ -29,6 +30,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.maxRelays = instance.host.limits.maxRelays
     this.listeners = new Listeners(instance.host.logger, () => instance.host.listened(instance))
     this.runner = new Runner(this)
+    this.standIn = instance.machine.standIn
     this.instance = instance
   }
 

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import type { StandIn } from './turn.ts'
 import { assertCanRun } from './validate.ts'
 
 /** Settings of a durable machine. */
@@ -22,6 +23,8 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
   readonly version: number
   readonly machine: TMachine
   readonly options: DurableOptions<TMachine>
+  /** @internal Set by given/when/then of duramen/testing. */
+  readonly standIn?: StandIn
 }
 
 /**

@@ -1,5 +1,5 @@
 // The vocabulary between the actors of an instance and the rest of the kernel: what goes into a turn, and what comes out.
-import type { AnyEventObject, Snapshot } from 'xstate'
+import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
 import type { Listeners } from './listeners.ts'
 
@@ -66,12 +66,21 @@ export type TurnInput =
   | { kind: 'timer'; key: string }
   | { kind: 'fail'; target: string; error: unknown }
 
+/** What runs in place of effects' own code, when a machine is tested (src/testing). */
+export interface StandIn {
+  /** Runs instead of an action. */
+  action(src: string, params: unknown): unknown
+  /** Is started instead of a promise, callback or observable. */
+  work(src: string, logic: AnyActorLogic): AnyActorLogic
+}
+
 /** The instance, as the actors of its system need it. */
 export interface TreeOwner {
   readonly id: string
   readonly stream: string
   readonly maxRelays: number
   readonly listeners: Listeners
+  readonly standIn?: StandIn | undefined
   /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
   current(address: string): TurnActor | undefined
   /** An event that reached the system from outside a turn; `fromWork`: a promise, callback or observable sent it. */

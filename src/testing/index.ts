@@ -3,6 +3,11 @@
 
 export { type VirtualClock, virtualClock } from './clock.ts'
 export { type CrashJournal, crashJournal } from './crash-journal.ts'
+export type { Expected } from './expected.ts'
 export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } from './faulty-journal.ts'
+export { frozen } from './frozen.ts'
+export { type GivenOptions, given, type Step, type Then, type ThenOrRefused, type WhenThen } from './given.ts'
 export { quietLogger, type RecordingLogger, recordingLogger } from './logger.ts'
 export { settle } from './settle.ts'
+export type { CapturedEffect } from './stage.ts'
+export { after, type Happening, rejected, resolved, sent } from './steps.ts'

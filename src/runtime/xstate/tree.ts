@@ -229,15 +229,17 @@ export class ActorTree implements Tree {
     const state = { ...actor._snapshot } as never // XState writes into the state that it starts with
     const scope = actor._actorScope as never
     this.works.add(actor.sessionId)
+    const src = typeof actor.src === 'string' ? actor.src : '(inline)'
+    const acting = this.owner.standIn?.work(src, logic) ?? logic
     this.turn!.effects.push({
       kind: 'start',
       key: actor.sessionId,
-      src: typeof actor.src === 'string' ? actor.src : '(inline)',
+      src,
       logic: kind,
       work: {
-        start: () => logic.start!(state, scope),
-        stop: () => void logic.transition(state, { type: 'xstate.stop' }, scope),
-        tell: (event) => void logic.transition(state, event, scope),
+        start: () => acting.start!(state, scope),
+        stop: () => void acting.transition(state, { type: 'xstate.stop' }, scope),
+        tell: (event) => void acting.transition(state, event, scope),
       },
     })
   }
@@ -280,12 +282,14 @@ export class ActorTree implements Tree {
   private wireScope(actor: InnerActor, address: string): void {
     const scope = actor._actorScope
     const inner = scope.actionExecutor
+    const { standIn } = this.owner
     scope.sessionId = address
     scope.actionExecutor = (action) => {
       if (builtin.has(action.type)) return inner(action)
       const { exec, info, params } = action
       if (!exec) return
-      const capture = () => this.captureAction(address, action.type, () => exec(info, params))
+      const run = standIn ? () => standIn.action(action.type, params) : () => exec(info, params)
+      const capture = () => this.captureAction(address, action.type, run)
       // as in XState: an actor that is never started, or fails in its first state, has done nothing
       if (actor._processingStatus === NOT_STARTED) actor._deferred.push(capture)
       else capture()
