@@ -4,7 +4,9 @@
 // K5: work that a crash has interrupted begins again once the attempt is on record.
 import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
+import type { Counts } from './counts.ts'
 import type { Deliverer } from './deliver.ts'
+import type { CurrentEffect } from './effects.ts'
 import { encodeError, encodeInternal } from './events.ts'
 import { actionFailed } from './failures.ts'
 import { NOTHING, type Receipt } from './inputs.ts'
@@ -12,6 +14,7 @@ import type { Instance } from './instance.ts'
 import { Listeners } from './listeners.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
 import type { Effect, StandIn, Timer, TreeOwner, Turn, TurnActor } from './turn.ts'
+import type { EffectSpan } from './watching.ts'
 
 export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly id: string
@@ -20,6 +23,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly listeners: Listeners
   readonly runner: Runner
   readonly standIn: StandIn | undefined
+  readonly counts: Counts
   private readonly instance: Instance
   /** Timers that the host has: key to entry. */
   private readonly armed = new Map<string, number>()
@@ -28,6 +32,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.id = instance.id
     this.stream = instance.stream
     this.maxRelays = instance.host.limits.maxRelays
+    this.counts = instance.counts
     this.listeners = new Listeners(instance.host.logger, () => instance.host.listened(instance))
     this.runner = new Runner(this)
     this.standIn = instance.machine.standIn
@@ -112,7 +117,9 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
 
   /** An event from an effect, a child's reference or a resource. */
   input(target: string, event: AnyEventObject, fromWork: boolean): void {
-    if (event.type.startsWith('xstate.promise.')) this.runner.settled(target)
+    if (event.type === 'xstate.promise.resolve') this.runner.settled(target, 'completed')
+    if (event.type === 'xstate.promise.reject') this.runner.settled(target, 'failed', event.data)
+    if (event.type === 'xstate.observable.error') this.runner.ended(target, 'failed', event.data)
     // what was told to stop because the host closes is not the machine's business; a result that still came is
     if (!this.instance.host.accepting && fromWork && event.type !== 'xstate.promise.resolve') {
       if (event.type === 'xstate.promise.reject') this.runner.callOff(target)
@@ -120,7 +127,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     }
     const { where, host } = this.instance
     const payload = encodeInternal(event, where, host.limits.maxBinary)
-    this.instance.accept({ kind: 'event', target, keep: true, payload })
+    this.instance.accept({ kind: 'event', target, keep: true, payload, trace: host.telemetry?.here() })
   }
 
   /** A timer is due. */
@@ -128,6 +135,11 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.armed.delete(key)
     if (this.instance.tree.timers.has(key) || this.instance.phase === 'loading')
       this.instance.accept({ kind: 'timer', key, payload: NOTHING, keep: true })
+  }
+
+  span(effect: Extract<Effect, { src: string }>, attempt: CurrentEffect): EffectSpan | undefined {
+    const { host, where } = this.instance
+    return host.telemetry?.effect(where, effect, attempt)
   }
 
   workFailed(key: string, error: unknown): void {

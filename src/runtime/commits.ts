@@ -17,6 +17,8 @@ export interface Decided {
 
 export interface CommitsOwner {
   readonly stream: string
+  /** The journal has taken an append; `durable` follows for each of its records. */
+  appended(): void
   durable(decided: Decided, position: number): void
   /** In order: the group whose append failed, then all that was decided after it. */
   failed(decided: Decided[], error: DuramenError): void
@@ -73,6 +75,7 @@ export class Commits {
       this.owner.failed(all, answer.left)
     } else {
       let { position } = answer.right
+      this.owner.appended()
       for (const decided of group) this.owner.durable(decided, position++)
     }
     this.flush()

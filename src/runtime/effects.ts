@@ -5,6 +5,8 @@
 // K10: every effect has an AbortSignal that fires when its state is left or its host closes.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
+import type { Counts, EffectOutcome } from './counts.ts'
+import type { EffectSpan } from './watching.ts'
 
 /** What a running effect may know about itself. */
 export interface CurrentEffect {
@@ -27,13 +29,31 @@ export class RunningEffect implements CurrentEffect {
   readonly scope: unknown
   /** Taken up again it does the same again, from its beginning. */
   readonly repeats: boolean
+  /** Its code runs inside, where it has one. */
+  span: EffectSpan | undefined
   private controller: AbortController | undefined
+  private counts: Counts | undefined
 
   constructor(scope: unknown, key: string, attempt: number, repeats = true) {
     this.scope = scope
     this.key = key
     this.attempt = attempt
     this.repeats = repeats
+  }
+
+  /** It begins: counted from here on, and in its span where there is one. */
+  began(counts: Counts, span: EffectSpan | undefined): void {
+    counts.begun++
+    this.counts = counts
+    this.span = span
+  }
+
+  /** It is over; the first outcome counts. */
+  ended(outcome: EffectOutcome, error?: unknown): void {
+    if (!this.counts) return
+    this.counts[outcome]++
+    this.counts = undefined
+    this.span?.end(outcome, error)
   }
 
   get signal(): AbortSignal {
@@ -50,7 +70,8 @@ export class RunningEffect implements CurrentEffect {
 const storage = new AsyncLocalStorage<RunningEffect>()
 
 /** Calls a function as part of an effect: `currentEffect()` finds it in there, and in all that it awaits. */
-export const within = <T>(effect: RunningEffect, fn: () => T): T => storage.run(effect, fn)
+export const within = <T>(effect: RunningEffect, fn: () => T): T =>
+  effect.span ? effect.span.run(() => storage.run(effect, fn)) : storage.run(effect, fn)
 
 /** The effect whose code is running; undefined outside of one. */
 export const runningEffect = (): RunningEffect | undefined => storage.getStore()

@@ -12,10 +12,12 @@ import { DuramenError } from '../ports/errors.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
 import { systemClock } from './clock.ts'
+import { Tally } from './counts.ts'
 import { recordDefinition } from './definitions.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent } from './events.ts'
+import { type Health, type HostStats, healthOf, statsOf } from './health.ts'
 import type { Receipt, Sender } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
@@ -24,7 +26,9 @@ import { type Limits, limitsOf } from './limits.ts'
 import { type Filter, fits, type Listed, listedOf } from './listing.ts'
 import { installPins } from './pin.ts'
 import { sendTo } from './send.ts'
+import { openTelemetry } from './telemetry.ts'
 import { Timers } from './timers.ts'
+import type { Telemetry } from './watching.ts'
 
 export type { Listed }
 
@@ -53,7 +57,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       hint: 'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
     })
   try {
-    const host = new Host(options)
+    const host = new Host(options, await openTelemetry())
     await host.open(options.machines ?? [])
     return host
   } catch (error) {
@@ -69,6 +73,10 @@ export class Host implements InstanceHost {
   readonly logger: Logger
   readonly limits: Limits
   readonly name = randomBytes(6).toString('base64url')
+  /** @internal */
+  readonly tally = new Tally()
+  /** @internal */
+  readonly telemetry: Telemetry | undefined
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine<any>>()
   private readonly registering = new Map<string, Promise<void>>()
@@ -83,10 +91,11 @@ export class Host implements InstanceHost {
   private goOn: (() => void) | undefined
 
   /** @internal Use `openHost`. */
-  constructor(options: HostOptions) {
+  constructor(options: HostOptions, telemetry?: Telemetry) {
     this.journal = options.journal
     this.clock = options.clock ?? systemClock
     this.logger = loggerOf(options.logger ?? console)
+    this.telemetry = telemetry
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
     this.timers = new Timers(this.clock, {
@@ -103,6 +112,7 @@ export class Host implements InstanceHost {
   /** @internal */
   async open(machines: readonly DurableMachine<any>[]): Promise<void> {
     await this.register(...machines)
+    this.telemetry?.watch(this)
   }
 
   /**
@@ -186,6 +196,17 @@ export class Host implements InstanceHost {
     return found
   }
 
+  /** How the host is doing, as plain data: for a health check and for operators. Also once it is closed. */
+  health(): Health {
+    const { tally, accepting, limits } = this
+    return healthOf({ instances: this.instances.live.values(), tally, accepting, mailbox: limits.mailbox })
+  }
+
+  /** Figures since the host was opened, for a page or a log line. */
+  stats(): HostStats {
+    return statsOf(this.instances.live.values(), this.tally.total())
+  }
+
   /**
    * Ends all: takes no more events, lets what was accepted become durable, aborts effects through their signals and waits
    * for them up to `closeTimeout`, records what has finished, closes the journal. May be called twice.
@@ -217,6 +238,7 @@ export class Host implements InstanceHost {
     cancel()
     if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
     for (const instance of [...live.values(), ...this.instances.held]) instance.close()
+    this.telemetry?.unwatch(this)
     const closed = await this.journal.close()()
     if (isLeft(closed)) throw closed.left
   }

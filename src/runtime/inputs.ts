@@ -34,8 +34,16 @@ export interface Input {
   readonly keep?: true
   /** An append of it had an unknown outcome, and reading the stream did not find it. */
   readonly doubted?: true
+  /** What it comes from, where that is traced; only `telemetry.ts` looks into it. */
+  readonly trace?: unknown
   /** Who waits for the answer. */
-  readonly caller?: { resolve(receipt: Receipt): void; reject(error: DuramenError): void }
+  readonly caller?: Asker
+}
+
+/** Is told what becomes of an input. */
+export interface Asker {
+  resolve(receipt: Receipt): void
+  reject(error: DuramenError): void
 }
 
 /** The payload of a timer and a mark. */

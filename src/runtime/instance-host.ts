@@ -1,12 +1,14 @@
 import type { Journal } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { Tally } from './counts.ts'
 import type { Deliverer } from './deliver.ts'
 import type { DurableMachine } from './durable.ts'
 import type { Place } from './failures.ts'
 import type { Instance } from './instance.ts'
 import type { Limits } from './limits.ts'
 import type { Timers } from './timers.ts'
+import type { Telemetry } from './watching.ts'
 
 /** The host, as an instance needs it. */
 export interface InstanceHost {
@@ -15,6 +17,9 @@ export interface InstanceHost {
   readonly logger: Logger
   readonly limits: Limits
   readonly timers: Timers
+  readonly tally: Tally
+  /** Where OpenTelemetry is set up. */
+  readonly telemetry: Telemetry | undefined
   /** Marks the host's own records (K2). */
   readonly name: string
   /** False once the host is closing. */

@@ -11,12 +11,14 @@ import type { Encoded } from '../journal/codec.ts'
 import { streamOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { Boundary } from './boundary.ts'
+import { Caller } from './caller.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
+import type { Counts } from './counts.ts'
 import { Decider, type Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError, closed, mailboxFull, ofJournal, outcomeUnknown, type Place, parked } from './failures.ts'
 import { InDoubt } from './in-doubt.ts'
-import { afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
+import { type Asker, afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
 import { Mailbox } from './mailbox.ts'
@@ -42,6 +44,7 @@ export class Instance implements Identity, CommitsOwner {
   readonly id: string
   readonly stream: string
   readonly where: Place
+  readonly counts: Counts
   readonly runner: Runner
   readonly listeners: Listeners
   phase: Phase = 'loading'
@@ -71,6 +74,7 @@ export class Instance implements Identity, CommitsOwner {
     this.id = id
     this.stream = streamOf(machine.id, id)
     this.where = { machine: machine.id, instance: id }
+    this.counts = host.tally.of(machine.id)
     this.boundary = new Boundary(this)
     this.runner = this.boundary.runner
     this.listeners = this.boundary.listeners
@@ -131,6 +135,11 @@ export class Instance implements Identity, CommitsOwner {
     if (this.phase === 'live') this.boundary.takeUp()
   }
 
+  /** Inputs that wait to be decided. */
+  get queued(): number {
+    return this.mailbox.size
+  }
+
   /** Nothing is queued, under way or waiting to be recorded. */
   get quiet(): boolean {
     return (this.mailbox.size === 0 && this.commits.certain) || this.problem !== undefined
@@ -178,7 +187,13 @@ export class Instance implements Identity, CommitsOwner {
 
   /** An input with somebody who waits for the receipt. */
   ask(input: Omit<Input, 'caller'>): Promise<Receipt> {
-    return new Promise((resolve, reject) => this.accept({ ...input, caller: { resolve, reject } }))
+    return new Promise((resolve, reject) => this.accept(this.asked(input, { resolve, reject })))
+  }
+
+  /** An input with its asker; what he is told is counted, and traced where somebody traces. */
+  asked(input: Omit<Input, 'caller'>, asker: Asker): Input {
+    const asked = { ...input, caller: new Caller(this.counts, asker) }
+    return this.host.telemetry?.asked(this.where, asked) ?? asked
   }
 
   accept(input: Input): void {
@@ -239,6 +254,11 @@ export class Instance implements Identity, CommitsOwner {
     this.commits.flush()
   }
 
+  appended(): void {
+    this.counts.appends++
+    this.host.tally.appended()
+  }
+
   durable(decided: Decided, position: number): void {
     const { input, turn, header } = decided
     this.conflicts = 0
@@ -246,7 +266,10 @@ export class Instance implements Identity, CommitsOwner {
     this.snapshots.grew(decided.text.length)
     input.caller?.resolve(receiptOf(decided, position))
     if (header.attempts) this.runner.beginAttempts(header.attempts)
-    if (turn) this.boundary.act(turn)
+    this.counts.committed(input)
+    if (!turn) return
+    if (input.trace) this.host.telemetry?.caused(turn.effects, input.trace)
+    this.boundary.act(turn)
   }
 
   answered(): void {
@@ -299,6 +322,7 @@ export class Instance implements Identity, CommitsOwner {
 
   failed(all: Decided[], error: DuramenError): void {
     this.decider.stale = true
+    this.host.tally.notAppended(error, this.host.clock.now())
     for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
     if (again) return this.inDoubt.add(all, error.code === 'OUTCOME_UNKNOWN')

@@ -5,8 +5,10 @@
 //     instance anew does not run it twice.
 
 import type { Commit } from '../journal/records.ts'
-import { RunningEffect, within } from './effects.ts'
+import type { Counts, EffectOutcome } from './counts.ts'
+import { type CurrentEffect, RunningEffect, within } from './effects.ts'
 import type { Effect, Turn } from './turn.ts'
+import type { EffectSpan } from './watching.ts'
 
 type Action = Extract<Effect, { kind: 'action' }>
 type Start = Extract<Effect, { kind: 'start' }>
@@ -21,6 +23,9 @@ interface Run {
 /** The instance, as its effects need it. */
 export interface RunnerOwner {
   readonly stream: string
+  readonly counts: Counts
+  /** The span of an attempt that begins. */
+  span(effect: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
   /** An action has failed for good. */
   actionFailed(effect: Action, error: unknown): void
   /** Invoked work could not be started, or a callback's receiver threw. */
@@ -111,7 +116,7 @@ export class Runner {
   runAction(action: Action): void {
     this.unfinished.set(action.key, action)
     if (this.aborted) return
-    const effect = this.begin(action.key)
+    const effect = this.begin(action)
     let result: unknown
     try {
       result = within(effect, action.run)
@@ -130,10 +135,11 @@ export class Runner {
   start(work: Start): void {
     this.works.set(work.key, work)
     if (this.aborted) return
-    const effect = this.begin(work.key, work)
+    const effect = this.begin(work)
     try {
       within(effect, work.work.start)
     } catch (error) {
+      this.ended(work.key, 'failed', error)
       this.running.delete(work.key)
       this.owner.workFailed(work.key, error)
     }
@@ -141,6 +147,7 @@ export class Runner {
 
   stop(key: string): void {
     const run = this.running.get(key)
+    this.ended(key, 'stopped')
     this.forget(key)
     if (!run) return
     this.halt(run)
@@ -161,6 +168,7 @@ export class Runner {
     try {
       within(run.effect, () => run.work?.work.tell(event))
     } catch (error) {
+      this.ended(key, 'failed', error)
       this.owner.workFailed(key, error)
     }
   }
@@ -169,15 +177,22 @@ export class Runner {
   forget(key: string): void {
     this.works.delete(key)
     this.attempts.delete(key)
+    this.ended(key, 'completed')
     if (this.running.delete(key)) this.owner.finished()
   }
 
   /** A promise has settled; it counts as running until that is durable. */
-  settled(key: string): void {
+  settled(key: string, outcome: EffectOutcome, error?: unknown): void {
     const run = this.running.get(key)
     if (!run) return
+    this.ended(key, outcome, error)
     run.settled = true
     this.owner.finished()
+  }
+
+  /** An attempt is over, for those who watch; the first outcome counts, and a failure after the abort is its echo. */
+  ended(key: string, outcome: EffectOutcome, error?: unknown): void {
+    this.running.get(key)?.effect.ended(this.aborted && outcome === 'failed' ? 'stopped' : outcome, error)
   }
 
   /** K10: tells everything that runs to stop; nothing is started any more. */
@@ -186,7 +201,9 @@ export class Runner {
     for (const run of [...this.running.values()]) {
       if (run.settled) continue
       this.halt(run)
-      if (run.work && run.work.logic !== 'promise') this.running.delete(run.work.key)
+      if (!run.work || run.work.logic === 'promise') continue
+      this.ended(run.work.key, 'stopped')
+      this.running.delete(run.work.key)
     }
   }
 
@@ -220,14 +237,18 @@ export class Runner {
     }
   }
 
-  private begin(key: string, work?: Start): RunningEffect {
+  private begin(of: Action | Start): RunningEffect {
+    const { key } = of
+    const work = of.kind === 'start' ? of : undefined
     const repeats = !work || work.logic === 'promise'
     const effect = new RunningEffect(this.owner, this.fullKey(key), this.attempts.get(key) ?? 1, repeats)
+    effect.began(this.owner.counts, this.owner.span(of, effect))
     this.running.set(key, work ? { effect, work } : { effect })
     return effect
   }
 
   private actionFinished(action: Action): void {
+    this.ended(action.key, 'completed')
     this.running.delete(action.key)
     this.attempts.delete(action.key)
     this.unfinished.delete(action.key)
@@ -236,6 +257,7 @@ export class Runner {
   }
 
   private actionFailed(action: Action, error: unknown): void {
+    this.ended(action.key, 'failed', error)
     this.running.delete(action.key)
     if (this.aborted) this.callOff(action.key)
     else this.owner.actionFailed(action, error)

@@ -1,20 +1,20 @@
 // The one way by which events from outside reach an instance.
 import { inspect } from 'node:util'
-import { DuramenError } from '../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { encodeEvent } from './events.ts'
-import type { Input, Receipt } from './inputs.ts'
+import type { Asker, Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 
 /** Gives an event to an instance; `caller` hears of it in the moment it is durable. Throws what is wrong with the event. */
-export function give(
-  instance: Instance,
-  event: { type: string },
-  id: string | undefined,
-  caller: NonNullable<Input['caller']>,
-): void {
-  assertEventId(instance, id)
-  const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
-  instance.accept({ kind: 'event', payload, id, caller })
+export function give(instance: Instance, event: { type: string }, id: string | undefined, caller: Asker): void {
+  try {
+    assertEventId(instance, id)
+    const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
+    instance.accept(instance.asked({ kind: 'event', payload, id }, caller))
+  } catch (error) {
+    if (isDuramenError(error)) instance.counts.reject(error.code)
+    throw error
+  }
 }
 
 /** Sends an event to an instance. */
