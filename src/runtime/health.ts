@@ -59,7 +59,7 @@ export interface HostStats {
   readonly commitsPerAppend: number
   /** Events that wait in mailboxes. */
   readonly mailbox: number
-  /** Delayed transitions that wait, and that fired. */
+  /** Delayed transitions that wait in instances in memory, and all that fired. */
   readonly timersWaiting: number
   readonly timersFired: number
   /** Attempts at effects: under way, and how the others ended. `stopped`: the state was left, or the host closed. */

@@ -70,7 +70,9 @@ describe('health', () => {
     const host = await open([first])
     await host.actor(first, 'x')
     await host.close()
-    const changed = await open([build(1)])
+    const second = build(1)
+    const changed = await open([second])
+    await refused(changed.actor(second, 'x'))
     expect(changed.health()).toMatchObject({
       status: 'degraded',
       reasons: ["1 can't be rebuilt"],
