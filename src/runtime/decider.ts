@@ -129,12 +129,12 @@ export class Decider {
     const seq = this.seq + 1
     const at = Math.max(host.clock.now(), this.at)
     const meaning = turnInput(input.kind, input, input.payload.value)
-    const turn = meaning && this.tree.run(seq, at, meaning)
+    const turn = meaning && this.tree.run(seq, at, host.name, meaning)
     if (turn?.ignored) return certain ? this.unhandled(false) : undefined // nobody is there for it
     let fault = turn?.fault
     let outcome = ''
     try {
-      if (!fault) outcome = outcomeText(machine, { stream, seq, at }, this.tree, turn)
+      if (!fault) outcome = outcomeText(machine, { stream, seq, at, host: host.name }, this.tree, turn)
     } catch (error) {
       fault = { error, path: 'attributes' }
     }

@@ -2,7 +2,7 @@
 import type { StateValue } from 'xstate'
 import type { CommitOutcome } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
-import { pinned } from './pin.ts'
+import { pinned, sourceOf } from './pin.ts'
 import { type Effect, ROOT, type Timer, type Turn } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
@@ -22,7 +22,7 @@ function effectRecord(effect: Effect) {
 /** What a turn, or a mark, made of the machine. The same turn gives the same text, always. */
 export function outcomeText(
   machine: DurableMachine,
-  place: { stream: string; seq: number; at: number },
+  place: { stream: string; seq: number; at: number; host?: string },
   tree: ActorTree,
   turn: Turn | undefined,
 ): string {
@@ -44,6 +44,6 @@ export function outcomeText(
   if (tree.due !== undefined) outcome.due = tree.due
   if (tree.running) outcome.running = tree.running
   const { attributes } = machine.options
-  if (attributes) outcome.attributes = pinned(place.at, `${place.stream}/${place.seq}`, () => attributes(root as never))
+  if (attributes) outcome.attributes = pinned(place.at, sourceOf(place), () => attributes(root as never))
   return JSON.stringify(outcome)
 }

@@ -1,11 +1,21 @@
-// K3: while a transition runs, Date, Math.random and randomUUID answer from the record, so that a machine that asks for
-// the time or for chance replays exactly. Outside a transition they are the real ones.
+// K3: while a transition runs, the time and chance that a machine may ask for come from the record, so that it replays
+// exactly. Outside a transition they are the real ones. What keeps random bytes for later (nanoid, uuid, ObjectId have a
+// store of them) can't be replayed, and is refused.
 import nodeCrypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
+import { DuramenError } from '../ports/errors.ts'
 
+let running = 0
 let at = 0
 let seed = ''
-let state: number | undefined
+let state: Uint32Array | undefined
+
+/**
+ * Where a record's chance is drawn from. The host is random for each process, so that two instances of the same name, of
+ * different journals, don't draw the same ids.
+ */
+export const sourceOf = ({ host = '', stream, seq }: { stream: string; seq: number; host?: string | undefined }) =>
+  `${host}/${stream}/${seq}`
 
 /** Runs a synchronous function with time fixed at `time` and chance drawn from `source`. */
 export function pinned<T>(time: number, source: string, fn: () => T): T {
@@ -28,44 +38,107 @@ export function pinned<T>(time: number, source: string, fn: () => T): T {
   }
 }
 
-let running = 0
-
+/** A machine may keep it, and use it outside of a transition. */
 const PinnedDate = new Proxy(Date, {
-  construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [at] : args, newTarget),
-  apply: (target) => new target(at).toString(),
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length === 0 && running > 0 ? [at] : args, newTarget),
+  apply: (target) => (running > 0 ? new target(at).toString() : target()),
   get: (target, key, receiver) => (key === 'now' ? pinnedNow : Reflect.get(target, key, receiver)),
 })
-const pinnedNow = () => at
+const realNow = Date.now
+const pinnedNow = () => (running > 0 ? at : realNow())
 
-/** mulberry32, seeded by a hash of the record's place at the first call. */
-function pinnedRandom(): number {
-  if (state === undefined) {
-    state = 2166136261
-    for (let i = 0; i < seed.length; i++) state = Math.imul(state ^ seed.charCodeAt(i), 16777619)
-  }
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+/** A number of 32 bits: sfc32, its 128 bits of state made of the record's place at the first call. */
+function next(): number {
+  state ??= hash(seed)
+  const [a, b, c, d] = state as unknown as [number, number, number, number]
+  const t = (a + b + d) | 0
+  state[0] = b ^ (b >>> 9)
+  state[1] = c + (c << 3)
+  state[2] = ((c << 21) | (c >>> 11)) + t
+  state[3] = d + 1
+  return t >>> 0
 }
 
+const hash = (text: string) =>
+  new Uint32Array(new Uint8Array(nodeCrypto.createHash('sha256').update(text).digest()).buffer)
+
+const pinnedRandom = () => next() / 4294967296
+
 function pinnedUUID(): `${string}-${string}-${string}-${string}-${string}` {
-  const bytes = Array.from({ length: 16 }, () => Math.floor(pinnedRandom() * 256))
+  const bytes = new Uint8Array(Uint32Array.from({ length: 4 }, next).buffer)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = bytes.map((b) => b.toString(16).padStart(2, '0')).join('')
+  const hex = Buffer.from(bytes).toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
 let installed = false
 
-/** randomUUID is bound by name at import, so it is wrapped once, not swapped for each transition. */
+/** What is bound by name at import, or has no global to swap, is wrapped once and asks whether a transition runs. */
 export function installPins(): void {
   if (installed) return
   installed = true
-  const real = nodeCrypto.randomUUID
-  const randomUUID: typeof real = (options) => (running > 0 ? pinnedUUID() : real(options))
-  nodeCrypto.randomUUID = randomUUID
-  syncBuiltinESMExports()
-  Object.defineProperty(globalThis.crypto, 'randomUUID', { value: randomUUID, configurable: true, writable: true })
+  pinClocks()
+  pinCrypto()
 }
+
+function pinClocks(): void {
+  const { hrtime } = process
+  const now = performance.now.bind(performance)
+  define(performance, 'now', () => (running > 0 ? at : now()))
+  const { bigint } = hrtime
+  const pinnedHrtime = (before?: [number, number]): [number, number] => {
+    if (running === 0) return hrtime(before)
+    const nanoseconds = BigInt(at) * 1_000_000n - (before ? BigInt(before[0]) * 1_000_000_000n + BigInt(before[1]) : 0n)
+    return [Number(nanoseconds / 1_000_000_000n), Number(nanoseconds % 1_000_000_000n)]
+  }
+  process.hrtime = Object.assign(pinnedHrtime, { bigint: () => (running > 0 ? BigInt(at) * 1_000_000n : bigint()) })
+  // without a date they ask for the time themselves
+  const { prototype } = Intl.DateTimeFormat
+  const format = Object.getOwnPropertyDescriptor(prototype, 'format')!.get!
+  const { formatToParts } = prototype
+  Object.defineProperty(prototype, 'format', {
+    configurable: true,
+    get(this: Intl.DateTimeFormat) {
+      const own = format.call(this) as Intl.DateTimeFormat['format']
+      return running > 0 ? (date?: Date | number) => own(date ?? at) : own
+    },
+  })
+  define(prototype, 'formatToParts', function (this: Intl.DateTimeFormat, date?: Date | number) {
+    return formatToParts.call(this, date ?? (running > 0 ? at : undefined))
+  })
+}
+
+function pinCrypto(): void {
+  const { randomUUID, randomInt } = nodeCrypto
+  const uuid: typeof randomUUID = (options) => (running > 0 ? pinnedUUID() : randomUUID(options))
+  nodeCrypto.randomUUID = uuid
+  define(globalThis.crypto, 'randomUUID', uuid)
+  nodeCrypto.randomInt = ((...args: [number, number?, unknown?]) => {
+    if (running === 0 || typeof args.at(-1) === 'function') return randomInt(...(args as [number, number]))
+    const [low, high] = typeof args[1] === 'number' ? [args[0], args[1]] : [0, args[0]]
+    return low + Math.floor(pinnedRandom() * (high - low))
+  }) as typeof randomInt
+  refuse(nodeCrypto, 'randomBytes')
+  refuse(nodeCrypto, 'randomFillSync')
+  refuse(globalThis.crypto, 'getRandomValues')
+  syncBuiltinESMExports()
+}
+
+function refuse<Name extends string>(object: { [N in Name]: (...args: never[]) => unknown }, name: Name): void {
+  const real = object[name].bind(object) as (...args: unknown[]) => unknown
+  define(object, name, (...args: unknown[]) => {
+    if (running > 0) throw notReplayable(name)
+    return real(...args)
+  })
+}
+
+const define = (object: object, name: string, value: unknown) =>
+  Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: false })
+
+const notReplayable = (name: string) =>
+  new DuramenError(
+    'BAD_MACHINE',
+    `crypto.${name}() in a transition can't be replayed: use randomUUID() or Math.random(), which are kept with the record, or make the value in an action or an invoked promise, or send it with the event`,
+  )

@@ -31,7 +31,7 @@ export async function replay(
     const empty = commit.kind === 'timer' || commit.kind === 'mark'
     const input = turnInput(commit.kind, commit, empty ? undefined : commit.payload())
     if (!input && commit.kind !== 'mark') throw diverged(commit, `a ${commit.kind} record is no part of an instance`)
-    const turn = input && tree.run(commit.seq, commit.at, input)
+    const turn = input && tree.run(commit.seq, commit.at, commit.host, input)
     if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
     if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
     const outcome = outcomeText(machine, commit, tree, turn)

@@ -10,7 +10,7 @@ import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createAc
 
 import type { EffectRecord } from '../../journal/records.ts'
 import { type TreeState, withActors } from '../checkpoint.ts'
-import { pinned } from '../pin.ts'
+import { pinned, sourceOf } from '../pin.ts'
 import { TimerBook } from '../timer-book.ts'
 import {
   type ActorSnapshot,
@@ -65,8 +65,8 @@ export class ActorTree implements Tree {
     this.logic = logic
   }
 
-  /** Decides one input. Never throws: what goes wrong is the turn's fault, and the tree is then not to be used again. */
-  run(seq: number, at: number, input: TurnInput): Turn {
+  /** Decides one input, as record `seq` of the process `host` at `at`. Never throws: what goes wrong is the turn's fault, and the tree is then not to be used again. */
+  run(seq: number, at: number, host: string | undefined, input: TurnInput): Turn {
     const turn = newTurn(seq, at, input.kind !== 'event')
     this.turn = turn
     this.made.clear()
@@ -74,7 +74,7 @@ export class ActorTree implements Tree {
     this.book.begin()
     this.childFault = undefined
     try {
-      pinned(at, `${this.owner.stream}/${seq}`, () => this.decide(turn, input))
+      pinned(at, sourceOf({ stream: this.owner.stream, seq, host }), () => this.decide(turn, input))
     } catch (error) {
       turn.fault ??= { error, path: ROOT }
     } finally {
