@@ -1,5 +1,6 @@
-// Runs one script against plain createActor and against durable instances: kept open; reopened after every step; and put
-// back to a checkpoint before every commit. After each step all must show the same and must have done the same.
+// Runs one script against plain createActor and against durable instances: kept open; reopened after every step, from the
+// first record and from a snapshot; put back to a snapshot before every commit. After each step all must show the same and
+// must have done the same.
 import { inspect } from 'node:util'
 import { beforeEach, expect, it, vi } from 'vitest'
 import {
@@ -76,7 +77,7 @@ export function conforms(name: string, make: (world: World) => object, script: S
     expect(shown, 'the script leads elsewhere').toMatchObject(script.ends)
     if (script.did) expect(did).toEqual(script.did)
     if (script.emitted) expect(emitted).toEqual(script.emitted)
-    for (const regime of ['kept open', 'reopened', 'from checkpoints'] as const)
+    for (const regime of ['kept open', 'reopened', 'reopened from snapshots', 'decided twice'] as const)
       for (const [index, moment] of (await run(regime, make, script)).entries()) {
         const step = index === 0 ? 'start' : inspect(script.steps[index - 1])
         expect(moment, `${regime}, after ${step}`).toEqual(plain[index])
@@ -84,7 +85,7 @@ export function conforms(name: string, make: (world: World) => object, script: S
   })
 }
 
-type Regime = 'kept open' | 'reopened' | 'from checkpoints'
+type Regime = 'kept open' | 'reopened' | 'reopened from snapshots' | 'decided twice'
 
 interface Moment {
   readonly shown: unknown
@@ -191,10 +192,11 @@ function durableSubject(
   const open = async () => {
     const definition = durable(machine(), { id: 'm' })
     const journal = faultyJournal(inner)
-    host = await openHost({ journal, clock, logger, machines: [definition], closeTimeout: 0, snapshotEvery: 1 })
+    const snapshotEvery = regime === 'reopened' ? 1_000_000 : 1
+    host = await openHost({ journal, clock, logger, machines: [definition], closeTimeout: 0, snapshotEvery })
     actor = await host.actor(definition, 'i', { input: input as never })
     let late = false
-    if (regime === 'from checkpoints')
+    if (regime === 'decided twice')
       journal.plan = () => {
         late = !late
         return late ? { when: 'before', code: 'CONFLICT' } : undefined
@@ -207,7 +209,7 @@ function durableSubject(
     send: (event) => actor.send(event),
     shown: () => actor.getSnapshot(),
     async betweenSteps() {
-      if (regime !== 'reopened') return
+      if (!regime.startsWith('reopened')) return
       const closed = host.close()
       await settle()
       await clock.pass(0)
