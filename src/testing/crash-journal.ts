@@ -7,6 +7,8 @@ export interface CrashJournal extends Journal {
   /** Appends that came so far. */
   readonly appends: number
   readonly crashed: boolean
+  /** Resolves at the crash. */
+  readonly death: Promise<void>
   /** Kills the process now. */
   crash(): void
 }
@@ -25,6 +27,10 @@ export function crashJournal(
 ): CrashJournal {
   let appends = 0
   let crashed = false
+  let die!: () => void
+  const death = new Promise<void>((resolve) => {
+    die = resolve
+  })
 
   const answered = async <T>(call: () => Promise<T>): Promise<T> => {
     if (crashed) return never
@@ -46,14 +52,21 @@ export function crashJournal(
     get crashed() {
       return crashed
     },
+    death,
     crash: () => {
       crashed = true
+      die()
     },
     append: (append: Parameters<Journal['append']>[0]) => async () => {
       if (crashed) return never
-      if (++appends === at) crashed = true
-      if (crashed && when === 'before') return never
+      const last = ++appends === at
+      if (last) crashed = true
+      if (last && when === 'before') {
+        die()
+        return never
+      }
       const answer = await inner.append(append)()
+      if (last) die()
       return crashed ? never : answer
     },
     close: () => () => answered(async () => right(undefined)),

@@ -3,6 +3,13 @@
 
 export { type VirtualClock, virtualClock } from './clock.ts'
 export { type CrashJournal, crashJournal } from './crash-journal.ts'
+export {
+  type Aftermath,
+  type CrashPoint,
+  type CrashPointOptions,
+  everyCrashPoint,
+  type Life,
+} from './crash-points.ts'
 export type { Expected } from './expected.ts'
 export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } from './faulty-journal.ts'
 export { frozen } from './frozen.ts'

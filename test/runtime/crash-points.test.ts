@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { type AnyEventObject, assign, fromPromise, setup } from 'xstate'
-import { currentEffect, deliver, durable, type Host } from '../../src/index.ts'
+import { currentEffect, deliver, durable, openHost } from '../../src/index.ts'
+import type { Journal } from '../../src/journal/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
-import type { VirtualClock } from '../support/clock.ts'
-import { noUnhandledRejections, settle, type World, world } from '../support/host.ts'
-import { type CrashJournal, crashJournal } from '../support/journals.ts'
+import { everyCrashPoint, type Life, quietLogger, settle } from '../../src/testing/index.ts'
+import { noUnhandledRejections } from '../support/host.ts'
 import { mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -19,6 +19,8 @@ interface Done {
 /** An action, a promise, a timer and a delivery, one after the other. */
 function scene() {
   const done: Done[] = []
+  /** Keys of which the journal knew that they had finished, when each life began. */
+  const finished: Set<string>[] = []
   let life = 0
   const did = () => {
     const { key, attempt } = currentEffect()
@@ -55,37 +57,13 @@ function scene() {
       },
     }),
   )
-  return { box, job, done, nextLife: () => ++life }
+  return { box, job, done, finished, nextLife: () => ++life }
 }
 
-/** What a client does who repeats all that was not acknowledged to him. */
-async function client({ box, job }: ReturnType<typeof scene>, host: Host, clock: VirtualClock) {
-  await host.actor(box, 'box')
-  const actor = await host.actor(job, 'j')
-  await actor.send({ type: 'GO' }, { id: 'go' })
-  await settle(3)
-  clock.advance(1000)
-  await settle(3)
-  await actor.send({ type: 'END' }, { id: 'end' })
-  await settle(3)
-  clock.advance(1000)
-  await settle(3)
-}
-
-async function oneLife(s: ReturnType<typeof scene>, w: World, dying: CrashJournal) {
-  s.nextLife()
-  void w.open([s.job, s.box], { journal: dying }).then(
-    (host) => client(s, host, w.clock),
-    () => {},
-  )
-  await settle(20)
-  return dying.crashed
-}
-
-/** Keys of which the journal knew that they had finished, when a life began. */
-async function recorded(w: World): Promise<Set<string>> {
+/** Keys of which the journal knows that they have finished. */
+async function recorded(journal: Journal): Promise<Set<string>> {
   const keys = new Set<string>()
-  for await (const record of w.journal.read('job/j')) {
+  for await (const record of journal.read('job/j')) {
     const commit = decodeCommit(record)
     for (const key of commit.finished ?? []) keys.add(`job/j/${key}`)
     for (const key of commit.outcome().effects?.ended ?? []) keys.add(`job/j${key}`)
@@ -93,54 +71,47 @@ async function recorded(w: World): Promise<Set<string>> {
   return keys
 }
 
+/** What a client does who repeats all that was not acknowledged to him. */
+async function oneLife({ journal, clock, outside, nth }: Life<ReturnType<typeof scene>>) {
+  const { box, job, finished, nextLife } = outside
+  finished[nth] = await recorded(journal)
+  nextLife()
+  const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger })
+  await host.actor(box, 'box')
+  const actor = await host.actor(job, 'j')
+  await actor.send({ type: 'GO' }, { id: 'go' })
+  await clock.advance('1s')
+  await actor.send({ type: 'END' }, { id: 'end' })
+  await clock.advance('1s')
+  await host.close()
+}
+
 it('K5, K6, K7: a crash before and after every append, and again in the recovery: the end is as without', async () => {
-  await (await world().open([])).close() // what the first host loads is loaded
-  let runs = 0
-  for (const when of ['before', 'after'] as const)
-    for (let first = 1, crashed = true; crashed; first++)
-      for (let second = 0; second < 8; second++) {
-        const w = world()
-        const s = scene()
-        const place = `${when} ${first}, then ${second}`
-        const finished: Set<string>[] = [new Set()]
-        crashed = await oneLife(s, w, crashJournal(w.journal, first, when))
-        if (!crashed) break
-        finished.push(await recorded(w))
-        if (second) {
-          await oneLife(s, w, crashJournal(w.journal, second, when))
-          finished.push(await recorded(w))
+  const tried = await everyCrashPoint(
+    oneLife,
+    async ({ journal, clock, outside: { job, box, done, finished, nextLife } }) => {
+      nextLife()
+      const count = done.length
+      const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger })
+      const { value, context } = (await host.actor(job, 'j')).getSnapshot()
+      expect(value).toBe('end')
+      expect(context.steps).toEqual(['GO', 'xstate.done.actor.work', 'xstate.after.1000.job.waiting', 'END'])
+      expect((await host.actor(box, 'box')).getSnapshot().context.got).toEqual(['told'])
+      await settle()
+      await host.close()
+      expect(done.length, 'after the last life').toBe(count)
+      // every effect at least once; never again once recorded; attempts rise from life to life
+      const keys = new Set(done.map((d) => d.key))
+      expect(keys.size).toBe(3)
+      for (const key of keys) {
+        const runs = done.filter((d) => d.key === key)
+        for (const [i, { life, attempt }] of runs.entries()) {
+          expect(finished[life]?.has(key), `${key} again in life ${life}`).toBe(false)
+          if (i > 0) expect(attempt, key).toBeGreaterThan(runs[i - 1]!.attempt)
         }
-        const last = s.nextLife()
-        const host = await w.open([s.job, s.box])
-        w.clock.advance(0)
-        await client(s, host, w.clock)
-        const snapshot = (await host.actor(s.job, 'j')).getSnapshot()
-        expect(snapshot.value, place).toBe('end')
-        expect(snapshot.context.steps, place).toEqual([
-          'GO',
-          'xstate.done.actor.work',
-          'xstate.after.1000.job.waiting',
-          'END',
-        ])
-        expect((await host.actor(s.box, 'box')).getSnapshot().context.got, place).toEqual(['told'])
-        await host.close()
-        // every effect at least once; never again once recorded; attempts rise from life to life
-        const keys = new Set(s.done.map((d) => d.key))
-        expect(keys.size, place).toBe(3)
-        for (const key of keys) {
-          const runsOfKey = s.done.filter((d) => d.key === key)
-          for (const [i, { life, attempt }] of runsOfKey.entries()) {
-            expect(finished[life - 1]?.has(key), `${place}: ${key} again in life ${life}`).toBe(false)
-            if (i > 0) expect(attempt, `${place}: ${key}`).toBeGreaterThan(runsOfKey[i - 1]!.attempt)
-          }
-        }
-        s.nextLife()
-        const count = s.done.length
-        const again = await w.open([s.job, s.box])
-        await settle()
-        expect(s.done.length, `${place}: after life ${last}`).toBe(count)
-        await again.close()
-        runs++
       }
-  expect(runs).toBeGreaterThan(100)
+    },
+    { outside: scene, again: true },
+  )
+  expect(tried).toBeGreaterThan(100)
 })
