@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import { type DuramenError, type Host, type HostOptions, isDuramenError, openHost } from '../../src/index.ts'
 import { type Journal, memoryJournal } from '../../src/journal/index.ts'
+import { openTelemetry } from '../../src/runtime/telemetry.ts'
 import { quietLogger, settle } from '../../src/testing/index.ts'
 import { type VirtualClock, virtualClock } from './clock.ts'
 import { kept } from './journals.ts'
 
 export { recordingLogger as recording, settle } from '../../src/testing/index.ts'
 export const quiet = quietLogger
+
+await openTelemetry() // the first host would load its package, and tests count steps
 
 export interface World {
   readonly journal: Journal
