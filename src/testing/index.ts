@@ -14,7 +14,15 @@ export type { Expected } from './expected.ts'
 export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } from './faulty-journal.ts'
 export { frozen } from './frozen.ts'
 export { type GivenOptions, given, type Step, type Then, type ThenOrRefused, type WhenThen } from './given.ts'
+export {
+  type FoldersWorld,
+  imageFoldersContract,
+  imageStoreContract,
+  type StoreWorld,
+} from './images/index.ts'
+export { type JournalUnderTest, journalContract } from './journal/index.ts'
 export { quietLogger, type RecordingLogger, recordingLogger } from './logger.ts'
 export { settle } from './settle.ts'
 export type { CapturedEffect } from './stage.ts'
 export { after, type Happening, rejected, resolved, sent } from './steps.ts'
+export type { ContractCase } from './suite.ts'

@@ -1,5 +1,9 @@
-import { imageFoldersContract, imageStoreContract } from '../../src/testing/images/index.ts'
+import { test } from 'vitest'
+import { imageFoldersContract, imageStoreContract } from '../../src/testing/index.ts'
 import { foldersWorld, storeWorld } from './worlds.ts'
 
-imageFoldersContract('fileSystemFolders', () => foldersWorld())
-imageStoreContract('fileSystemStore', storeWorld)
+const contracts = [
+  ...imageFoldersContract('fileSystemFolders', () => foldersWorld()),
+  ...imageStoreContract('fileSystemStore', storeWorld),
+]
+for (const { name, run } of contracts) test(name, run)

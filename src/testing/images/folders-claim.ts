@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect } from '../expect.ts'
+import { test } from '../suite.ts'
 import { collect, done, failed } from './results.ts'
 import type { FoldersWorld } from './world.ts'
 import { sha256 } from './world.ts'

@@ -1,24 +1,31 @@
-import { afterEach, beforeEach, describe } from 'vitest'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type ContractCase, casesOf, describe } from '../suite.ts'
 import { claimSuite } from './folders-claim.ts'
 import { leaveSuite } from './folders-leave.ts'
 import { outputsSuite } from './folders-outputs.ts'
 import { done } from './results.ts'
 import type { FoldersWorld } from './world.ts'
 
-/** What every ImageFolders must keep. `create` makes an empty world for each test; it is opened by the suite. */
-export function imageFoldersContract(adapter: string, create: () => Promise<FoldersWorld>): void {
-  describe(`${adapter} keeps the contract of ImageFolders`, () => {
-    let world: FoldersWorld
-    beforeEach(async () => {
-      world = await create()
-      await done(world.folders.open())
-    })
-    afterEach(async () => {
-      await done(world.folders.close())
-      await world.dispose()
-    })
-    describe('claiming', () => claimSuite(() => world))
-    describe('leaving', () => leaveSuite(() => world))
-    describe('outputs', () => outputsSuite(() => world))
+/**
+ * What every ImageFolders must keep, as cases for any test runner. `create` makes an empty world for each case, which opens
+ * it and disposes of it.
+ */
+export function imageFoldersContract(adapter: string, create: () => Promise<FoldersWorld>): ContractCase[] {
+  const worlds = new AsyncLocalStorage<FoldersWorld>()
+  const world = () => worlds.getStore()!
+  const define = () => {
+    describe('claiming', () => claimSuite(world))
+    describe('leaving', () => leaveSuite(world))
+    describe('outputs', () => outputsSuite(world))
+  }
+  return casesOf(`${adapter} keeps the contract of ImageFolders`, define, async (run) => {
+    const fresh = await create()
+    try {
+      await done(fresh.folders.open())
+      await worlds.run(fresh, async () => run())
+      await done(fresh.folders.close())
+    } finally {
+      await fresh.dispose()
+    }
   })
 }

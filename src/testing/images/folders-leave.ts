@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect } from '../expect.ts'
+import { test } from '../suite.ts'
 import { done, failed } from './results.ts'
 import { type FoldersWorld, sha256 } from './world.ts'
 

@@ -1,6 +1,7 @@
 import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect } from '../expect.ts'
+import { test } from '../suite.ts'
 import { collect, done, failed } from './results.ts'
 import { type FoldersWorld, sha256 } from './world.ts'
 

@@ -1,4 +1,4 @@
-/** Contract suites for the ports of the image pipeline (they run in Vitest), and what their tests are made of. */
+/** Contract suites for the ports of the image pipeline (for any test runner), and what their tests are made of. */
 export { type CrashingFs, type CrashOptions, crashingFs } from './crashing-fs.ts'
 export { imageFoldersContract } from './folders-contract.ts'
 export { collect, done, failed } from './results.ts'

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect } from '../expect.ts'
+import { test } from '../suite.ts'
 import { collect, done } from './results.ts'
 import { type StoreWorld, sha256, unitOf } from './world.ts'
 

@@ -1,21 +1,20 @@
 import { left } from 'fp-ts/lib/TaskEither.js'
-import { expect, test } from 'vitest'
 import { DuramenError } from '../../ports/errors.ts'
+import { expect } from '../expect.ts'
+import { test } from '../suite.ts'
 import { done, failed } from './results.ts'
 import { type StoreWorld, sha256, unitOf } from './world.ts'
 
 /** What a store must not take for stored. */
 export function refuseSuite(world: () => StoreWorld): void {
-  test.each([
-    ['shorter', ['whole', 'the secon']],
-    ['longer', ['whole', 'the second!']],
-    ['other', ['whole', 'tHe second']],
-  ])('I1 I3 bytes that are %s than announced: nothing is published', async (_, sent) => {
-    const unit = unitOf('a.png', ['whole', 'the second'], sent)
-    expect((await failed(world().store.put(unit))).code).toBe('STORE_MISMATCH')
-    expect(await done(world().store.find(unit.key))).toBeUndefined()
-    expect(await done(world().store.put(unitOf('a.png', ['whole', 'the second'])))).toMatchObject({ existed: false })
-  })
+  const wrong = { shorter: 'the secon', longer: 'the second!', other: 'tHe second' }
+  for (const [how, second] of Object.entries(wrong))
+    test(`I1 I3 bytes that are ${how} than announced: nothing is published`, async () => {
+      const unit = unitOf('a.png', ['whole', 'the second'], ['whole', second])
+      expect((await failed(world().store.put(unit))).code).toBe('STORE_MISMATCH')
+      expect(await done(world().store.find(unit.key))).toBeUndefined()
+      expect(await done(world().store.put(unitOf('a.png', ['whole', 'the second'])))).toMatchObject({ existed: false })
+    })
 
   test('I3 an output that cannot be read: its error, and nothing is published', async () => {
     const unit = unitOf('a.png', ['one', 'two'])

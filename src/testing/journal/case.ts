@@ -1,8 +1,8 @@
 // What the cases of the contract share.
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import { onTestFinished, test } from 'vitest'
 import type { Journal, StoredRecord } from '../../journal/port.ts'
 import type { DuramenError } from '../../ports/errors.ts'
+import { onTestFinished, test } from '../suite.ts'
 
 /** A journal that the contract is run over. */
 export interface JournalUnderTest {

@@ -1,4 +1,5 @@
-import { describe, expect } from 'vitest'
+import { expect } from '../expect.ts'
+import { describe } from '../suite.ts'
 import { add, all, type JournalUnderTest, journalTest } from './case.ts'
 
 export function headsCases(subject: JournalUnderTest): void {

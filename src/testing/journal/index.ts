@@ -1,5 +1,5 @@
 // The contract of the journal port. Whoever writes a journal runs it: every implementation must keep every case.
-import { describe } from 'vitest'
+import { type ContractCase, casesOf } from '../suite.ts'
 import { appendCases } from './append.ts'
 import type { JournalUnderTest } from './case.ts'
 import { closeCases } from './close.ts'
@@ -15,9 +15,12 @@ import { valuesCases } from './values.ts'
 
 export type { JournalUnderTest } from './case.ts'
 
-/** Registers the suite with Vitest; call it at the top of a test file. */
-export function journalContract(subject: JournalUnderTest): void {
-  describe(`journal contract: ${subject.name}`, () => {
+/**
+ * What every journal must keep, as cases for any test runner:
+ * `for (const { name, run } of journalContract({ name: 'mine', open })) test(name, run)`.
+ */
+export function journalContract(subject: JournalUnderTest): ContractCase[] {
+  return casesOf(`journal contract: ${subject.name}`, () => {
     appendCases(subject)
     conflictCases(subject)
     readCases(subject)

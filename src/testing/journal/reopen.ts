@@ -1,5 +1,6 @@
-import { describe, expect, onTestFinished } from 'vitest'
 import type { Journal } from '../../journal/port.ts'
+import { expect } from '../expect.ts'
+import { describe, onTestFinished } from '../suite.ts'
 import { add, all, type JournalUnderTest, journalTest, must, numbered, refused, texts } from './case.ts'
 
 export function reopenCases(subject: JournalUnderTest, reopen: (closed: Journal) => Promise<Journal>): void {

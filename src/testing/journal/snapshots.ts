@@ -1,4 +1,5 @@
-import { describe, expect } from 'vitest'
+import { expect } from '../expect.ts'
+import { describe } from '../suite.ts'
 import { add, type JournalUnderTest, journalTest, must, numbered, refused } from './case.ts'
 
 export function snapshotCases(subject: JournalUnderTest): void {

@@ -1,4 +1,5 @@
-import { describe, expect } from 'vitest'
+import { expect } from '../expect.ts'
+import { describe } from '../suite.ts'
 import { add, all, type JournalUnderTest, journalTest, must, numbered, refused, texts } from './case.ts'
 
 export function trimCases(subject: JournalUnderTest): void {
