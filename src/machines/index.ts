@@ -1,2 +1,3 @@
 // What `duramen/machines` offers.
 export * from './image/index.ts'
+export * from './schedule/index.ts'

@@ -6,7 +6,7 @@
 // No I/O here: both actors come from an adapter.
 import { assign, emit, enqueueActions, fromPromise, setup, spawnChild, stopChild } from 'xstate'
 import type { ClaimedFile } from '../../ports/image.ts'
-import { backoff, problemOf, unprovided } from './problems.ts'
+import { backoff, problemOf, unprovided } from '../problems.ts'
 import type {
   Active,
   CoordinatorContext,

@@ -10,9 +10,9 @@ import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
+import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
-import { backoff, problemOf } from './problems.ts'
 import type {
   Active,
   CoordinatorMessage,

@@ -11,7 +11,8 @@
 //
 // No I/O here: the four actors come from an adapter; without one they reject.
 import { assign, emit, fromPromise, setup } from 'xstate'
-import { backoff, isChanged, isEnvironment, isHopeless, isLost, isMismatch, problemOf, unprovided } from './problems.ts'
+import { backoff, problemOf, unprovided } from '../problems.ts'
+import { isChanged, isEnvironment, isHopeless, isLost, isMismatch } from './problems.ts'
 import type { CodedOutput, ImageContext, ImageEvent, ImageInput, ImageMessage, Outcome, Processed } from './types.ts'
 
 const errorOf = (event: unknown) => (event as { error: unknown }).error

@@ -1,11 +1,5 @@
 // What went wrong, and what follows from it.
-import type { Backoff, Problem } from './types.ts'
-
-/** An error as data for the context and for messages. */
-export function problemOf(error: unknown): Problem {
-  const { code, message } = error as { code?: unknown; message?: unknown }
-  return { code: typeof code === 'string' ? code : 'FAILED', message: String(message ?? error) }
-}
+import { problemOf } from '../problems.ts'
 
 /** I6: this file will never be processed; it goes to quarantine. */
 const hopeless = new Set(['NOT_AN_IMAGE', 'NOT_A_FILE', 'FILE_CHANGED', 'FILE_GONE', 'PROCESSING_CRASHED'])
@@ -33,9 +27,3 @@ const environment = new Set([
 ])
 
 export const isEnvironment = (error: unknown) => environment.has(problemOf(error).code)
-
-/** Milliseconds before the next try, after `tries` failures in a row. */
-export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))
-
-/** Stands for an actor that an adapter has to provide. */
-export const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))

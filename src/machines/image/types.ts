@@ -1,16 +1,13 @@
 // What the image machine and the coordinator know, hear and say. Plain data: it goes into the journal as it is (K12: names,
 // sizes, hashes and codes, never a picture).
 import type { ClaimedFile, OutputFile } from '../../ports/image.ts'
+import type { Backoff, Problem } from '../problems.ts'
+
+export type { Backoff, Problem }
 
 /** An output in .duramen/outputs with the code that belongs to it (I3). */
 export interface CodedOutput extends OutputFile {
   readonly code: string | null
-}
-
-/** How long to wait before something that failed is tried again: `first` ms, doubled each time up to `max` ms. */
-export interface Backoff {
-  readonly first: number
-  readonly max: number
 }
 
 /** `auto`: an image goes all the way by itself. `manual`: it waits for PROCESS and for UPLOAD. */
@@ -25,11 +22,6 @@ export interface ImageInput extends ClaimedFile {
 
 /** How it ended: `gone`: the file vanished from images_sources under our hands. */
 export type Outcome = 'archived' | 'duplicate' | 'forced' | 'quarantined' | 'gone'
-
-export interface Problem {
-  readonly code: string
-  readonly message: string
-}
 
 export interface ImageContext extends ImageInput {
   readonly outputs: readonly CodedOutput[]

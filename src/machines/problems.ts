@@ -1,0 +1,25 @@
+// What machines say of what went wrong, and how long they wait then.
+
+/** What went wrong, as data. */
+export interface Problem {
+  readonly code: string
+  readonly message: string
+}
+
+/** How long to wait before something that failed is tried again: `first` ms, doubled each time up to `max` ms. */
+export interface Backoff {
+  readonly first: number
+  readonly max: number
+}
+
+/** An error as data for the context and for messages. */
+export function problemOf(error: unknown): Problem {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  return { code: typeof code === 'string' ? code : 'FAILED', message: String(message ?? error) }
+}
+
+/** Milliseconds before the next try, after `tries` failures in a row. */
+export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))
+
+/** Stands for an actor that an adapter has to provide. */
+export const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))

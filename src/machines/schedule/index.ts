@@ -1,0 +1,115 @@
+// Schedules on a host: registers the machine with what it needs of the host, and answers for them.
+//
+// T11 A schedule makes runs only where a process has declared it by calling `schedule`; one host takes a schedule once.
+import { isDeepStrictEqual } from 'node:util'
+import { Observable } from 'rxjs'
+import type { AnyStateMachine } from 'xstate'
+import { DuramenError } from '../../ports/errors.ts'
+import type { DurableActor } from '../../runtime/actor.ts'
+import type { DurableMachine } from '../../runtime/durable.ts'
+import type { Host, Listed } from '../../runtime/host.ts'
+import { type Desk, deskOf } from './desk.ts'
+import { runId, type scheduleMachine } from './machine.ts'
+import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
+import type { ScheduleMessage } from './types.ts'
+
+export type { DueRun, ScheduleOptions } from './options.ts'
+export type { CatchUp, Overlap, ScheduleMessage } from './types.ts'
+
+/** A run of a schedule, from its last commit. */
+export interface ScheduledRun extends Listed {
+  readonly due: Date
+}
+
+/** A schedule that is declared. */
+export interface Schedule {
+  readonly id: string
+  /** The machine of this schedule, of which it is the instance with its id: for `host.list` and the host's operators. */
+  readonly machine: DurableMachine<typeof scheduleMachine>
+  /** When the next run is due; null once it is stopped. In the past while runs are about to be made. */
+  next(): Date | null
+  /** The runs that were made, oldest first. */
+  runs(): Promise<ScheduledRun[]>
+  /** What happens, from now on. */
+  readonly events$: Observable<ScheduleMessage>
+  /** Begins no more runs; those that have begun go on. Recorded: it stays so until someone calls `schedule` again. */
+  stop(): Promise<void>
+}
+
+/**
+ * Begins a run of a machine at each due time: an instance of it with the id `<id>@<due time>`, like
+ * `nightly@2026-03-01T03:00:00.000Z`, exactly one for each (T1). The schedule is itself a durable instance: it goes on after a
+ * crash, makes up for what was missed as `catchUp` says, and takes other options at the next call (T10).
+ *
+ * Rejects with BAD_OPTION, BAD_ID, BAD_MACHINE, or what host and journal answer.
+ */
+export async function schedule<TMachine extends AnyStateMachine>(
+  host: Host,
+  machine: DurableMachine<TMachine>,
+  id: string,
+  options: ScheduleOptions<TMachine>,
+): Promise<Schedule> {
+  const where = { machine: machine.id, instance: id }
+  if (typeof id !== 'string' || !/^[^\p{Cc}]{1,470}$/u.test(id))
+    throw new DuramenError('BAD_ID', `${JSON.stringify(id)} can't be the id of a schedule of ${machine.id}`, {
+      where,
+      hint: 'Use 1 to 470 characters without control characters.',
+    })
+  const settings = settingsOf(options, host.clock.now())
+  const desk = deskOf(host, machine as unknown as DurableMachine)
+  desk.take(id)
+  try {
+    await host.register(machine, desk.schedule)
+    const actor = await host.actor(desk.schedule, id, { input: { id, settings } })
+    const { context, value } = actor.getSnapshot()
+    if (value === 'stopped' || !isDeepStrictEqual(context.settings, settings))
+      await actor.send({ type: 'CONFIGURE', settings })
+    const { input } = options
+    const inputOf = (due: number) => (input as (run: DueRun) => unknown)({ id: runId(id, due), due: new Date(due) })
+    desk.open(id, { input: typeof input === 'function' ? inputOf : () => input })
+    return handleOf(desk, actor)
+  } catch (error) {
+    desk.release(id)
+    throw error
+  }
+}
+
+function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Schedule {
+  const { host, machine, schedule: own } = desk
+  const { id } = actor
+  return {
+    id,
+    machine: own,
+    next() {
+      const { next } = actor.getSnapshot().context
+      return next === null ? null : new Date(next)
+    },
+    async runs() {
+      const found: ScheduledRun[] = []
+      for (const listed of await host.list({ machine: machine.id })) {
+        const due = dueOf(id, listed.id)
+        if (due) found.push({ ...listed, due })
+      }
+      return found.sort((a, b) => a.due.getTime() - b.due.getTime())
+    },
+    events$: new Observable((subscriber) => {
+      const listening = actor.on('*', (message) => subscriber.next(message))
+      const closing = actor.subscribe({ complete: () => subscriber.complete() })
+      return () => {
+        listening.unsubscribe()
+        closing.unsubscribe()
+      }
+    }),
+    async stop() {
+      await actor.send({ type: 'STOP' })
+      desk.release(id)
+    },
+  }
+}
+
+/** When the run with this id was due; undefined when it is none of this schedule. */
+function dueOf(schedule: string, run: string): Date | undefined {
+  if (!run.startsWith(`${schedule}@`)) return undefined
+  const due = new Date(run.slice(schedule.length + 1))
+  return Number.isNaN(due.getTime()) || runId(schedule, due.getTime()) !== run ? undefined : due
+}
