@@ -14,3 +14,11 @@ it('examples/image-pipeline.mjs does what it says', async () => {
   expect(await readdir(join(cwd, 'photos/images_old'))).toHaveLength(9)
   expect(await readdir(join(cwd, 'photos/store/units'))).toHaveLength(8)
 })
+
+it('examples/schedule.mjs does what it says', async () => {
+  const cwd = await folder()
+  const example = start([], { main: resolve('examples/schedule.mjs'), cwd })
+  await example.says('The next morning report is due at ')
+  example.kill('SIGINT')
+  expect(await example.ended).toMatchObject({ code: 0, stderr: '' })
+})
