@@ -17,6 +17,8 @@ export interface Encoded {
 export interface EncodeOptions {
   /** What the value is called in errors, e.g. 'event'. */
   name: string
+  /** What is one object in two places stays one. Default: only where the value is not plain JSON. */
+  identity?: boolean
   /** Most bytes of binary data in the whole value; default 4,096. */
   maxBinary?: number
 }
@@ -24,7 +26,7 @@ export interface EncodeOptions {
 /** Turns a value into text. Throws NOT_SERIALIZABLE or BINARY_TOO_LARGE with the path inside the value. */
 export function encode(value: unknown, options: EncodeOptions): Encoded {
   if (value === undefined) return { format: 'json', text: '', value }
-  const copy = copyPlain(value)
+  const copy = options.identity && shares(value) ? NOT_PLAIN : copyPlain(value)
   if (copy !== NOT_PLAIN) return { format: 'json', text: JSON.stringify(copy), value: copy }
   const limit = options.maxBinary ?? 4096
   let bytes = 0
@@ -63,6 +65,14 @@ export function decode(encoded: Omit<Encoded, 'value'>): unknown {
 }
 
 const NOT_PLAIN = Symbol('not plain')
+
+/** Whether an object is in two places of a value. */
+function shares(value: unknown, seen = new Set<unknown>()): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (seen.has(value)) return true
+  seen.add(value)
+  return Object.values(value).some((item) => shares(item, seen))
+}
 
 /** Nodes walked before a cycle is looked for; events are far smaller. */
 const FEW = 10_000

@@ -34,7 +34,7 @@ export interface TimerRecord {
 export interface EffectRecord {
   /** `seq/index` for an action, the address for a promise, callback or observable. With the stream before it: the idempotency key. */
   readonly key: string
-  readonly kind: 'action' | 'promise' | 'callback' | 'observable' | 'custom'
+  readonly kind: 'action' | 'promise' | 'callback' | 'observable'
   /** Its name in the machine. */
   readonly src: string
   /** Address of the actor whose action it is; absent: the root. */

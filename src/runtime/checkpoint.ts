@@ -43,36 +43,70 @@ export interface TreeState {
   readonly timers: readonly Timer[]
 }
 
-/** A copy of a value in which actors are `{ $actor: address }`; `met` hears of each. */
-export function withAddresses(value: unknown, met: (actor: AnyActorRef) => void): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Actor) {
-    met(value)
-    return { $actor: value.sessionId }
+/**
+ * Copies values so that actors in them are `{ $actor: address }`; `met` hears of each. What is one object stays one, also
+ * among the copies of several calls.
+ */
+export function addressing(met: (actor: AnyActorRef) => void): (value: unknown) => unknown {
+  const copies = new Map<object, unknown>()
+  const copy = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value
+    const known = copies.get(value)
+    if (known !== undefined) return known
+    const made = (empty: object) => {
+      copies.set(value, empty) // before what is in it, which may hold it again
+      return empty
+    }
+    if (value instanceof Actor) {
+      met(value)
+      return made({ $actor: value.sessionId })
+    }
+    if (Array.isArray(value)) {
+      const items = made(new Array(value.length)) as unknown[]
+      for (const key of Object.keys(value)) items[key as never] = copy(value[key as never]) as never
+      return items
+    }
+    if (value instanceof Map) {
+      const entries = made(new Map()) as Map<unknown, unknown>
+      for (const [key, item] of value) entries.set(copy(key), copy(item))
+      return entries
+    }
+    if (value instanceof Set) {
+      const items = made(new Set()) as Set<unknown>
+      for (const item of value) items.add(copy(item))
+      return items
+    }
+    // what the codec can't keep is left for it to refuse
+    if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length > 0)
+      return value
+    const object = {}
+    made('$actor' in value || '$plain' in value ? { $plain: object } : object)
+    for (const [key, item] of Object.entries(value))
+      Object.defineProperty(object, key, { value: copy(item), writable: true, enumerable: true, configurable: true })
+    return copies.get(value)
   }
-  if (Array.isArray(value)) return value.map((item) => withAddresses(item, met))
-  if (value instanceof Map)
-    return new Map([...value].map(([key, item]) => [withAddresses(key, met), withAddresses(item, met)]))
-  if (value instanceof Set) return new Set([...value].map((item) => withAddresses(item, met)))
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withAddresses(item, met)]))
+  return copy
 }
 
-/** The opposite; works in place, except for the value itself, which it answers. */
-export function withActors(value: unknown, actor: (address: string) => unknown): unknown {
+/** The opposite; works in place, except for the value itself, which it answers. `seen`: objects that are done. */
+export function withActors(value: unknown, actor: (address: string) => unknown, seen = new Set<unknown>()): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Actor) return value
-  if ('$actor' in value) return actor(String(value.$actor))
-  if (value instanceof Map) {
-    const entries = [...value].map(([key, item]) => [withActors(key, actor), withActors(item, actor)])
-    value.clear()
-    for (const [key, item] of entries) value.set(key, item)
-  } else if (value instanceof Set) {
-    const items = [...value].map((item) => withActors(item, actor))
-    value.clear()
-    for (const item of items) value.add(item)
-  } else if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) {
-    const object = value as Record<string, unknown>
-    for (const key of Object.keys(object)) object[key] = withActors(object[key], actor)
+  if ('$actor' in value && !seen.has(value)) return actor(String(value.$actor))
+  const plain = '$plain' in value && !seen.has(value) ? value.$plain : value
+  if (seen.has(plain)) return plain
+  seen.add(plain)
+  const revive = (item: unknown) => withActors(item, actor, seen)
+  if (plain instanceof Map) {
+    const entries = [...plain].map(([key, item]) => [revive(key), revive(item)])
+    plain.clear()
+    for (const [key, item] of entries) plain.set(key, item)
+  } else if (plain instanceof Set) {
+    const items = [...plain].map(revive)
+    plain.clear()
+    for (const item of items) plain.add(item)
+  } else if (Array.isArray(plain) || Object.getPrototypeOf(plain) === Object.prototype) {
+    const object = plain as Record<string, unknown>
+    for (const key of Object.keys(object)) object[key] = revive(object[key])
   }
-  return value
+  return plain
 }

@@ -94,7 +94,7 @@ export class Decider {
     const state = this.tree.state()
     if (!state) return undefined
     try {
-      const { format, text } = encode(state, { name: 'state', maxBinary: Number.POSITIVE_INFINITY })
+      const { format, text } = encode(state, { name: 'state', identity: true, maxBinary: Number.POSITIVE_INFINITY })
       const head: CheckpointHead = { head: last, receipts: this.receipts.state, attempts: runner.attemptsNow }
       return { seq: this.seq, text: `${JSON.stringify(head)}\n${format}\n${text}` }
     } catch {

@@ -31,7 +31,8 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
  * Makes an XState 5 machine durable. The machine itself stays as it is and still runs under `createActor`.
  *
  * Throws BAD_MACHINE when something in it can't run durable: a missing action, guard, actor or delay, `spawnChild` without
- * an id or with inline logic, actions named `xstate.*`. The error names each place and what to do.
+ * an id or with inline logic, actions named `xstate.*`, logic with a `start` of its own, a machine of another copy of
+ * XState. The error names each place and what to do.
  */
 export function durable<TMachine extends AnyStateMachine>(
   machine: TMachine,

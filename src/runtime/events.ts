@@ -17,7 +17,7 @@ export function encodeEvent(machine: DurableMachine, instance: string, event: un
       hint: "Send something like { type: 'PAY', amount: 3 }.",
     })
   where.event = type
-  if (type === '*' || type.startsWith('xstate.'))
+  if (type === '*' || (type.startsWith('xstate.') && type !== 'xstate.route'))
     throw new DuramenError('BAD_EVENT', `${name}: '${type}' is no event that can come from outside`, {
       where: { ...where, path: 'event.type' },
       hint: 'Types that begin with xstate. belong to XState; choose another name.',

@@ -1,8 +1,8 @@
 // What can be known to fail before an instance runs is refused when the machine is made durable, by name and with what to
 // do; XState itself would ignore most of it silently.
-import type { AnyActorLogic, AnyStateMachine, StateNode } from 'xstate'
+import { type AnyActorLogic, type AnyStateMachine, StateMachine, type StateNode } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
-import { kindOf, logicOf } from './xstate/logic.ts'
+import { kindOf, logicOf, NOT_KNOWN } from './xstate/logic.ts'
 
 type Node = StateNode<any, any>
 type Named = { type?: string; src?: unknown; id?: unknown; delay?: unknown; resolve?: unknown } & ((
@@ -33,25 +33,33 @@ function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<
       if (typeof src !== 'string') say(where, 'spawnChild of inline logic; name it in setup({ actors })')
       else if (!(actors as Record<string, unknown>)[src])
         say(where, `actor '${src}' is missing; give it in setup() or provide()`)
-      if (id === undefined) say(where, 'spawnChild without an id; all of them would share one name')
+      if (id === undefined) say(where, 'spawnChild without an id; all of them would share one name; give it one')
     }
     if (typeof delay === 'string' && (delays as Record<string, unknown>)[delay] === undefined)
       say(where, `delay '${delay}' is missing; give it in setup() or provide()`)
   }
-  const checkGuard = (guard: unknown, where: string): void => {
-    const name =
-      typeof guard === 'string'
-        ? guard
-        : typeof guard === 'object' && guard
-          ? (guard as { type: string }).type
-          : undefined
-    if (name && !(guards as Record<string, unknown>)[name])
-      say(where, `guard '${name}' has no implementation; give it in setup() or provide()`)
+  const checkGuard = (guard: unknown, where: string, depth = 0): void => {
+    if (!guard || depth > 10) return
+    if (typeof guard === 'function') {
+      for (const inner of (guard as { guards?: unknown[] }).guards ?? []) checkGuard(inner, where, depth + 1)
+      return
+    }
+    const name = typeof guard === 'string' ? guard : (guard as { type: string }).type
+    const implementation = (guards as Record<string, unknown>)[name]
+    if (implementation) checkGuard(implementation, where, depth + 1)
+    else say(where, `guard '${name}' has no implementation; give it in setup() or provide()`)
+  }
+  const checkLogic = (logic: unknown, where: string, name: string): void => {
+    if (isMachine(logic)) found.push(...problemsOf(logic, where, seen))
+    else if (kindOf(logic as AnyActorLogic) === 'custom') say(where, `${name}: ${NOT_KNOWN}`)
   }
 
-  for (const node of machine.root.machine.states ? nodesOf(machine.root as unknown as Node) : []) {
+  if (!(machine instanceof StateMachine)) say(path, OTHER_COPY)
+
+  for (const node of nodesOf(machine.root as unknown as Node)) {
     const where = `${path}: ${node.id}`
     for (const action of [...node.entry, ...node.exit]) checkAction(action, where)
+    for (const action of node.initial?.actions ?? []) checkAction(action, where)
     for (const list of [...node.transitions.values(), node.always ?? []])
       for (const transition of list) {
         for (const action of transition.actions) checkAction(action, where)
@@ -63,15 +71,16 @@ function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<
     for (const invoke of node.invoke) {
       const logic = typeof invoke.src === 'string' ? logicOf(machine, invoke.src) : invoke.src
       if (!logic) say(where, `invoked actor '${String(invoke.src)}' is missing; give it in setup() or provide()`)
-      else found.push(...problemsWithin(logic, `${path}/${invoke.id}`, seen))
+      else if (typeof invoke.src !== 'string' || invoke.src.startsWith('xstate.invoke.'))
+        checkLogic(logic, `${path}/${invoke.id}`, 'an invoked actor')
     }
   }
-  for (const [name, logic] of Object.entries(actors)) found.push(...problemsWithin(logic, `${path}/${name}`, seen))
+  for (const [name, logic] of Object.entries(actors)) checkLogic(logic, `${path}/${name}`, `actor '${name}'`)
   return found
 }
 
-const problemsWithin = (logic: unknown, path: string, seen: Set<unknown>) =>
-  isMachine(logic) ? problemsOf(logic, path, seen) : []
+const OTHER_COPY =
+  'made by another copy of XState than the one that duramen uses; install one of them only: see `npm ls xstate`'
 
 const isMachine = (logic: unknown): logic is AnyStateMachine => kindOf(logic as AnyActorLogic) === 'machine'
 

@@ -61,6 +61,8 @@ export interface Loose {
 export interface Script {
   readonly input?: unknown
   readonly steps: readonly Step[]
+  /** It has no snapshot and is replayed from its first record. */
+  readonly replayed?: true
   /** Part of what plain createActor shows at the end, so that a script that leads nowhere proves nothing. */
   readonly ends: object
   /** What actions did in the end, in order. */
@@ -99,6 +101,8 @@ interface Subject {
   send(event: AnyEventObject): unknown
   shown(): Snapshot<unknown>
   betweenSteps(): unknown
+  /** Whether the journal has a snapshot of it. */
+  kept?(): Promise<boolean>
 }
 
 async function run(regime: Regime | undefined, make: (world: World) => object, script: Script): Promise<Moment[]> {
@@ -128,6 +132,8 @@ async function run(regime: Regime | undefined, make: (world: World) => object, s
     await settle()
     look()
   }
+  if (regime === 'reopened from snapshots' && !script.replayed)
+    expect(await subject.kept?.(), 'has a snapshot').toBe(true)
   return moments
 }
 
@@ -208,6 +214,7 @@ function durableSubject(
     start: open,
     send: (event) => actor.send(event),
     shown: () => actor.getSnapshot(),
+    kept: async () => (await inner.snapshot('m/i')) !== undefined,
     async betweenSteps() {
       if (!regime.startsWith('reopened')) return
       const closed = host.close()
@@ -264,6 +271,14 @@ function shownOf(snapshot: Snapshot<unknown>): unknown {
     if (value instanceof Error) return { name: value.name, message: value.message }
     if (typeof value !== 'object' || value === null) return value
     if (isActor(value)) return { actor: nameOf(value.id), ...brief(value.getSnapshot()) }
+    if (above.has(value)) return '(itself)'
+    above.add(value)
+    const shown = open(value)
+    above.delete(value)
+    return shown
+  }
+  const above = new Set<object>()
+  const open = (value: object): unknown => {
     if (Array.isArray(value)) return value.map(plain)
     if (value instanceof Map) return new Map([...value].map(([key, item]) => [plain(key), plain(item)]))
     if (value instanceof Set) return new Set([...value].map(plain))

@@ -29,6 +29,7 @@ export interface InnerActor extends TurnActor {
   _deferred: (() => void)[]
   _actorScope: InnerScope
   _send(event: AnyEventObject): void
+  send(event: AnyEventObject): void
   _error(error: unknown): void
   getSnapshot(): ActorSnapshot
   start(): void
@@ -69,7 +70,7 @@ interface InnerSystem {
     cancelAll(actor: InnerActor): void
   }
 }
-export type Kind = 'machine' | 'transition' | EffectRecord['kind']
+export type Kind = 'machine' | 'transition' | 'custom' | EffectRecord['kind']
 
 export const TREE = Symbol('duramen.tree')
 export const SHOWN = Symbol('duramen.shown')

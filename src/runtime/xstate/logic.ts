@@ -31,6 +31,10 @@ export function kindOf(logic: AnyActorLogic): Kind {
 export const isWork = (actor: InnerActor | undefined) =>
   actor !== undefined && actor.logic.kind !== 'machine' && actor.logic.kind !== 'transition'
 
+/** Why logic of kind `custom` is refused. */
+export const NOT_KNOWN =
+  'logic with a start() of its own, or of another XState: when it runs and what it has sent is not known to a replay; make it with fromCallback, fromPromise or fromObservable'
+
 const wrapped = new WeakMap<AnyActorLogic, InnerLogic>()
 
 /** The logic under which an actor of an instance runs. */
@@ -38,6 +42,7 @@ export function wrap(logic: AnyActorLogic): InnerLogic {
   const known = wrapped.get(logic)
   if (known) return known
   const kind = kindOf(logic)
+  if (kind === 'custom') throw new Error(`an actor of ${NOT_KNOWN}`)
   const inner: InnerLogic = Object.assign(Object.create(logic), { kind })
   inner.transition = kind === 'machine' || kind === 'transition' ? inMemory(logic) : outside(logic, kind)
   if (kind !== 'machine' && kind !== 'transition')

@@ -2,11 +2,11 @@
 import type { AnyEventObject, AnyStateMachine } from 'xstate'
 import {
   type ActorState,
+  addressing,
   type ChildState,
   type TombState,
   type TreeState,
   withActors,
-  withAddresses,
 } from '../checkpoint.ts'
 import type { ActorSnapshot, Timer } from '../turn.ts'
 import { type InnerActor, RUNNING, STOPPED } from './inside.ts'
@@ -17,15 +17,16 @@ export function stateOf(from: InnerActor, count: number, waiting: readonly Timer
   const seen = new Set<string>()
   const referred = new Map<string, InnerActor>()
   let running = 0
-  const plain = (value: unknown) =>
-    withAddresses(value, (ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
+  let unnamed = false
+  const plain = addressing((ref) => referred.set(ref.sessionId, ref as unknown as InnerActor))
   const contentOf = (actor: InnerActor, childOf: (child: InnerActor) => unknown): ActorState => {
     const snapshot = actor._snapshot as ActorSnapshot & Record<string, any>
     if (actor.logic.kind !== 'machine') return plain({ ...snapshot, _subscription: undefined }) as ActorState
     const { status, value, context, children, historyValue } = snapshot
-    const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) =>
-      child ? [[id, childOf(child)] as const] : [],
-    )
+    const kept = Object.entries(children as Record<string, InnerActor | undefined>).flatMap(([id, child]) => {
+      unnamed ||= child !== undefined && child.id !== id
+      return child ? [[id, childOf(child)] as const] : []
+    })
     const history = Object.entries(historyValue as Record<string, { id: string }[]>)
     return {
       ...{ status, output: plain(snapshot.output), error: plain(snapshot.error), value, context: plain(context) },
@@ -55,7 +56,8 @@ export function stateOf(from: InnerActor, count: number, waiting: readonly Timer
   })
   const root = actorState(from)
   const timers = waiting.map((t) => ({ ...t, event: plain(t.event) as AnyEventObject }))
-  if (running !== count) return undefined // one runs that is nobody's child any more
+  // one runs that is nobody's child any more, or was enqueued by spawnChild without an id
+  if (running !== count || unnamed) return undefined
   const tombs: Record<string, TombState> = {}
   // what they refer to in turn is met while they are walked
   for (const [address, gone] of referred) if (!seen.has(address)) tombs[address] = tombOf(gone)
@@ -68,6 +70,9 @@ export function reviveActors(snapshot: ActorSnapshot, actor: (address: string) =
   for (const part of ['context', 'input', 'output', 'error']) if (held[part]) held[part] = withActors(held[part], actor)
 }
 
+/** A place among the actors, whatever is in their ids. */
+export const placeOf = (parent: string, id: string) => `${parent}/${encodeURIComponent(id)}`
+
 /** Finds each actor's address and checks, by name, that the machine still has what the state speaks of. */
 export function placesOf(
   machine: AnyStateMachine,
@@ -78,7 +83,7 @@ export function placesOf(
 ): void {
   machine.resolveState({ value: state.value as never, context: {} }) // throws for a state that is gone, with its name
   for (const [id, child] of Object.entries((state.children ?? {}) as Record<string, ChildState>)) {
-    const place = `${path}/${id}`
+    const place = placeOf(path, id)
     addresses.set(place, child.address)
     if (child.stopped) stopped.add(child.address)
     const logic = logicOf(machine, child.src)

@@ -24,7 +24,7 @@ import {
 import { base, durableActor } from './actor.ts'
 import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
 import { isWork, wrap } from './logic.ts'
-import { placesOf, reviveActors, stateOf } from './state.ts'
+import { placeOf, placesOf, reviveActors, stateOf } from './state.ts'
 import { layTombs } from './tombs.ts'
 
 /** So that an action's place in its history is a number that `deliver` can count with. */
@@ -274,7 +274,7 @@ export class ActorTree implements Tree {
 
   private restoredAddress(actor: InnerActor, parent: InnerActor | undefined): string {
     const { addresses, paths } = this.restoring!
-    const path = parent ? `${paths.get(parent)}/${actor.id}` : ''
+    const path = parent ? placeOf(paths.get(parent)!, actor.id) : ''
     paths.set(actor, path)
     return addresses.get(path)!
   }
@@ -287,7 +287,7 @@ export class ActorTree implements Tree {
     scope.actionExecutor = (action) => {
       if (builtin.has(action.type)) return inner(action)
       const { exec, info, params } = action
-      if (!exec) return
+      if (!exec) throw new Error(`action '${action.type}' has no implementation; give it in setup() or provide()`)
       const run = standIn ? () => standIn.action(action.type, params) : () => exec(info, params)
       const capture = () => this.captureAction(address, action.type, run)
       // as in XState: an actor that is never started, or fails in its first state, has done nothing
@@ -328,7 +328,9 @@ export class ActorTree implements Tree {
         }
         throw this.turn.fault.error
       }
-      target._send(event)
+      if (target[TREE] === this) return target._send(event)
+      // an actor of another system is outside: it is told once this is durable, and never by a replay
+      this.captureAction(source?.sessionId ?? ROOT, 'xstate.sendTo', () => target.send(event))
     }
     const { _register, _unregister } = system
     system._register = (address, actor) => {
