@@ -61,7 +61,7 @@ export function memoryJournal(): Journal {
     check()
     const snapshot = snapshots.get(stream)
     const first = recordsOf(stream)[0]?.seq ?? 1
-    return snapshot !== undefined && snapshot.seq >= first - 1 ? snapshot : undefined
+    return snapshot !== undefined && snapshot.seq >= first ? snapshot : undefined
   }
 
   async function* read(records: readonly (StoredRecord | undefined)[], from: number, count: number) {

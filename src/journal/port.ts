@@ -84,8 +84,8 @@ export interface Journal {
    */
   saveSnapshot(snapshot: StoredSnapshot): TaskEither<DuramenError, void>
   /**
-   * The newest snapshot that is kept of a stream. None counts that is damaged, covers a record that is not there, or
-   * ends before the records that are left after a trim begin. Rejects only with CLOSED.
+   * The newest snapshot that is kept of a stream. None counts that is damaged, or was taken after a record that is not
+   * there or is trimmed. Rejects only with CLOSED.
    */
   snapshot(stream: string): Promise<StoredSnapshot | undefined>
   /** Waits for appends under way, releases what it holds. May be called twice. */

@@ -2,6 +2,8 @@
 //   hold     opens, prints "open", waits
 //   fill     appends 50 records to stream "a", prints "filled", waits
 //   append   appends to 20 streams without end and prints "stream seq" for each append that was acknowledged
+//   snapshots appends to 20 streams without end and saves a snapshot after each append
+//   trim     appends to 20 streams, trims each to its last record, and prints "stream seq" once that is acknowledged
 import { writeSync } from 'node:fs'
 
 const [module, folder, what] = process.argv.slice(2)
@@ -31,4 +33,23 @@ async function append(stream) {
     writeSync(1, `${stream} ${expected + 2}\n`)
   }
 }
+async function appendAnd(stream, then) {
+  const from = (await journal.head(stream))?.seq ?? 0
+  for (let expected = from; ; expected++) {
+    const answer = await journal.append({ stream, expected, texts: [`${stream} ${expected + 1}`] })()
+    if (answer._tag === 'Left') throw answer.left
+    await then(stream, expected + 1)
+  }
+}
+async function save(stream, seq) {
+  await journal.saveSnapshot({ stream, seq, text: `${stream} ${seq} `.repeat(200) })()
+  if (seq % 20 === 0) writeSync(1, `${stream} ${seq}\n`)
+}
+async function trim(stream, seq) {
+  const answer = await journal.trim(stream, seq)()
+  if (answer._tag === 'Left') throw answer.left
+  writeSync(1, `${stream} ${seq}\n`)
+}
+const then = { snapshots: save, trim }[what]
+if (then !== undefined) await Promise.all(Array.from({ length: 20 }, (_, number) => appendAnd(`s${number}`, then)))
 if (what === 'append') await Promise.all(Array.from({ length: 20 }, (_, number) => append(`s${number}`)))

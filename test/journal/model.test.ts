@@ -10,8 +10,10 @@ const append = fc.record({
   off: fc.constantFrom(0, 0, 0, 0, 1, -1),
   texts: fc.array(fc.string({ unit: 'grapheme', maxLength: 200 }), { minLength: 1, maxLength: 3 }),
 })
+const trim = fc.record({ trim: fc.constantFrom('a', 'b', '__proto__', 'ü'), off: fc.integer({ min: -6, max: 1 }) })
 const step = fc.oneof(
   { weight: 9, arbitrary: fc.array(append, { minLength: 1, maxLength: 60 }) },
+  { weight: 3, arbitrary: trim },
   fc.constant('reopen'),
 )
 
@@ -29,6 +31,13 @@ test('K2 the file journal answers as the memory journal does', async () => {
           file = await openIn(folder, options)
           continue
         }
+        if ('trim' in group) {
+          const last = seqs.get(group.trim) ?? 0
+          expect(await file.trim(group.trim, last + group.off)()).toEqual(
+            await model.trim(group.trim, last + group.off)(),
+          )
+          continue
+        }
         const appends = group.map(({ stream, off, texts }) => {
           const last = seqs.get(stream) ?? 0
           if (off === 0) seqs.set(stream, last + texts.length)
@@ -39,7 +48,10 @@ test('K2 the file journal answers as the memory journal does', async () => {
         for (const { stream, seq } of await all(model.heads())) seqs.set(stream, seq)
       }
       expect(await all(file.readAll())).toEqual(await all(model.readAll()))
-      for (const stream of seqs.keys()) expect(await all(file.read(stream))).toEqual(await all(model.read(stream)))
+      for (const stream of seqs.keys()) {
+        expect(await all(file.read(stream))).toEqual(await all(model.read(stream)))
+        expect(await file.head(stream)).toEqual(await model.head(stream))
+      }
       const byPosition = async (journal: Journal) =>
         (await all(journal.heads())).sort((one, other) => one.position - other.position)
       expect(await byPosition(file)).toEqual(await byPosition(model))

@@ -96,3 +96,45 @@ test('K7 of a process that is killed no acknowledged append is lost, and of none
     await journal.close()()
   }
 })
+
+test('K3 of a process that is killed while it saves snapshots, each is there as it was saved, or not at all', async () => {
+  const folder = await newFolder()
+  let kept = 0
+  for (let round = 0; round < 5; round++) {
+    const child = start(folder, 'snapshots')
+    await child.until(60 + round * 17)
+    await child.kill()
+    const journal = await openIn(folder)
+    for (const { stream, seq } of await all(journal.heads())) {
+      const snapshot = await journal.snapshot(stream)
+      if (snapshot === undefined) continue
+      kept++
+      expect(snapshot.seq).toBeLessThanOrEqual(seq)
+      expect(snapshot.text).toBe(`${stream} ${snapshot.seq} `.repeat(200))
+    }
+    await must(journal.close())
+  }
+  expect(kept).toBeGreaterThan(0)
+})
+
+test('K7 of a process that is killed no acknowledged trim is undone, and none drops what it should keep', async () => {
+  const folder = await newFolder()
+  for (let round = 0; round < 4; round++) {
+    const child = start(folder, 'trim')
+    await child.until(200 + round * 37)
+    const acknowledged = new Map<string, number>()
+    for (const line of (await child.kill()).slice(1)) {
+      const [stream, seq] = line.split(' ')
+      acknowledged.set(stream!, Number(seq))
+    }
+    const journal = await openIn(folder)
+    for (const [stream, seq] of acknowledged) {
+      const records = await all(journal.read(stream))
+      expect(records[0]!.seq).toBeGreaterThanOrEqual(seq)
+      expect(records.length).toBeLessThanOrEqual(2)
+      expect(records.map(({ text }) => text)).toEqual(records.map((record) => `${stream} ${record.seq}`))
+      expect(await journal.head(stream)).toEqual(records.at(-1))
+    }
+    await must(journal.close())
+  }
+})

@@ -1,5 +1,5 @@
-// The embedded journal: a folder of append-only segment files and a lock. The files are the truth (K3); what is kept
-// in memory is an index of them.
+// The embedded journal: a folder of append-only segment files, a lock, and a file of snapshots. The segments are the truth
+// (K3); the index in memory and the snapshots are caches of them.
 //
 // K2 one process at a time: the lock. K10 close() waits for the appends under way and gives the lock back.
 // K12 folders 0700, files 0600.
@@ -11,13 +11,14 @@ import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
-import type { Journal, StoredSnapshot } from '../port.ts'
+import type { Journal } from '../port.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { lastSeq, Places } from './places.ts'
-import { readRecords, type Source } from './read.ts'
+import { readRecords, recordSum, type Source } from './read.ts'
 import { recover, type TornTail } from './recover.ts'
 import { createFolder, SegmentReader } from './segments.ts'
+import { Snapshots } from './snapshots.ts'
 
 /** How a file journal is kept. */
 export interface FileJournalOptions {
@@ -66,18 +67,20 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
   const log = await Log.open(dir, segments, salt, segmentBytes)
   const commits = new GroupCommit(log, places)
   const reader = new SegmentReader()
-  const snapshots = new Map<string, StoredSnapshot>()
   let closing: Promise<void> | undefined
   const check = () => {
     if (closing !== undefined) throw closed()
   }
   const source: Source = { places, segments, reader, salt, check }
+  const sumOf = (stream: string, seq: number) => recordSum(source, stream, seq)
+  const snapshots = new Snapshots(join(dir, 'snapshots'), salt, sumOf, logger)
   if (torn !== undefined) {
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
   const close = async () => {
     await commits.settled()
+    await snapshots.close()
     await Promise.all([log.close(), reader.close()])
     await lock.release()
   }
@@ -113,24 +116,25 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
     },
     trim: (stream, before) => async () => {
       if (closing !== undefined) return left(closed())
-      const refused = trimRefusal(stream, before, Number.MAX_SAFE_INTEGER)
+      // Whether it is beyond the last record is known once the appends before it are through.
+      const possible = Number.isSafeInteger(before) && before >= 1
+      const refused = trimRefusal(stream, before, possible ? before : (places.find(stream)?.claimed ?? 0))
       return refused === undefined ? map(() => undefined)(await commits.trim(stream, before)) : left(refused)
     },
     saveSnapshot: (snapshot) => async () => {
       if (closing !== undefined) return left(closed())
       const refused = snapshotRefusal(snapshot)
       if (refused !== undefined) return left(refused)
-      const { stream, seq } = snapshot
+      const { stream, seq, text } = snapshot
       const found = places.find(stream)
-      const newer = seq >= (snapshots.get(stream)?.seq ?? 0)
-      if (found !== undefined && seq <= lastSeq(found) && newer) snapshots.set(stream, snapshot)
+      if (found !== undefined && seq <= lastSeq(found)) snapshots.save({ stream, seq, text })
       return right(undefined)
     },
     async snapshot(stream) {
       check()
-      const snapshot = snapshots.get(stream)
-      const trimmed = places.find(stream)?.trimmed ?? 0
-      return snapshot !== undefined && snapshot.seq >= trimmed ? snapshot : undefined
+      const found = await snapshots.find(stream)
+      check()
+      return found
     },
     close: () => async () => {
       closing ??= close()

@@ -13,6 +13,9 @@ const GAP_BYTES = 1 << 15
 /** So many reads of a batch run at the same time. */
 const SPANS = 16
 
+/** A frame begins with its length and its checksum. */
+const SUM_BYTES = 8
+
 const CHANGED = 'it is not as it was when the journal was opened'
 
 /** Bytes of one segment with the records that are wanted of them. */
@@ -68,6 +71,16 @@ export async function* readRecords(
       }
     }
   }
+}
+
+/** The checksum of a record's frame; undefined for a record that is not there, or is trimmed, or can't be read. */
+export async function recordSum(source: Source, stream: string, seq: number): Promise<number | undefined> {
+  const found = source.places.find(stream)
+  const position = found?.positions[seq - 1 - found.trimmed]
+  if (position === undefined) return undefined
+  const { segment, at } = placeOf(source, position)
+  const bytes = await source.reader.read(segment, at, at + SUM_BYTES).catch(() => undefined)
+  return bytes?.length === SUM_BYTES ? bytes.readUInt32LE(SUM_BYTES - 4) : undefined
 }
 
 async function bytesOf(source: Source, { segment, start, end }: Span): Promise<Buffer> {

@@ -52,6 +52,34 @@ export function reopenCases(subject: JournalUnderTest, reopen: (closed: Journal)
       expect(await texts((await again(journal)).readAll())).toEqual(['kept', 'kept too'])
     })
 
+    journalTest(subject, 'what was trimmed stays away, and the stream goes on counting', async (journal) => {
+      await add(journal, 'a', 0, ...numbered(5))
+      await must(journal.trim('a', 3))
+      await add(journal, 'b', 0, 'b1')
+      await must(journal.trim('a', 5))
+      const before = await all(journal.readAll())
+      const opened = await again(journal)
+      expect(await all(opened.readAll())).toEqual(before)
+      expect(await texts(opened.read('a'))).toEqual(['text 5'])
+      expect((await all(opened.heads())).map(({ stream, seq }) => `${stream}${seq}`).sort()).toEqual(['a5', 'b1'])
+      expect(await opened.head('a')).toMatchObject({ seq: 5, text: 'text 5' })
+      expect(await refused(opened.append({ stream: 'a', expected: 1, texts: ['late'] }))).toBe('CONFLICT')
+      expect(await refused(opened.trim('a', 6))).toBe('BAD_OPTION')
+      const position = await add(opened, 'a', 5, 'text 6')
+      expect(position).toBeGreaterThan(before.at(-1)!.position)
+      expect(await all((await again(opened)).readAll({ from: position }))).toEqual([
+        { stream: 'a', seq: 6, position, text: 'text 6' },
+      ])
+    })
+
+    journalTest(subject, 'K3 a snapshot is as it was, or is not there', async (journal) => {
+      await add(journal, 'a', 0, ...numbered(3))
+      const snapshot = { stream: 'a', seq: 2, text: 'zwölf 👍\0' }
+      await must(journal.saveSnapshot(snapshot))
+      const opened = await again(journal)
+      expect((await opened.snapshot('a')) ?? snapshot).toEqual(snapshot)
+    })
+
     journalTest(subject, 'a text of 16 MB is there', async (journal) => {
       const text = '0123456789abcdef'.repeat(1 << 20)
       await add(journal, 'a', 0, 'small', text, 'small')
