@@ -37,7 +37,7 @@ export interface HostOptions extends Partial<Limits> {
   /** Where commits are kept: `memoryJournal()`, `await fileJournal(dir)`. The host closes it. */
   journal: Journal
   /** Machines to register at once; `host.register` takes more later. */
-  machines?: readonly DurableMachine<any>[]
+  machines?: readonly DurableMachine[]
   /** Where messages go: `console` or what is shaped like it, or a pino logger. Default: `console`. */
   logger?: Logger | PinoLogger
   /** Where time comes from. Default: the system's clock. */
@@ -45,6 +45,17 @@ export interface HostOptions extends Partial<Limits> {
   /** How long `close` waits for effects that were told to stop. Default 10 s. */
   closeTimeout?: Duration
 }
+
+/** How `host.actor` opens an instance. Where the machine needs an input, only `create: false` goes without. */
+export type ActorOptions<TMachine extends AnyStateMachine> =
+  | { create: false; input?: InputFrom<TMachine> }
+  | (undefined extends InputFrom<TMachine>
+      ? { create?: boolean | 'only'; input?: InputFrom<TMachine> }
+      : { create?: true | 'only'; input: InputFrom<TMachine> })
+
+/** The options may be left out where the machine can do without an input. */
+export type ActorArguments<TMachine extends AnyStateMachine> =
+  undefined extends InputFrom<TMachine> ? [options?: ActorOptions<TMachine>] : [options: ActorOptions<TMachine>]
 
 /** Within this time, ms, what has finished is recorded, if no commit of its instance comes first (K5). */
 const MARK_AFTER = 500
@@ -78,7 +89,7 @@ export class Host implements InstanceHost {
   /** @internal */
   readonly telemetry: Telemetry | undefined
   private readonly closeTimeout: number
-  private readonly machines = new Map<string, DurableMachine<any>>()
+  private readonly machines = new Map<string, DurableMachine>()
   private readonly registering = new Map<string, Promise<void>>()
   private readonly instances: Instances
   /** @internal */
@@ -110,7 +121,7 @@ export class Host implements InstanceHost {
   }
 
   /** @internal */
-  async open(machines: readonly DurableMachine<any>[]): Promise<void> {
+  async open(machines: readonly DurableMachine[]): Promise<void> {
     await this.register(...machines)
     this.telemetry?.watch(this)
   }
@@ -120,9 +131,9 @@ export class Host implements InstanceHost {
    * others come when they are asked for, or when their first delayed transition is due. An instance that can't be rebuilt
    * is listed as `broken` from then on and holds up nobody. Rejects with BAD_MACHINE when another machine has the same id.
    */
-  async register(...machines: DurableMachine<any>[]): Promise<void> {
+  async register(...machines: DurableMachine[]): Promise<void> {
     this.assertOpen()
-    const added = new Map<string, DurableMachine<any>>()
+    const added = new Map<string, DurableMachine>()
     for (const machine of machines) {
       assertDurable(machine)
       const known = this.machines.get(machine.id) ?? added.get(machine.id)
@@ -143,7 +154,7 @@ export class Host implements InstanceHost {
     }
   }
 
-  private async takeOn(machines: readonly DurableMachine<any>[]): Promise<void> {
+  private async takeOn(machines: readonly DurableMachine[]): Promise<void> {
     for (const machine of machines) this.machines.set(machine.id, machine)
     await Promise.all(machines.map((machine) => recordDefinition(this.journal, this.clock, machine)))
     await this.instances.takeUp(machines)
@@ -158,13 +169,13 @@ export class Host implements InstanceHost {
   async actor<TMachine extends AnyStateMachine>(
     machine: DurableMachine<TMachine>,
     id: string,
-    options: { input?: InputFrom<TMachine>; create?: boolean | 'only' } = {},
+    ...[options]: ActorArguments<TMachine>
   ): Promise<DurableActor<TMachine>> {
-    const { create = true } = options
+    const { create = true, input } = (options ?? {}) as ActorOptions<TMachine>
     this.assertOpen()
     this.assertKnown(machine)
     assertId(machine.id, id)
-    const instance = await this.instances.open(machine, id, create === false ? undefined : options.input, create)
+    const instance = await this.instances.open(machine, id, create === false ? undefined : input, create)
     return new DurableActor<TMachine>(instance)
   }
 
@@ -181,7 +192,7 @@ export class Host implements InstanceHost {
   }
 
   /** Lets a parked instance go on: what failed is tried again. Rejects with UNKNOWN_INSTANCE. */
-  async resume(machine: DurableMachine<any>, id: string): Promise<void> {
+  async resume(machine: DurableMachine, id: string): Promise<void> {
     this.assertOpen()
     ;(await this.instances.find(machine, id)).resume()
   }
@@ -280,7 +291,7 @@ export class Host implements InstanceHost {
     this.instances.listened(instance)
   }
 
-  machine(id: string): DurableMachine<any> | undefined {
+  machine(id: string): DurableMachine | undefined {
     return this.machines.get(id)
   }
 
@@ -305,7 +316,7 @@ export class Host implements InstanceHost {
     if (this.closing) throw new DuramenError('CLOSED', 'the host is closed', { hint: 'Open it again with openHost().' })
   }
 
-  private assertKnown(machine: DurableMachine<any>): void {
+  private assertKnown(machine: DurableMachine): void {
     assertDurable(machine)
     const known = this.machines.get(machine.id)
     if (known === machine) return
@@ -318,7 +329,7 @@ export class Host implements InstanceHost {
   }
 }
 
-function assertDurable(machine: Partial<DurableMachine<any>> | undefined): void {
+function assertDurable(machine: Partial<DurableMachine> | undefined): void {
   if (typeof machine?.id === 'string' && machine.machine && machine.options) return
   throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no durable machine`, {
     hint: 'Wrap it once, `const order = durable(machine)`, and give that to openHost and to the host.',

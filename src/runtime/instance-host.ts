@@ -29,7 +29,7 @@ export interface InstanceHost {
   /** The instance is asleep and has been given something. */
   wake(instance: Instance): void
   /** The registered machine with this id. */
-  machine(id: string): DurableMachine<any> | undefined
+  machine(id: string): DurableMachine | undefined
   /** Somebody listens to the instance now, or nobody any more. */
   listened(instance: Instance): void
   /** The instance has finished effects to record, or nothing left to do. */

@@ -44,7 +44,7 @@ export class Instances {
   }
 
   /** Brings back those of these machines that a crash or a restart has left unfinished; the others when they are due. */
-  async takeUp(machines: readonly DurableMachine<any>[]): Promise<void> {
+  async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
     for await (const [head, instance] of this.heads()) {
@@ -65,12 +65,12 @@ export class Instances {
   }
 
   /** The instance with this id, if it is there. */
-  find(machine: DurableMachine<any>, id: string): Promise<Instance> {
+  find(machine: DurableMachine, id: string): Promise<Instance> {
     return this.open(machine, id, undefined, false)
   }
 
   /** The instance with this id, or a new one that starts with `input`. `create`: false never, 'only' always. */
-  open(machine: DurableMachine<any>, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
+  open(machine: DurableMachine, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
     const stream = streamOf(machine.id, id)
     const where = { machine: machine.id, instance: id }
     const again = () => this.open(machine, id, input, create)
@@ -94,7 +94,7 @@ export class Instances {
     })
   }
 
-  private async create(machine: DurableMachine<any>, id: string, input: unknown, only: boolean): Promise<Instance> {
+  private async create(machine: DurableMachine, id: string, input: unknown, only: boolean): Promise<Instance> {
     const payload = encodeFor(
       input,
       { machine: machine.id, instance: id, event: 'start' },

@@ -7,7 +7,7 @@ import { type DuramenErrorCode, isDuramenError } from '../ports/errors.ts'
 import type { DurableActor } from '../runtime/actor.ts'
 import type { DurableMachine } from '../runtime/durable.ts'
 import type { Duration } from '../runtime/duration.ts'
-import { type Host, openHost } from '../runtime/host.ts'
+import { type ActorArguments, type Host, openHost } from '../runtime/host.ts'
 import { type VirtualClock, virtualClock } from './clock.ts'
 import { type Came, compare, type Expected, waitingTimers } from './expected.ts'
 import { frozen } from './frozen.ts'
@@ -117,7 +117,7 @@ async function withMachine<TMachine extends AnyStateMachine, A>(
   const subject = { ...(freeze ? frozen(machine) : machine), standIn: stage }
   const host = await openHost({ journal: memoryJournal(), machines: [subject], clock, logger: quietLogger })
   try {
-    const actor = await host.actor(subject, 'given', { input } as object)
+    const actor = await host.actor(subject, 'given', ...([{ input }] as ActorArguments<TMachine>))
     await settle()
     return await play(new Play(host, actor, stage, clock))
   } finally {

@@ -150,7 +150,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
         return { actor: await host.actor(image, imageId, { input, create: 'only' }), isNew: true }
       } catch (error) {
         const { code, retryable } = error as DuramenError
-        if (code === 'INSTANCE_EXISTS') return { actor: await host.actor(image, imageId), isNew: false }
+        if (code === 'INSTANCE_EXISTS')
+          return { actor: await host.actor(image, imageId, { create: false }), isNew: false }
         if (!retryable) throw error
         behind.add(imageId)
         await sleep(backoff(retry, tries), signal)
