@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import { Caller } from './caller.ts'
 import type { Duration } from './duration.ts'
 import { parked } from './failures.ts'
 import type { Receipt } from './inputs.ts'
@@ -44,7 +45,7 @@ export function ask(instance: Instance, event: { type: string }, options: AskOpt
     const observing = listeners.observe(ROOT, { complete: () => question.ended(), error: () => question.ended() })
     const parking = listeners.whenParked((problem) => wait.reject(parked(instance.where, problem)))
     for (const each of [hearing, observing, parking]) wait.atEnd(() => each.unsubscribe())
-    give(instance, event, id, { resolve: (receipt) => question.durable(receipt), reject: wait.reject })
+    give(instance, event, id, new Caller(instance.counts, (receipt) => question.durable(receipt), wait.reject))
   })
 }
 

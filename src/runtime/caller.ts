@@ -2,23 +2,25 @@ import type { DuramenError } from '../ports/errors.ts'
 import type { Counts } from './counts.ts'
 import type { Asker, Receipt } from './inputs.ts'
 
-/** Passes on what becomes of an input, and counts it. */
+/** Who waits for what becomes of an input; what he is told is counted. */
 export class Caller implements Asker {
   private readonly counts: Counts
-  private readonly asker: Asker
+  private readonly resolved: (receipt: Receipt) => void
+  private readonly rejected: (error: DuramenError) => void
 
-  constructor(counts: Counts, asker: Asker) {
+  constructor(counts: Counts, resolve: (receipt: Receipt) => void, reject: (error: DuramenError) => void) {
     this.counts = counts
-    this.asker = asker
+    this.resolved = resolve
+    this.rejected = reject
   }
 
   resolve(receipt: Receipt): void {
     if (receipt.duplicate) this.counts.duplicates++
-    this.asker.resolve(receipt)
+    this.resolved(receipt)
   }
 
   reject(error: DuramenError): void {
     this.counts.reject(error.code)
-    this.asker.reject(error)
+    this.rejected(error)
   }
 }

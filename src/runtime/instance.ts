@@ -18,7 +18,7 @@ import { Decider, type Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError, closed, mailboxFull, ofJournal, outcomeUnknown, type Place, parked } from './failures.ts'
 import { InDoubt } from './in-doubt.ts'
-import { type Asker, afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
+import { afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
 import { Mailbox } from './mailbox.ts'
@@ -187,13 +187,14 @@ export class Instance implements Identity, CommitsOwner {
 
   /** An input with somebody who waits for the receipt. */
   ask(input: Omit<Input, 'caller'>): Promise<Receipt> {
-    return new Promise((resolve, reject) => this.accept(this.asked(input, { resolve, reject })))
+    return new Promise((resolve, reject) =>
+      this.request({ ...input, caller: new Caller(this.counts, resolve, reject) }),
+    )
   }
 
-  /** An input with its asker; what he is told is counted, and traced where somebody traces. */
-  asked(input: Omit<Input, 'caller'>, asker: Asker): Input {
-    const asked = { ...input, caller: new Caller(this.counts, asker) }
-    return this.host.telemetry?.asked(this.where, asked) ?? asked
+  /** An input with somebody who waits, traced where somebody traces. */
+  request(input: Input): void {
+    this.accept(this.host.telemetry?.asked(this.where, input) ?? input)
   }
 
   accept(input: Input): void {

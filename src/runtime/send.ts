@@ -1,16 +1,17 @@
 // The one way by which events from outside reach an instance.
 import { inspect } from 'node:util'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import { Caller } from './caller.ts'
 import { encodeEvent } from './events.ts'
-import type { Asker, Receipt } from './inputs.ts'
+import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 
 /** Gives an event to an instance; `caller` hears of it in the moment it is durable. Throws what is wrong with the event. */
-export function give(instance: Instance, event: { type: string }, id: string | undefined, caller: Asker): void {
+export function give(instance: Instance, event: { type: string }, id: string | undefined, caller: Caller): void {
   try {
     assertEventId(instance, id)
     const payload = encodeEvent(instance.machine, instance.id, event, instance.host.limits.maxBinary)
-    instance.accept(instance.asked({ kind: 'event', payload, id }, caller))
+    instance.request({ kind: 'event', payload, id, caller })
   } catch (error) {
     if (isDuramenError(error)) instance.counts.reject(error.code)
     throw error
@@ -19,7 +20,7 @@ export function give(instance: Instance, event: { type: string }, id: string | u
 
 /** Sends an event to an instance. */
 export function sendTo(instance: Instance, event: { type: string }, id?: string): Promise<Receipt> {
-  return new Promise((resolve, reject) => give(instance, event, id, { resolve, reject }))
+  return new Promise((resolve, reject) => give(instance, event, id, new Caller(instance.counts, resolve, reject)))
 }
 
 function assertEventId({ machine, id: instance }: Instance, id: unknown): void {
