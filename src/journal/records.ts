@@ -14,9 +14,16 @@ import type { StoredRecord } from './port.ts'
  * - `timer`: the delayed transition `key` was due
  * - `fail`: the invoked work at `target` could not be started; payload: the error
  * - `mark`: effects have finished; nothing else changed
+ * - `operator`: somebody stepped in; payload: who, why and what it needs
  * - `definition`: payload: the statechart of a machine, as it is in force from here on
  */
-export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'definition'
+export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator' | 'definition'
+
+/** What an operator can do to an instance; `docs/OPERATING.md` says what each means. */
+export type OperatorKind = 'pause' | 'resume' | 'park' | 'stop' | 'purge' | 'retry' | 'skip' | 'cancel' | 'fork'
+
+/** An error as a header keeps it. */
+export type Problem = Pick<DuramenError, 'code' | 'message' | 'retryable' | 'where' | 'hint'>
 
 /** A delayed transition that a commit added. */
 export interface TimerRecord {
@@ -58,8 +65,16 @@ export interface CommitHeader {
   readonly from?: readonly [sender: string, count: number, low: number]
   /** Address of the actor that was reached; absent: the root. */
   readonly target?: string
-  /** Key of the timer that fired. */
+  /** Key of the timer that fired, or of the effect or timer that an operator saw to. */
   readonly key?: string
+  /** What an operator did. */
+  readonly op?: OperatorKind
+  /** The instance takes nothing but what operators do; on every commit for as long as that holds. */
+  readonly held?: 'paused' | 'parked'
+  /** Why it is parked; on every commit for as long as it is. */
+  readonly problem?: Problem
+  /** Of a fork, on its first record: the stream whose records these were. */
+  readonly origin?: string
   /** Keys of actions that have finished since the commit before. */
   readonly finished?: readonly string[]
   /** Number of actions that were started, this commit's included, and are not known to be finished. */
@@ -102,6 +117,12 @@ export interface Commit extends CommitHeader {
 /** A commit as one text for `Journal.append`. */
 export function encodeCommit(header: CommitHeader, outcome: string, payload: Pick<Encoded, 'format' | 'text'>): string {
   return `${JSON.stringify(header)}\n${outcome}\n${payload.format === 'json' ? 'j' : 'd'}${payload.text}`
+}
+
+/** The same commit with another header. */
+export function headed(text: string, change: (header: CommitHeader) => CommitHeader): string {
+  const end = text.indexOf('\n')
+  return JSON.stringify(change(JSON.parse(text.slice(0, end)) as CommitHeader)) + text.slice(end)
 }
 
 /** The commit in a stored record. Throws JOURNAL_DAMAGED when the text is no commit. */

@@ -5,15 +5,17 @@
 // K4: an event whose id is known has its first receipt for an answer; one whose id is under way waits for it.
 // K8: an input for which the machine throws makes no commit.
 import type { AnyEventObject } from 'xstate'
-import { decode, encode } from '../journal/codec.ts'
+import { decode, type Encoded, encode } from '../journal/codec.ts'
 import type { StoredRecord } from '../journal/port.ts'
 import { type Commit, type CommitHeader, type CommitOutcome, encodeCommit } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
 import { machineThrew } from './failures.ts'
+import { holdOf } from './hold.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
 import type { Identity } from './instance-host.ts'
+import type { Operation } from './operators.ts'
 import { outcomeText } from './outcome.ts'
 import { Receipts, type ReceiptsState } from './receipts.ts'
 import { replay } from './replay.ts'
@@ -39,11 +41,18 @@ interface CheckpointHead {
   readonly head: Head
   readonly receipts: ReceiptsState
   readonly attempts: Readonly<Record<string, number>>
+  /** Of a fork. */
+  readonly origin?: string
 }
 
 /** What a checkpoint says of its last commit, its receipts and its effects. */
 export const headOf = ({ text }: Pick<Checkpoint, 'text'>): CheckpointHead =>
   JSON.parse(text.slice(0, text.indexOf('\n')))
+
+/** The payload of a purge. */
+export interface Purge extends Operation {
+  readonly senders: ReceiptsState['senders']
+}
 
 /** A commit to be made; or the answer to an input that makes none; or nothing, until all before it is certain. */
 export type Verdict = Decided | Receipt | DuramenError | undefined
@@ -77,6 +86,7 @@ export class Decider {
     taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
   ): Promise<void> {
     return replay(this.tree, this.instance.machine, records, (commit, turn, record) => {
+      if (commit.op === 'purge') this.receipts.restore({ ids: [], senders: (commit.payload() as Purge).senders })
       this.took(commit, record.text, record.position)
       this.seq = commit.seq
       this.at = commit.at
@@ -95,7 +105,13 @@ export class Decider {
     if (!state) return undefined
     try {
       const { format, text } = encode(state, { name: 'state', identity: true, maxBinary: Number.POSITIVE_INFINITY })
-      const head: CheckpointHead = { head: last, receipts: this.receipts.state, attempts: runner.attemptsNow }
+      const { origin } = this.tree
+      const head: CheckpointHead = {
+        head: last,
+        receipts: this.receipts.state,
+        attempts: runner.attemptsNow,
+        ...(origin !== this.instance.stream && { origin }),
+      }
       return { seq: this.seq, text: `${JSON.stringify(head)}\n${format}\n${text}` }
     } catch {
       return undefined // such an instance is replayed from its start
@@ -104,12 +120,13 @@ export class Decider {
 
   /** Begins from a checkpoint instead of the first record. Throws when the machine has changed. */
   restore({ text }: Pick<Checkpoint, 'text'>): void {
-    const { head, receipts, attempts } = headOf({ text })
+    const { head, receipts, attempts, origin } = headOf({ text })
     const first = text.indexOf('\n')
     const second = text.indexOf('\n', first + 1)
     const format = text.slice(first + 1, second) as 'json' | 'devalue'
     const state = decode({ format, text: text.slice(second + 1) }) as TreeState
     const { seq, at } = head.header
+    if (origin !== undefined) this.tree.origin = origin
     this.runner.restore(this.tree.restore(state, seq, at), attempts)
     this.receipts.restore(receipts)
     this.last = head
@@ -121,20 +138,20 @@ export class Decider {
   decide(input: Input, certain: boolean): Verdict {
     const known = this.receipts.find(input)
     if (known) return { ...known, duplicate: true }
-    if (input.kind === 'start' && this.seq > 0) return this.unhandled(true) // another host was first
+    if (input.kind === 'start' && this.tree.alive) return this.unhandled(true) // another host was first
     const name = nameOf(input)
     if (name !== undefined && this.underWay.has(name)) return undefined
 
-    const { machine, stream, host } = this.instance
+    const { machine, host } = this.instance
     const seq = this.seq + 1
     const at = Math.max(host.clock.now(), this.at)
-    const meaning = turnInput(input.kind, input, input.payload.value)
+    const meaning = turnInput(input.kind, input, input.payload.value, this.tree)
     const turn = meaning && this.tree.run(seq, at, host.name, meaning)
     if (turn?.ignored) return certain ? this.unhandled(false) : undefined // nobody is there for it
     let fault = turn?.fault
     let outcome = ''
     try {
-      if (!fault) outcome = outcomeText(machine, { stream, seq, at, host: host.name }, this.tree, turn)
+      if (!fault) outcome = outcomeText(machine, { seq, at, host: host.name }, this.tree, turn)
     } catch (error) {
       fault = { error, path: 'attributes' }
     }
@@ -147,7 +164,14 @@ export class Decider {
     this.seq = seq
     this.at = at
     if (name !== undefined) this.underWay.add(name)
-    return { input, turn, header, text: encodeCommit(header, outcome, input.payload) }
+    const payload = input.op === 'purge' ? this.lastWords(input) : input.payload
+    return { input, turn, header, text: encodeCommit(header, outcome, payload) }
+  }
+
+  /** A purge keeps what deliveries have arrived (K4): they must not arrive again. */
+  private lastWords(input: Input): Encoded {
+    const purge: Purge = { ...(input.payload.value as Operation), senders: this.receipts.state.senders }
+    return encode(purge, { name: 'purge' })
   }
 
   /** What was decided is durable: it is remembered, and shown (K1). */
@@ -185,17 +209,30 @@ export class Decider {
     if (input.from) header.from = input.from
     if (input.target !== undefined && input.target !== ROOT) header.target = input.target
     if (input.key !== undefined) header.key = input.key
+    if (input.op !== undefined) header.op = input.op
     if (input.attempts) header.attempts = input.attempts
+    this.hold(header, input)
     if (runner.done.size) {
-      header.finished = [...runner.done]
+      header.finished = [...(header.finished ?? []), ...runner.done]
       runner.done.clear()
     }
-    const unfinished = runner.unfinished.size + this.ahead
+    const unfinished = runner.unfinished.size + this.ahead - (input.ruling?.finished?.length ?? 0)
     if (unfinished) header.unfinished = unfinished
     return header
   }
 
-  private unhandled(duplicate: boolean): Receipt {
+  /** On every commit for as long as it lasts; nothing but marks and operators' records is made meanwhile. */
+  private hold(header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] }, { ruling }: Input): void {
+    const last = this.last?.header
+    if (!ruling && last?.held === undefined) return
+    const hold = ruling ? ruling.hold : holdOf(last)
+    if (hold) Object.assign(header, hold)
+    if (ruling?.finished?.length) header.finished = ruling.finished
+    if (ruling?.attempts && Object.keys(ruling.attempts).length) header.attempts = ruling.attempts
+  }
+
+  /** The answer to what changes nothing. */
+  unhandled(duplicate: boolean): Receipt {
     return { seq: this.seq, position: this.last?.position ?? 0, duplicate, handled: false }
   }
 

@@ -20,7 +20,39 @@ export const parked = (where: Place, problem: DuramenError) =>
   new DuramenError('PARKED', `${nameOf(where)} is parked: ${problem.message}`, {
     where,
     cause: problem,
-    hint: 'Remove the cause, then call host.resume(machine, id).',
+    hint: 'Remove the cause, then call host.resume(machine, id, { who, why }).',
+  })
+
+/** The hint of what is parked for an input that the machine can't take. */
+export function withSkip(where: Place, error: DuramenError, key: string): DuramenError {
+  const { code, message, retryable, cause } = error
+  const hint = `Mend the machine and call host.resume, or drop what it can't take: host.skip(machine, id, '${key}', { who, why }).`
+  return new DuramenError(code, message, { retryable, cause, where: { ...error.where, ...where }, hint })
+}
+
+export const paused = (where: Place) =>
+  new DuramenError('PAUSED', `${nameOf(where)} is paused`, {
+    where,
+    retryable: true,
+    hint: 'Send it again after host.resume(machine, id, { who, why }); its history says who paused it, and why.',
+  })
+
+export const stillActive = (where: Place) =>
+  new DuramenError('STILL_ACTIVE', `${nameOf(where)} is active and can't be purged`, {
+    where,
+    hint: 'Stop it first: host.stop(machine, id, { who, why }).',
+  })
+
+export const unknownEffect = (where: Place, op: string, key: string) =>
+  new DuramenError('UNKNOWN_EFFECT', `${nameOf(where)} has no ${key} to ${op}`, {
+    where,
+    hint: 'Give the key of an action that has failed, of a promise, or of a timer, as actor.history() and the problem show it; it may have ended meanwhile.',
+  })
+
+export const unknownInstance = (where: Place, why = 'is not there') =>
+  new DuramenError('UNKNOWN_INSTANCE', `${nameOf(where)} ${why}`, {
+    where,
+    hint: 'Create it with host.actor(machine, id, { input }).',
   })
 
 export const mailboxFull = (where: Place, waiting: number) =>
@@ -69,3 +101,17 @@ export function asDuramenError(error: unknown, where: Place): DuramenError {
   if (isDuramenError(error)) return error
   return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })
 }
+
+export function unknownMachine(id: string, registered: readonly string[]): DuramenError {
+  const names = registered.map((name) => `'${name}'`).join(', ') || 'none'
+  return new DuramenError('UNKNOWN_MACHINE', `no machine is registered as '${id}'; registered: ${names}`, {
+    where: { machine: id },
+    hint: 'Give it to openHost({ machines }) or host.register(machine).',
+  })
+}
+
+export const instanceExists = (where: Place) =>
+  new DuramenError('INSTANCE_EXISTS', `${nameOf(where)} exists`, {
+    where,
+    hint: 'Open it without create, or choose another id.',
+  })

@@ -17,6 +17,7 @@ import { recordDefinition } from './definitions.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent } from './events.ts'
+import { unknownMachine } from './failures.ts'
 import { type Health, type HostStats, healthOf, statsOf } from './health.ts'
 import type { Receipt, Sender } from './inputs.ts'
 import type { Instance } from './instance.ts'
@@ -24,6 +25,7 @@ import type { InstanceHost } from './instance-host.ts'
 import { Instances } from './instances.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import { type Filter, fits, type Listed, listedOf } from './listing.ts'
+import { assertId, Operating } from './operating.ts'
 import { installPins } from './pin.ts'
 import { sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
@@ -78,7 +80,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
 }
 
 /** Runs durable machines on one journal. Made by `openHost`. */
-export class Host implements InstanceHost {
+export class Host extends Operating implements InstanceHost {
   readonly journal: Journal
   readonly clock: Clock
   readonly logger: Logger
@@ -91,7 +93,7 @@ export class Host implements InstanceHost {
   private readonly closeTimeout: number
   private readonly machines = new Map<string, DurableMachine>()
   private readonly registering = new Map<string, Promise<void>>()
-  private readonly instances: Instances
+  protected readonly instances: Instances
   /** @internal */
   readonly timers: Timers
   private readonly dirty: Instance[] = []
@@ -103,6 +105,7 @@ export class Host implements InstanceHost {
 
   /** @internal Use `openHost`. */
   constructor(options: HostOptions, telemetry?: Telemetry) {
+    super()
     this.journal = options.journal
     this.clock = options.clock ?? systemClock
     this.logger = loggerOf(options.logger ?? console)
@@ -191,12 +194,6 @@ export class Host implements InstanceHost {
     return sendTo(await this.instances.find(machine, id), event, options.id)
   }
 
-  /** Lets a parked instance go on: what failed is tried again. Rejects with UNKNOWN_INSTANCE. */
-  async resume(machine: DurableMachine, id: string): Promise<void> {
-    this.assertOpen()
-    ;(await this.instances.find(machine, id)).resume()
-  }
-
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
   async list(filter: Filter = {}): Promise<Listed[]> {
     const found: Listed[] = []
@@ -283,6 +280,14 @@ export class Host implements InstanceHost {
     }
   }
 
+  purged({ stream }: Instance): void {
+    this.instances.forget(stream)
+  }
+
+  broken(stream: string): boolean {
+    return this.instances.live.get(stream)?.phase === 'broken'
+  }
+
   wake(instance: Instance): void {
     this.instances.wake(instance)
   }
@@ -312,20 +317,16 @@ export class Host implements InstanceHost {
     return turn
   }
 
-  private assertOpen(): void {
+  protected assertOpen(): void {
     if (this.closing) throw new DuramenError('CLOSED', 'the host is closed', { hint: 'Open it again with openHost().' })
   }
 
-  private assertKnown(machine: DurableMachine): void {
+  protected assertKnown(machine: DurableMachine): void {
     assertDurable(machine)
     const known = this.machines.get(machine.id)
     if (known === machine) return
     if (known) throw another(machine.id)
-    const names = [...this.machines.keys()].map((n) => `'${n}'`).join(', ') || 'none'
-    throw new DuramenError('UNKNOWN_MACHINE', `no machine is registered as '${machine.id}'; registered: ${names}`, {
-      where: { machine: machine.id },
-      hint: 'Give it to openHost({ machines }) or host.register(machine).',
-    })
+    throw unknownMachine(machine.id, [...this.machines.keys()])
   }
 }
 
@@ -341,11 +342,3 @@ const another = (id: string) =>
     where: { machine: id },
     hint: 'Use the very machine that was registered, or give one of them another id: durable(machine, { id }).',
   })
-
-function assertId(machine: string, id: string): void {
-  if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return
-  throw new DuramenError('BAD_ID', `${JSON.stringify(id)} can't be the id of an instance of ${machine}`, {
-    where: { machine },
-    hint: 'Use 1 to 500 characters without control characters.',
-  })
-}

@@ -1,9 +1,12 @@
 // What an instance is given to decide, and what it answers.
 import type { AnyEventObject } from 'xstate'
 import { decode, type Encoded } from '../journal/codec.ts'
-import type { CommitKind } from '../journal/records.ts'
+import type { CommitKind, OperatorKind } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
+import type { Hold } from './hold.ts'
+import { meaningOf, type Operation } from './operators.ts'
 import { ROOT, type TurnInput } from './turn.ts'
+import type { ActorTree } from './xstate/tree.ts'
 
 /** The answer to an event once it is durable. */
 export interface Receipt {
@@ -22,12 +25,15 @@ export type Sender = readonly [sender: string, count: number, low: number]
 
 /** An input on its way through an instance. */
 export interface Input {
-  readonly kind: 'start' | 'event' | 'timer' | 'fail' | 'mark'
+  readonly kind: 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator'
   readonly payload: Encoded
   readonly id?: string | undefined
   readonly from?: Sender | undefined
   readonly target?: string | undefined
   readonly key?: string | undefined
+  /** What an operator does, and what that comes to. */
+  readonly op?: OperatorKind
+  readonly ruling?: Ruling
   /** Attempts that begin with this mark. */
   readonly attempts?: Readonly<Record<string, number>>
   /** Nobody can send it again: after a failed append it is decided anew until it is durable. */
@@ -46,6 +52,16 @@ export interface Asker {
   reject(error: DuramenError): void
 }
 
+/** What becomes of an operator's input, besides what it means to the actors. */
+export interface Ruling {
+  /** What holds the instance from then on. */
+  readonly hold: Hold | undefined
+  /** Keys of actions that count as finished. */
+  readonly finished?: readonly string[]
+  /** Attempts that begin. */
+  readonly attempts?: Readonly<Record<string, number>>
+}
+
 /** The payload of a timer and a mark. */
 export const NOTHING: Encoded = { format: 'json', text: '', value: undefined }
 
@@ -55,11 +71,12 @@ export const afresh = (input: Input): Input => ({
   payload: { ...input.payload, value: decode(input.payload) },
 })
 
-/** What an input means to the actors; nothing for a mark. */
+/** What an input means to the actors; nothing for a mark, and for most of what operators do. */
 export function turnInput(
   kind: CommitKind,
-  at: { target?: string | undefined; key?: string | undefined },
+  at: { target?: string | undefined; key?: string | undefined; op?: OperatorKind },
   value: unknown,
+  tree: ActorTree,
 ): TurnInput | undefined {
   const target = at.target ?? ROOT
   switch (kind) {
@@ -71,6 +88,8 @@ export function turnInput(
       return { kind, key: at.key! }
     case 'fail':
       return { kind, target, error: value }
+    case 'operator':
+      return meaningOf(at.op!, value as Operation, tree)
     default:
       return undefined
   }

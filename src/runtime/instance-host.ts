@@ -32,6 +32,10 @@ export interface InstanceHost {
   machine(id: string): DurableMachine | undefined
   /** Somebody listens to the instance now, or nobody any more. */
   listened(instance: Instance): void
+  /** An operator has purged the instance: its id may be taken again. */
+  purged(instance: Instance): void
+  /** The instance of this stream can't be rebuilt. */
+  broken(stream: string): boolean
   /** The instance has finished effects to record, or nothing left to do. */
   finished(instance: Instance): void
   deliver: Deliverer['deliver']

@@ -14,29 +14,45 @@ import { Boundary } from './boundary.ts'
 import { Caller } from './caller.ts'
 import { Commits, type CommitsOwner, type Decided } from './commits.ts'
 import type { Counts } from './counts.ts'
-import { Decider, type Head } from './decider.ts'
+import { Decider, type Head, type Verdict } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
-import { asDuramenError, closed, mailboxFull, ofJournal, outcomeUnknown, type Place, parked } from './failures.ts'
+import {
+  asDuramenError,
+  closed,
+  mailboxFull,
+  ofJournal,
+  outcomeUnknown,
+  type Place,
+  parked,
+  paused,
+  unknownInstance,
+  withSkip,
+} from './failures.ts'
+import { plainProblem, problemOf } from './hold.ts'
 import { InDoubt } from './in-doubt.ts'
 import { afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
-import { Mailbox } from './mailbox.ts'
+import { Mailbox, nameOf } from './mailbox.ts'
+import { type Operation, operatorInput, rule } from './operators.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
-import { type ActorSnapshot, ROOT, type Turn } from './turn.ts'
+import { type ActorSnapshot, ROOT } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /**
- * `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
+ * `purged`: an operator has purged it; this object is of no use any more. `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
  * `broken`: the instance can't be rebuilt.
  */
-export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'closed'
+export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'purged' | 'closed'
 
 /** How often in a row a conflict or an unknown outcome is decided again. */
 const CONFLICTS = 10
 /** Between tries while the journal is in trouble, ms. */
 const RETRY_AFTER = 1000
+/** What is decided while the instance is held, by what is in the journal; and while it is parked in memory. */
+const WHILE_HELD = ['operator', 'mark'] as const
+const OPERATORS = ['operator'] as const
 
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
@@ -48,8 +64,8 @@ export class Instance implements Identity, CommitsOwner {
   readonly runner: Runner
   readonly listeners: Listeners
   phase: Phase = 'loading'
-  /** Why it takes no more events, when it does not. */
-  problem: DuramenError | undefined
+  /** Why it takes no more events, where that is not, or not yet, in the journal. */
+  private stuck: DuramenError | undefined
   private readonly boundary: Boundary
   private readonly mailbox = new Mailbox()
   private readonly commits: Commits
@@ -57,10 +73,10 @@ export class Instance implements Identity, CommitsOwner {
   private decider: Decider
   private pumping = false
   /** The next input needs all before it to be certain. */
-  private hold = false
+  private barrier = false
   private conflicts = 0
   /** Turns whose append of unknown outcome turned out to have happened. */
-  private readonly cameThrough: Turn[] = []
+  private readonly cameThrough: Decided[] = []
   private readonly snapshots: Snapshots
   /** The root's last state, while the instance is asleep. */
   private rested: ActorSnapshot | undefined
@@ -120,19 +136,12 @@ export class Instance implements Identity, CommitsOwner {
     this.phase = 'loading'
     await this.load()
     if (this.ended) return
+    if (this.gone) return this.purged()
     this.rested = undefined
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
     this.pump()
-    this.boundary.takeUp()
-  }
-
-  /** Lets a parked instance go on. */
-  resume(): void {
-    if (this.phase !== 'live') return
-    this.problem = undefined
-    this.pump()
-    if (this.phase === 'live') this.boundary.takeUp()
+    if (!this.runner.held) this.boundary.takeUp()
   }
 
   /** Inputs that wait to be decided. */
@@ -140,9 +149,22 @@ export class Instance implements Identity, CommitsOwner {
     return this.mailbox.size
   }
 
-  /** Nothing is queued, under way or waiting to be recorded. */
+  /** Nothing is queued, under way or waiting to be recorded; or nothing of that will change. */
   get quiet(): boolean {
-    return (this.mailbox.size === 0 && this.commits.certain) || this.problem !== undefined
+    const { mailbox } = this
+    if (this.stuck && !mailbox.has(OPERATORS)) return true
+    return this.commits.certain && (this.held ? !mailbox.has(WHILE_HELD) : mailbox.size === 0)
+  }
+
+  /** Takes nothing but what operators do, and marks. */
+  private get held(): boolean {
+    return this.stuck !== undefined || this.last?.header.held !== undefined
+  }
+
+  /** Why it is parked, broken or gone, where it is. */
+  get problem(): DuramenError | undefined {
+    const plain = this.last?.header.problem
+    return this.stuck ?? (plain && problemOf(plain))
   }
 
   /** At its end, or not for now. */
@@ -155,8 +177,8 @@ export class Instance implements Identity, CommitsOwner {
     const { decider, mailbox } = this
     const due = decider.last && this.tree.due
     if (due !== undefined && due <= this.host.clock.now()) return false // its timer is about to fire
-    const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.hold
-    return this.phase === 'live' && decider.last !== undefined && settled && !this.problem && this.runner.empty
+    const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.barrier
+    return this.phase === 'live' && decider.last !== undefined && settled && !this.stuck && this.runner.empty
   }
 
   /** Gives back the memory, but for what those who hold the instance need. */
@@ -173,7 +195,7 @@ export class Instance implements Identity, CommitsOwner {
   /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */
   abort(): void {
     this.runner.abort()
-    if (this.problem) this.mailbox.refuse(closed(this.where))
+    if (this.held) this.mailbox.refuse(closed(this.where))
   }
 
   close(): void {
@@ -198,57 +220,128 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   accept(input: Input): void {
-    const gone = this.phase === 'closed' || this.phase === 'broken'
-    const refusal = gone || (input.caller && !input.keep) ? this.refusal() : undefined
+    const gone = this.phase === 'closed' || this.phase === 'broken' || this.phase === 'purged'
+    const refusal = gone || (input.caller && !input.keep) ? this.refusal(input) : undefined
     if (refusal) return input.caller?.reject(refusal)
     this.used = true
-    this.mailbox.add(input)
+    if (input.kind === 'operator') this.mailbox.addFirst(input)
+    else this.mailbox.add(input)
     if (this.phase === 'asleep') this.host.wake(this)
     else this.pump()
   }
 
-  private refusal(): DuramenError | undefined {
+  private refusal({ kind }: Input): DuramenError | undefined {
     if (this.phase === 'closed' || !this.host.accepting) return closed(this.where)
-    if (this.phase === 'broken') return this.problem
-    if (this.problem) return parked(this.where, this.problem)
+    if (this.phase === 'broken' || this.phase === 'purged') return this.stuck
+    if (kind === 'operator') return undefined
+    if (this.held) return this.heldBy()
     return this.mailbox.size >= this.host.limits.mailbox ? mailboxFull(this.where, this.mailbox.size) : undefined
+  }
+
+  /** Why events from outside are refused. */
+  private heldBy(): DuramenError {
+    const { problem } = this
+    return problem ? parked(this.where, problem) : paused(this.where)
   }
 
   /** Records what has finished, if no other commit has done so meanwhile; also while the instance is parked. */
   mark(): void {
     const { done, countedAttempts: attempts } = this.runner
-    if (!(done.size || attempts) || this.phase !== 'live' || this.decider.stale || this.hold) return
-    const input: Input = { kind: 'mark', payload: NOTHING, keep: true, ...(attempts && { attempts }) }
-    if (!this.problem) return this.accept(input)
-    this.decide(input)
-    this.host.flushSoon(this)
+    if (!(done.size || attempts) || this.phase !== 'live' || this.decider.stale || this.barrier) return
+    this.accept({ kind: 'mark', payload: NOTHING, keep: true, ...(attempts && { attempts }) })
   }
 
   // ---- deciding and committing ---------------------------------------------------------------------------------------
 
   private pump(): void {
-    if (this.pumping || this.phase !== 'live' || this.problem) return
+    if (this.pumping || this.phase !== 'live') return
     const { mailbox, commits, decider } = this
     this.pumping = true
     try {
-      while (mailbox.size && !decider.stale && !this.hold && commits.waiting < this.host.limits.pipeline)
-        this.decide(mailbox.next())
+      while (mailbox.size && !decider.stale && !this.barrier && commits.waiting < this.host.limits.pipeline) {
+        const input = this.held ? mailbox.nextOf(this.stuck ? OPERATORS : WHILE_HELD) : mailbox.next()
+        if (!input) break
+        if (input.kind === 'operator') this.decideOperation(input)
+        else this.decide(input)
+      }
     } finally {
       this.pumping = false
     }
     if (commits.waiting) this.host.flushSoon(this)
-    if (commits.certain && decider.stale && !this.problem) void this.reload()
+    if (commits.certain && decider.stale && (!this.stuck || mailbox.has(OPERATORS))) void this.reload()
   }
 
   private decide(input: Input): void {
     const verdict = this.decider.decide(input, this.commits.certain)
     if (!verdict) {
       this.mailbox.putBack(afresh(input))
-      this.hold = true
+      this.barrier = true
     } else if ('header' in verdict) this.commits.add(verdict)
     else if ('seq' in verdict) input.caller?.resolve(verdict)
     else if (input.caller) input.caller.reject(verdict)
     else this.park(verdict, input)
+  }
+
+  /** On nothing but what is certain, and nothing on it until it is. */
+  private decideOperation(input: Input): void {
+    if (!this.commits.certain) {
+      this.mailbox.putBack(input)
+      this.barrier = true
+      return
+    }
+    const { where, tree, runner, mailbox } = this
+    const ruling = rule(input.payload.value as Operation, {
+      where,
+      tree,
+      runner,
+      header: this.last?.header,
+      stuck: this.stuck,
+      waits: (key) => mailbox.waiting(key).length > 0,
+    })
+    if (ruling === 'nothing') input.caller?.resolve(this.decider.unhandled(false))
+    else if ('code' in ruling) input.caller?.reject(ruling)
+    else {
+      const ruled = { ...input, ruling }
+      const verdict = this.decider.decide(ruled, true) as Exclude<Verdict, undefined>
+      if (!('header' in verdict)) input.caller?.reject(verdict as DuramenError)
+      else {
+        this.commits.add(verdict)
+        this.barrier = true
+      }
+    }
+  }
+
+  /** What an operator wanted is durable. */
+  private operated({ input, header, turn }: Decided): void {
+    const { runner, mailbox } = this
+    const { op, key } = header
+    if (op === 'purge') return this.purged()
+    if (key !== undefined) {
+      for (const waiting of mailbox.waiting(key)) mailbox.remove(waiting)
+      if (op === 'retry') runner.retry(key)
+    }
+    for (const ended of [...(turn?.ended ?? []), ...(input.ruling?.finished ?? [])]) runner.drop(ended)
+    this.stuck = undefined
+    this.settleHold()
+    if (op === 'park' && header.problem) this.listeners.parked(problemOf(header.problem))
+    if (!runner.held) runner.resume()
+  }
+
+  /** What is durable says whether the instance is held. */
+  private settleHold(): void {
+    this.runner.held = this.last?.header.held !== undefined
+    if (this.runner.held) this.mailbox.refuseCallers(this.heldBy())
+  }
+
+  /** An operator has purged it, here or by another host. */
+  private purged(): void {
+    this.phase = 'purged'
+    this.stuck = unknownInstance(this.where, 'was purged')
+    this.boundary.disarm()
+    this.runner.abort()
+    this.mailbox.refuse(this.stuck)
+    this.listeners.complete()
+    this.host.purged(this)
   }
 
   flush(): void {
@@ -268,6 +361,7 @@ export class Instance implements Identity, CommitsOwner {
     input.caller?.resolve(receiptOf(decided, position))
     if (header.attempts) this.runner.beginAttempts(header.attempts)
     this.counts.committed(input)
+    if (header.op) this.operated(decided)
     if (!turn) return
     if (input.trace) this.host.telemetry?.caused(turn.effects, input.trace)
     this.boundary.act(turn)
@@ -275,7 +369,7 @@ export class Instance implements Identity, CommitsOwner {
 
   answered(): void {
     if (this.commits.certain) {
-      this.hold = false
+      this.barrier = false
       this.keepSnapshot()
     }
     this.pump()
@@ -293,8 +387,17 @@ export class Instance implements Identity, CommitsOwner {
   /** An operator has to see to it; until then the instance takes nothing but what nobody can send again. */
   park(error: DuramenError, input?: Input): void {
     if (input) this.mailbox.putBack(afresh(input))
-    if (this.problem) return
-    this.problem = error
+    if (this.stuck || this.last?.header.held === 'parked') return
+    const problem = input ? withSkip(this.where, error, nameOf(input)) : error
+    this.stick(problem)
+    const operation: Operation = { op: 'park', who: 'duramen', why: error.message, problem: plainProblem(problem) }
+    const park = operatorInput(this.where, operation, Number.POSITIVE_INFINITY)
+    this.accept({ ...park, keep: true })
+  }
+
+  /** It is parked, as far as memory goes: the journal has not taken it yet, or won't. */
+  private stick(error: DuramenError): void {
+    this.stuck = error
     this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
     this.mailbox.refuseCallers(parked(this.where, error))
     this.listeners.parked(error)
@@ -315,7 +418,7 @@ export class Instance implements Identity, CommitsOwner {
   /** The instance can't be rebuilt: it takes nothing any more, the others go on. */
   broke(error: DuramenError): void {
     this.phase = 'broken'
-    this.problem = error
+    this.stuck = error
     this.host.logger.error(`${this.stream} can't be loaded: ${error.message}`, error)
     this.mailbox.refuse(error)
     this.listeners.complete()
@@ -324,7 +427,8 @@ export class Instance implements Identity, CommitsOwner {
   failed(all: Decided[], error: DuramenError): void {
     this.decider.stale = true
     this.host.tally.notAppended(error, this.host.clock.now())
-    for (const { header } of all) for (const key of header.finished ?? []) this.runner.done.add(key)
+    for (const { header, input } of all)
+      for (const key of header.finished ?? []) if (!input.ruling?.finished?.includes(key)) this.runner.done.add(key)
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
     if (again) return this.inDoubt.add(all, error.code === 'OUTCOME_UNKNOWN')
     for (const { input } of all) {
@@ -333,11 +437,12 @@ export class Instance implements Identity, CommitsOwner {
       const unknown = input.doubted && error.code === 'JOURNAL_FAILED'
       input.caller?.reject(unknown ? outcomeUnknown(this.where, error) : ofJournal(this.where, error))
     }
-    const back = all.filter(({ input }) => input.keep)
+    let back = all.filter(({ input }) => input.keep)
+    if (!error.retryable) back = back.filter(({ input }) => input.op === undefined) // parked in memory alone
     this.mailbox.putBack(...back.map((d) => afresh(d.input)))
     if (back.length === 0) return
-    if (!error.retryable) return this.park(error)
-    this.pause(error)
+    if (error.retryable) this.pause(error)
+    else if (!this.stuck) this.stick(ofJournal(this.where, error))
   }
 
   private async reload(): Promise<void> {
@@ -351,13 +456,22 @@ export class Instance implements Identity, CommitsOwner {
       return problem.retryable ? this.pause(problem) : this.broke(problem)
     }
     if (this.ended) return
+    if (this.gone) return this.purged()
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
     this.runner.endOrphans()
     this.runner.resume()
-    for (const turn of this.cameThrough.splice(0)) this.boundary.actNow(turn)
+    for (const own of this.cameThrough.splice(0)) {
+      if (own.header.op) this.operated(own)
+      if (own.turn) this.boundary.actNow(own.turn)
+    }
     this.pump()
     this.host.finished(this)
+  }
+
+  /** All that is left of it is a purge. */
+  get gone(): boolean {
+    return this.last?.header.op === 'purge' && !this.mailbox.has(['start'])
   }
 
   /** Closed while it was loading. */
@@ -376,9 +490,10 @@ export class Instance implements Identity, CommitsOwner {
     })
     this.decider = decider
     this.inDoubt.settle(happened.keys())
+    this.settleHold()
     for (const [own, position] of happened) {
       own.input.caller?.resolve(receiptOf(own, position))
-      if (own.turn) this.cameThrough.push(own.turn)
+      this.cameThrough.push(own)
     }
     if (before && decider.last && decider.last.header.seq > before.header.seq)
       this.listeners.changed(ROOT, this.tree.shown)

@@ -3,13 +3,14 @@
 // K6: an instance at rest is woken when its first delayed transition is due.
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
 //     somebody asks for them or an input reaches them.
+import { isLeft } from 'fp-ts/lib/Either.js'
 import { type CommitOutcome, instanceOf, streamOf } from '../journal/records.ts'
-import { DuramenError, type ErrorPlace } from '../ports/errors.ts'
+import type { DuramenError } from '../ports/errors.ts'
 import { Alarms } from './alarms.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { encodeFor } from './events.ts'
-import { asDuramenError } from './failures.ts'
+import { asDuramenError, instanceExists, unknownInstance } from './failures.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { headOf } from './listing.ts'
@@ -27,7 +28,7 @@ export class Instances {
   private readonly opening = new Map<string, Promise<Instance>>()
   private readonly resting = new Resting()
   private readonly alarms: Alarms
-  private readonly host: InstanceHost
+  readonly host: InstanceHost
 
   constructor(host: InstanceHost) {
     this.host = host
@@ -36,6 +37,10 @@ export class Instances {
 
   /** The last commits of all, one after the other, and who is in memory. */
   async *heads(): AsyncGenerator<[Head, Instance | undefined]> {
+    for await (const [head, instance] of this.lastCommits()) if (!isPurge(head)) yield [head, instance]
+  }
+
+  private async *lastCommits(): AsyncGenerator<[Head, Instance | undefined]> {
     for await (const record of this.host.journal.heads()) {
       const instance = this.live.get(record.stream)
       const head = instance?.last ?? headOf(record)
@@ -47,7 +52,9 @@ export class Instances {
   async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
-    for await (const [head, instance] of this.heads()) {
+    for await (const [head, instance] of this.lastCommits()) {
+      if (isPurge(head)) left.push(this.trim(head.header.stream, head.header.seq)) // a crash may have come before
+      if (isPurge(head) || head.header.held) continue
       const { machine, instance: id } = instanceOf(head.header.stream)!
       const known = byId.get(machine)
       if (!known || instance) continue
@@ -76,21 +83,20 @@ export class Instances {
     const again = () => this.open(machine, id, input, create)
     const opening = this.opening.get(stream)
     if (opening)
-      return create === 'only' ? opening.then(() => rejected(exists(stream, where)), again) : opening.catch(again)
+      return create === 'only' ? opening.then(() => rejected(instanceExists(where)), again) : opening.catch(again)
     const there = this.live.get(stream) ?? this.resting.get(stream)
     if (there) {
-      if (create === 'only') return rejected(exists(stream, where))
+      if (create === 'only') return rejected(instanceExists(where))
       return there.phase === 'broken' ? rejected(there.problem!) : Promise.resolve(there)
     }
     return this.enter(stream, async () => {
       const record = await this.host.journal.head(stream)
-      if (record && create === 'only') throw exists(stream, where)
-      if (record) return this.bring(new Instance(this.host, machine, id, headOf(record)))
+      const head = record && headOf(record)
+      const known = head && !isPurge(head)
+      if (known && create === 'only') throw instanceExists(where)
+      if (known) return this.bring(new Instance(this.host, machine, id, head))
       if (create !== false) return this.create(machine, id, input, create === 'only')
-      throw new DuramenError('UNKNOWN_INSTANCE', `${stream} is not there`, {
-        where,
-        hint: 'Create it with host.actor(machine, id, { input }).',
-      })
+      throw unknownInstance(where)
     })
   }
 
@@ -102,7 +108,7 @@ export class Instances {
     )
     const instance = new Instance(this.host, machine, id)
     const { duplicate } = await instance.create(payload)
-    if (only && duplicate) throw exists(instance.stream, { machine: machine.id, instance: id }) // another host was first
+    if (only && duplicate) throw instanceExists(instance.where) // another host was first
     this.live.set(instance.stream, instance)
     this.host.finished(instance)
     return instance
@@ -128,6 +134,7 @@ export class Instances {
       instance.broke(problem)
       throw problem
     }
+    if (instance.phase === 'purged') throw instance.problem
     this.host.finished(instance)
     return instance
   }
@@ -166,7 +173,7 @@ export class Instances {
     for await (const [head, instance] of this.heads()) {
       const { stream } = head.header
       const { status, due } = outcomeOf(head)
-      if (instance || status || due === undefined || this.alarms.has(stream)) continue
+      if (instance || status || due === undefined || head.header.held || this.alarms.has(stream)) continue
       if (this.host.machine(instanceOf(stream)!.machine)) this.alarms.set(stream, due)
     }
   }
@@ -184,7 +191,7 @@ export class Instances {
     this.live.delete(instance.stream)
     instance.rest()
     this.resting.add(instance)
-    if (active && due !== undefined) this.alarms.set(instance.stream, due)
+    if (active && due !== undefined && !instance.last?.header.held) this.alarms.set(instance.stream, due)
   }
 
   /** Sees to it that not more than `maxActive` are in memory, if that many are idle: those first that were not used since the last look. */
@@ -205,18 +212,33 @@ export class Instances {
     this.resting.listened(instance)
   }
 
+  /** It was purged: its id may be taken again. */
+  forget(stream: string): void {
+    this.live.delete(stream)
+    this.alarms.clear(stream)
+  }
+
+  /** Drops what is before a purge; what fails is tried again at the next opening. */
+  async trim(stream: string, seq: number): Promise<void> {
+    try {
+      for await (const _ of this.host.journal.read(stream, { to: seq - 1 })) {
+        const answer = await this.host.journal.trim(stream, seq)()
+        if (isLeft(answer)) throw answer.left
+        return
+      }
+    } catch (error) {
+      this.host.logger.warn(`${stream} was purged, its records are still there: ${String(error)}`, error as object)
+    }
+  }
+
   /** Those that are not in memory and that somebody holds. */
   get held(): Iterable<Instance> {
     return this.resting
   }
 }
 
+const isPurge = ({ header }: Head) => header.op === 'purge'
+
 const outcomeOf = (head: Head) => JSON.parse(head.outcome) as CommitOutcome
 
 const rejected = (error: DuramenError): Promise<never> => Promise.reject(error)
-
-const exists = (stream: string, where: ErrorPlace) =>
-  new DuramenError('INSTANCE_EXISTS', `${stream} exists`, {
-    where,
-    hint: 'Open it without create, or choose another id.',
-  })

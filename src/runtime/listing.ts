@@ -4,6 +4,7 @@ import type { StoredRecord } from '../journal/port.ts'
 import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { Head } from './decider.ts'
+import { problemOf } from './hold.ts'
 import type { Instance } from './instance.ts'
 
 /** An instance in a list, as its last commit tells. */
@@ -11,8 +12,11 @@ export interface Listed {
   readonly machine: string
   readonly id: string
   readonly state: StateValue | undefined
-  /** `asleep`: its machine is not registered. `parked`: see `problem`. `broken`: it can't be rebuilt. */
-  readonly status: 'active' | 'done' | 'error' | 'stopped' | 'asleep' | 'parked' | 'broken'
+  /**
+   * `asleep`: its machine is not registered. `paused`: an operator holds it. `parked`: somebody has to see to it, see
+   * `problem`. `broken`: it can't be rebuilt.
+   */
+  readonly status: 'active' | 'done' | 'error' | 'stopped' | 'asleep' | 'paused' | 'parked' | 'broken'
   readonly tags: readonly string[]
   readonly seq: number
   readonly position: number
@@ -45,18 +49,13 @@ export function listedOf(
   const { machine, instance: id } = instanceOf(header.stream)!
   const { value: state, status = 'active', tags = [], attributes = {} } = JSON.parse(outcome)
   const { seq, at, version } = header
-  const problem = instance?.problem
+  const problem = instance?.problem ?? (header.problem && problemOf(header.problem))
+  const held = instance?.phase === 'broken' ? 'broken' : problem ? 'parked' : header.held
   return {
     machine,
     id,
     state,
-    status: problem
-      ? instance.phase === 'broken'
-        ? 'broken'
-        : 'parked'
-      : status === 'active' && !registered.has(machine)
-        ? 'asleep'
-        : status,
+    status: held ?? (status === 'active' && !registered.has(machine) ? 'asleep' : status),
     tags,
     seq,
     position,

@@ -22,7 +22,7 @@ function effectRecord(effect: Effect) {
 /** What a turn, or a mark, made of the machine. The same turn gives the same text, always. */
 export function outcomeText(
   machine: DurableMachine,
-  place: { stream: string; seq: number; at: number; host?: string },
+  place: { seq: number; at: number; host?: string | undefined },
   tree: ActorTree,
   turn: Turn | undefined,
 ): string {
@@ -44,6 +44,7 @@ export function outcomeText(
   if (tree.due !== undefined) outcome.due = tree.due
   if (tree.running) outcome.running = tree.running
   const { attributes } = machine.options
-  if (attributes) outcome.attributes = pinned(place.at, sourceOf(place), () => attributes(root as never))
+  if (attributes)
+    outcome.attributes = pinned(place.at, sourceOf({ ...place, stream: tree.origin }), () => attributes(root as never))
   return JSON.stringify(outcome)
 }

@@ -37,6 +37,8 @@ export class Receipts {
   }
 
   restore({ ids, senders }: ReceiptsState): void {
+    this.ids.clear()
+    this.senders.clear()
     for (const [id, one] of ids) this.ids.set(id, receipt(one))
     for (const [id, { low, arrived, last }] of senders) {
       const counts = new Map(arrived.map(([count, one]) => [count, receipt(one)]))

@@ -11,7 +11,7 @@ import type { ActorTree } from './xstate/tree.ts'
 /**
  * Decides the records of an instance again, in order, on actors that have decided nothing, and tells of each. No effect is
  * done.
- * Throws REPLAY_DIVERGED at the first record that does not come out as recorded.
+ * After a purge all begins anew. Throws REPLAY_DIVERGED at the first record that does not come out as recorded.
  */
 export async function replay(
   tree: ActorTree,
@@ -26,11 +26,12 @@ export async function replay(
       where: { machine: machine.id, instance, stream, seq: commit.seq },
       hint: 'The machine is another than the one that wrote the record, or asks for something outside. Restore it; or raise its version: then its whole history is decided anew, unchecked.',
     })
-  for await (const record of records) {
-    const commit = decodeCommit(record)
+  const again = (commit: Commit): Turn | undefined => {
+    if (commit.kind === 'definition') throw diverged(commit, 'a definition is no part of an instance')
+    if (commit.kind !== 'start' && !tree.alive) throw diverged(commit, 'it comes before the start')
+    if (commit.origin !== undefined) tree.origin = commit.origin
     const empty = commit.kind === 'timer' || commit.kind === 'mark'
-    const input = turnInput(commit.kind, commit, empty ? undefined : commit.payload())
-    if (!input && commit.kind !== 'mark') throw diverged(commit, `a ${commit.kind} record is no part of an instance`)
+    const input = turnInput(commit.kind, commit, empty ? undefined : commit.payload(), tree)
     const turn = input && tree.run(commit.seq, commit.at, commit.host, input)
     if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
     if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
@@ -38,6 +39,21 @@ export async function replay(
     if (outcome !== commit.outcomeText && commit.version === machine.version)
       throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
     if (turn) tree.show(turn)
-    taken(commit, turn, record)
+    return turn
   }
+  let failure: { error: unknown } | undefined
+  for await (const record of records) {
+    try {
+      const commit = decodeCommit(record)
+      let turn: Turn | undefined
+      if (commit.op === 'purge') {
+        tree.reset() // what was before counts no more, also where it can't be decided again
+        failure = undefined
+      } else if (!failure) turn = again(commit)
+      if (!failure) taken(commit, turn, record)
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+  if (failure) throw failure.error
 }

@@ -51,6 +51,8 @@ export class Runner {
   private readonly owner: RunnerOwner
   /** From here on a failure is only the abort's echo. */
   aborted = false
+  /** The instance is held: what is begun goes on, nothing else begins. */
+  held = false
 
   constructor(owner: RunnerOwner) {
     this.owner = owner
@@ -86,6 +88,7 @@ export class Runner {
       this.done.delete(key)
     }
     for (const [key, attempt] of Object.entries(commit.attempts ?? {})) this.attempts.set(key, attempt)
+    if (commit.op === 'purge') return this.reset()
     if (!turn) return
     for (const effect of turn.effects) {
       if (effect.kind === 'action' && !this.done.has(effect.key)) this.unfinished.set(effect.key, effect)
@@ -109,31 +112,40 @@ export class Runner {
 
   /** Starts all that should run and does not: actions in order, then invoked work. */
   resume(): void {
+    if (this.held) return
     for (const action of [...this.unfinished.values()]) if (!this.running.has(action.key)) this.runAction(action)
     for (const work of [...this.works.values()]) if (!this.running.has(work.key)) this.start(work)
   }
 
   runAction(action: Action): void {
     this.unfinished.set(action.key, action)
+    if (!this.held) this.beginAction(action)
+  }
+
+  private beginAction(action: Action): void {
     if (this.aborted) return
     const effect = this.begin(action)
     let result: unknown
     try {
       result = within(effect, action.run)
     } catch (error) {
-      return this.actionFailed(action, error)
+      return this.actionFailed(action, effect, error)
     }
-    if (!isThenable(result) && effect.waits.length === 0) return this.actionFinished(action)
+    if (!isThenable(result) && effect.waits.length === 0) return this.actionFinished(action, effect)
     Promise.resolve(result)
       .then(() => Promise.all(effect.waits))
       .then(
-        () => this.actionFinished(action),
-        (error) => this.actionFailed(action, error),
+        () => this.actionFinished(action, effect),
+        (error) => this.actionFailed(action, effect, error),
       )
   }
 
   start(work: Start): void {
     this.works.set(work.key, work)
+    if (!this.held) this.beginWork(work)
+  }
+
+  private beginWork(work: Start): void {
     if (this.aborted) return
     const effect = this.begin(work)
     try {
@@ -143,6 +155,41 @@ export class Runner {
       this.running.delete(work.key)
       this.owner.workFailed(work.key, error)
     }
+  }
+
+  /** It has failed, or waits for its turn: begun, it is not under way now. */
+  stands(key: string): boolean {
+    return (this.unfinished.has(key) || this.works.has(key)) && !this.running.has(key)
+  }
+
+  /** Actions that stand. */
+  get failed(): string[] {
+    return [...this.unfinished.keys()].filter((key) => !this.running.has(key))
+  }
+
+  attemptOf(key: string): number {
+    return this.attempts.get(key) ?? 1
+  }
+
+  /** An operator wants it tried again, now, also while the instance is held. */
+  retry(key: string): void {
+    const run = this.running.get(key)
+    if (run && !run.settled) return
+    this.running.delete(key)
+    const action = this.unfinished.get(key)
+    if (action) return this.beginAction(action)
+    const work = this.works.get(key)
+    if (work) this.beginWork(work)
+  }
+
+  /** An operator has ended it: what it still comes to does not count. */
+  drop(key: string): void {
+    const run = this.running.get(key)
+    this.ended(key, 'stopped')
+    this.unfinished.delete(key)
+    this.done.delete(key)
+    this.forget(key)
+    if (run && !run.settled) this.halt(run)
   }
 
   stop(key: string): void {
@@ -247,7 +294,8 @@ export class Runner {
     return effect
   }
 
-  private actionFinished(action: Action): void {
+  private actionFinished(action: Action, effect: RunningEffect): void {
+    if (this.running.get(action.key)?.effect !== effect) return // an operator has ended it
     this.ended(action.key, 'completed')
     this.running.delete(action.key)
     this.attempts.delete(action.key)
@@ -256,7 +304,8 @@ export class Runner {
     this.owner.finished()
   }
 
-  private actionFailed(action: Action, error: unknown): void {
+  private actionFailed(action: Action, effect: RunningEffect, error: unknown): void {
+    if (this.running.get(action.key)?.effect !== effect) return
     this.ended(action.key, 'failed', error)
     this.running.delete(action.key)
     if (this.aborted) this.callOff(action.key)

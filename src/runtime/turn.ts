@@ -65,6 +65,8 @@ export type TurnInput =
   | { kind: 'event'; target: string; event: AnyEventObject }
   | { kind: 'timer'; key: string }
   | { kind: 'fail'; target: string; error: unknown }
+  | { kind: 'drop'; key: string }
+  | { kind: 'stop' }
 
 /** What runs in place of effects' own code, when a machine is tested (src/testing). */
 export interface StandIn {

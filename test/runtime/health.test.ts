@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { fromCallback, fromPromise, setup } from 'xstate'
 import { currentEffect, durable } from '../../src/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 import { acting, counter } from '../support/machines.ts'
 
@@ -48,7 +48,7 @@ describe('health', () => {
       message: "action 'act' (acting/x-0/2/0) failed: no paper",
     })
     bad = false
-    for (let n = 0; n < 12; n++) await host.resume(machine, `x-${n}`)
+    for (let n = 0; n < 12; n++) await host.resume(machine, `x-${n}`, by)
     await settle()
     expect(host.health()).toStrictEqual(fine)
     await host.close()

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { fromPromise, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
-import { noUnhandledRejections, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, settle, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 
 noUnhandledRejections()
@@ -31,7 +31,7 @@ it('K1: resume runs no action of a commit that failed', async () => {
   await settle()
   expect((await h.list())[0]!.status).toBe('parked')
   expect(ran).toEqual([])
-  await h.resume(m, 'x')
+  await h.resume(m, 'x', by)
   expect(ran).toEqual([])
   await settle()
   expect(ran).toEqual([])
@@ -66,10 +66,12 @@ it('K1: resume runs no action whose commit is under way', async () => {
   expect((await h.list())[0]!.status).toBe('parked')
   fail = false
   expect(f.held).toBe(1)
-  await h.resume(m, 'x')
+  const resumed = h.resume(m, 'x', by)
+  await settle()
   expect(ran).toEqual([])
   f.release()
   await p1
   await p2
+  await resumed
   expect(ran).toEqual(['act'])
 })

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { fromCallback, fromObservable, fromPromise, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { isPending, noUnhandledRejections, recording, refused, settle, texts, world } from '../support/host.ts'
+import { by, isPending, noUnhandledRejections, recording, refused, settle, texts, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 import { acting, counter } from '../support/machines.ts'
 
@@ -47,7 +47,7 @@ it('K10: a closed host takes nothing, and says so', async () => {
     host.actor(machine, 'c'),
     host.actor(machine, 'new'),
     host.register(counter()),
-    host.resume(machine, 'c'),
+    host.resume(machine, 'c', by),
   ])
     expect((await refused(promise)).code).toBe('CLOSED')
   expect(await texts(journal, 'counter/c')).toEqual(before)

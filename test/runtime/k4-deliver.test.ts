@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { deliver, type Host } from '../../src/index.ts'
-import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { acting, mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -47,7 +47,7 @@ it('K4: a receiver that is not there parks the sender; once it is, resume delive
   await settle()
   expect(await host.list({ status: 'parked' })).toMatchObject([{ machine: 'sender', id: 's' }])
   await host.actor(box, 'box')
-  await host.resume(machine, 's')
+  await host.resume(machine, 's', by)
   await settle()
   expect(await got(host)).toEqual([1])
   await host.close()

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { assign, fromCallback, setup } from 'xstate'
 import { currentEffect, deliver, durable } from '../../src/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { noUnhandledRejections, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, settle, world } from '../support/host.ts'
 import { mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -117,7 +117,7 @@ it('K4: a delivery that was refused once is delivered by resume, also when a lat
   await Promise.all([a.send({ type: 'GO', v: 1 } as any), a.send({ type: 'GO', v: 2 } as any)])
   await settle()
   bad = false
-  await h.resume(m, 'x')
+  await h.resume(m, 'x', by)
   await settle()
   expect([...rr.getSnapshot().context.got].sort()).toEqual([1, 2])
 })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { assign, setup } from 'xstate'
 import { currentEffect, durable } from '../../src/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { noUnhandledRejections, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, settle, world } from '../support/host.ts'
 
 noUnhandledRejections()
 
@@ -23,9 +23,9 @@ it('K5: attempts rise when a parked instance is resumed', async () => {
   const a = await h.actor(m, 'x')
   await a.send({ type: 'GO' } as any)
   await settle()
-  await h.resume(m, 'x')
+  await h.resume(m, 'x', by)
   await settle()
-  await h.resume(m, 'x')
+  await h.resume(m, 'x', by)
   await settle()
   expect(seen).toEqual([1, 2, 3])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { assign, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
-import { noUnhandledRejections, refused, texts, world } from '../support/host.ts'
+import { by, noUnhandledRejections, refused, texts, world } from '../support/host.ts'
 import { counter } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -143,7 +143,7 @@ it('K8: machines, instances and ids that are not there or cannot be are named', 
   const where = { machine: 'counter', instance: 'c' }
   expect(await refused(host.send(machine, 'c', { type: 'INC' }))).toMatchObject({ code: 'UNKNOWN_INSTANCE', where })
   expect(await refused(host.actor(machine, 'c', { create: false }))).toMatchObject({ code: 'UNKNOWN_INSTANCE', where })
-  expect(await refused(host.resume(machine, 'c'))).toMatchObject({ code: 'UNKNOWN_INSTANCE', where })
+  expect(await refused(host.resume(machine, 'c', by))).toMatchObject({ code: 'UNKNOWN_INSTANCE', where })
   await host.actor(machine, 'c', { create: 'only' })
   expect(await refused(host.actor(machine, 'c', { create: 'only' }))).toMatchObject({ code: 'INSTANCE_EXISTS', where })
   for (const id of ['', 'a\nb', 'x'.repeat(501), undefined, 7])

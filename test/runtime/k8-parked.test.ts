@@ -2,7 +2,7 @@ import { throwError } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { type AnyEventObject, assign, fromObservable, fromPromise, sendTo, setup } from 'xstate'
 import { durable, type Host } from '../../src/index.ts'
-import { noUnhandledRejections, recording, refused, settle, world } from '../support/host.ts'
+import { by, noUnhandledRejections, recording, refused, settle, world } from '../support/host.ts'
 import { acting } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -44,10 +44,10 @@ describe('K8: where nobody waits for the answer the instance is parked, and goes
       code: 'PARKED',
       where: { machine: 'late', instance: 'x' },
     })
-    await host.resume(machine, 'x')
+    await host.resume(machine, 'x', by)
     expect(await parkedOne(host)).toBeDefined() // the cause is still there
     bad = false
-    await host.resume(machine, 'x')
+    await host.resume(machine, 'x', by)
     expect(await parkedOne(host)).toBeUndefined()
     expect(actor.getSnapshot()).toMatchObject({ value: 'b', context: { n: 5 } })
     await actor.send({ type: 'INC' })
@@ -68,9 +68,9 @@ describe('K8: where nobody waits for the answer the instance is parked, and goes
     const actor = await host.actor(machine, 'x')
     const receipt = await actor.send({ type: 'GO' })
     expect(receipt.seq).toBe(2) // the transition itself is durable
-    expect(await parkedOne(host)).toMatchObject({ seq: 2, problem: { code: 'MACHINE_THREW', where: { event: 'act' } } })
+    expect(await parkedOne(host)).toMatchObject({ seq: 3, problem: { code: 'MACHINE_THREW', where: { event: 'act' } } })
     bad = false
-    await host.resume(machine, 'x')
+    await host.resume(machine, 'x', by)
     expect(await parkedOne(host)).toBeUndefined()
     expect(ran).toBe(2)
     await actor.send({ type: 'INC' })
@@ -106,7 +106,9 @@ describe('K8: where nobody waits for the answer the instance is parked, and goes
     expect(actor.getSnapshot().status).toBe('active')
     await host.close()
     fail = false
-    const host2 = await open([machine]) // the rejection is not in the journal: the work is taken up again
+    const host2 = await open([machine])
+    expect(await parkedOne(host2)).toMatchObject({ state: 'a', problem: { code: 'MACHINE_THREW' } })
+    await host2.resume(machine, 'x', by) // the rejection is not in the journal: the work is taken up again
     const again = await host2.actor(machine, 'x')
     await again.waitFor((s) => s.matches('b'))
     await again.send({ type: 'NEXT' })

@@ -11,6 +11,9 @@ export const quiet = quietLogger
 
 await openTelemetry() // the first host would load its package, and tests count steps
 
+/** Who steps in, in tests. */
+export const by = { who: 'ann', why: 'a test' }
+
 export interface World {
   readonly journal: Journal
   readonly clock: VirtualClock

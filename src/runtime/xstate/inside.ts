@@ -33,6 +33,7 @@ export interface InnerActor extends TurnActor {
   _error(error: unknown): void
   getSnapshot(): ActorSnapshot
   start(): void
+  _stop(): void
   [TREE]: Tree
   [SHOWN]: ActorSnapshot | undefined
 }

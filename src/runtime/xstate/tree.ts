@@ -8,7 +8,7 @@
 // any depth included. There its prototype, logic and scope are replaced.
 import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createActor } from 'xstate'
 
-import type { EffectRecord } from '../../journal/records.ts'
+import { type EffectRecord, instanceOf } from '../../journal/records.ts'
 import { type TreeState, withActors } from '../checkpoint.ts'
 import { pinned, sourceOf } from '../pin.ts'
 import { TimerBook } from '../timer-book.ts'
@@ -47,8 +47,12 @@ const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
 export class ActorTree implements Tree {
   readonly owner: TreeOwner
   readonly actors = new Map<string, InnerActor>()
-  private readonly book = new TimerBook(() => this.turn!)
+  private book = new TimerBook(() => this.turn!)
   private root!: InnerActor
+  /** It has a root: the instance was created, and not purged since. */
+  alive = false
+  /** The stream whose place in the world this one has: another than its own for a fork. */
+  origin: string
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
@@ -63,6 +67,17 @@ export class ActorTree implements Tree {
   constructor(owner: TreeOwner, logic: AnyActorLogic) {
     this.owner = owner
     this.logic = logic
+    this.origin = owner.stream
+  }
+
+  /** The instance was purged: all begins anew. */
+  reset(): void {
+    this.alive = false
+    this.inline = false
+    this.origin = this.owner.stream
+    this.book = new TimerBook(() => this.turn!)
+    this.actors.clear()
+    this.works.clear()
   }
 
   /** Decides one input, as record `seq` of the process `host` at `at`. Never throws: what goes wrong is the turn's fault, and the tree is then not to be used again. */
@@ -74,7 +89,7 @@ export class ActorTree implements Tree {
     this.book.begin()
     this.childFault = undefined
     try {
-      pinned(at, sourceOf({ stream: this.owner.stream, seq, host }), () => this.decide(turn, input))
+      pinned(at, sourceOf({ stream: this.origin, seq, host }), () => this.decide(turn, input))
     } catch (error) {
       turn.fault ??= { error, path: ROOT }
     } finally {
@@ -99,6 +114,14 @@ export class ActorTree implements Tree {
     return this.works.size
   }
 
+  /** What the actor at this address is, where it runs and is a promise, callback or observable. */
+  workAt(address: string): EffectRecord['kind'] | undefined {
+    const actor = this.actors.get(address)
+    return isWork(actor) && actor!._processingStatus === RUNNING
+      ? (actor!.logic.kind as EffectRecord['kind'])
+      : undefined
+  }
+
   /** Makes the outcome of a turn visible. */
   show(turn: Turn): void {
     for (const { actor, snapshot } of turn.changed) (actor as InnerActor)[SHOWN] = snapshot
@@ -119,6 +142,8 @@ export class ActorTree implements Tree {
     const wasActive = this.root._snapshot.status === 'active'
     if (input.kind === 'fail') this.fail(turn, input)
     else if (input.kind === 'timer') this.fire(turn, input.key)
+    else if (input.kind === 'drop') this.book.remove(input.key)
+    else if (input.kind === 'stop') this.root._stop()
     else turn.ignored = !this.send(turn, input.target, input.event)
     // a child's error is for XState's onError first; where nobody handles it, the input is at fault
     const { status, error } = this.root._snapshot
@@ -165,7 +190,7 @@ export class ActorTree implements Tree {
   private createRoot(options: { input?: unknown; snapshot?: unknown }): InnerActor {
     const root = createActor(this.logic, {
       ...(options as object),
-      id: this.owner.id,
+      id: this.origin === this.owner.stream ? this.owner.id : instanceOf(this.origin)!.instance,
       inspect: (event) => {
         if (event.type === '@xstate.actor') this.adopt(event.actorRef as unknown as InnerActor)
       },
@@ -312,6 +337,7 @@ export class ActorTree implements Tree {
 
   private takeOver(root: InnerActor): void {
     this.root = root
+    this.alive = true
     const { system } = root
     system._bookId = () => `x${this.turn!.seq}.${this.counts.booked++}`
     system._sendInspectionEvent = (event) => {

@@ -1,0 +1,146 @@
+// What operators call on a host.
+//
+// K4: what was delivered before a purge is not delivered again after it.
+import type { AnyStateMachine } from 'xstate'
+import { streamOf } from '../journal/records.ts'
+import { DuramenError } from '../ports/errors.ts'
+import { DurableActor } from './actor.ts'
+import type { DurableMachine } from './durable.ts'
+import { unknownMachine } from './failures.ts'
+import { forkOf } from './fork.ts'
+import type { Receipt } from './inputs.ts'
+import type { Instances } from './instances.ts'
+import { type By, type Operation, operatorInput } from './operators.ts'
+import { purgeUnloaded } from './purge.ts'
+
+/** The operators' part of a host. Every call is a record in the instance's history, with who and why. */
+export abstract class Operating {
+  protected abstract readonly instances: Instances
+  /** Throws CLOSED. */
+  protected abstract assertOpen(): void
+  /** Throws UNKNOWN_MACHINE, BAD_MACHINE. */
+  protected abstract assertKnown(machine: DurableMachine): void
+
+  /**
+   * Holds an instance: its effects that run go on, nothing else begins, timers and results wait, events are refused with
+   * PAUSED. `handled: false`: it was held already, or has ended; nothing was recorded.
+   *
+   * This and all that follow reject with BAD_OPTION (no who or why), UNKNOWN_MACHINE, UNKNOWN_INSTANCE, CLOSED, or what the
+   * journal answers.
+   */
+  pause(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+    return this.operate(machine, id, 'pause', by)
+  }
+
+  /** As `pause`, and the instance is listed as parked: somebody has to see to it. Events are refused with PARKED. */
+  park(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+    return this.operate(machine, id, 'park', by)
+  }
+
+  /** Lets a paused or parked instance go on; what failed is tried again. `handled: false`: it was not held. */
+  resume(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+    return this.operate(machine, id, 'resume', by)
+  }
+
+  /**
+   * Ends an instance as XState's `stop` does: invoked work is aborted, timers are called off, the status is `stopped`. Actions
+   * that run go on to their end, those that have failed are given up. `handled: false`: it has ended already.
+   */
+  stop(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+    return this.operate(machine, id, 'stop', by)
+  }
+
+  /** Tries one failed effect again, now; an instance that is held stays so. Rejects with UNKNOWN_EFFECT: it has not failed. */
+  retry(machine: DurableMachine, id: string, key: string, by: By): Promise<Receipt> {
+    return this.operate(machine, id, 'retry', by, { key })
+  }
+
+  /**
+   * Does without an effect or a timer: an action counts as done, a promise resolves with `output`, a timer is called off; an
+   * input for which the instance is parked is dropped. An instance that is held stays so. Rejects with UNKNOWN_EFFECT, or with
+   * MACHINE_THREW where the machine can't take the output.
+   */
+  skip(machine: DurableMachine, id: string, key: string, by: By & { output?: unknown }): Promise<Receipt> {
+    const { output } = by ?? {}
+    return this.operate(machine, id, 'skip', by, { key, ...(output !== undefined && { output }) })
+  }
+
+  /**
+   * Ends an effect: its signal is aborted; an action counts as done, a promise, callback or observable fails with ABORTED.
+   * Rejects with UNKNOWN_EFFECT, or with MACHINE_THREW where the machine has no `onError` for it.
+   */
+  cancel(machine: DurableMachine, id: string, key: string, by: By): Promise<Receipt> {
+    const error = new DuramenError('ABORTED', `${by?.who} has cancelled ${key}: ${by?.why}`)
+    return this.operate(machine, id, 'cancel', by, { key, error })
+  }
+
+  /**
+   * Drops the records of an instance that has ended, is paused or parked, or can't be rebuilt; its id is free again. Takes a
+   * machine's id, too, where the machine itself is not registered any more. Rejects with STILL_ACTIVE.
+   */
+  async purge(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
+    this.assertOpen()
+    const name = typeof machine === 'string' ? machine : machine.id
+    assertId(name, id)
+    const operation: Operation = { op: 'purge', who: by?.who, why: by?.why }
+    const { host } = this.instances
+    const where = { machine: name, instance: id }
+    const input = operatorInput(where, operation, host.limits.maxBinary)
+    const stream = streamOf(name, id)
+    const known = host.machine(name)
+    const orBroken = (error: unknown) => {
+      if (!host.broken(stream)) throw error
+      return undefined
+    }
+    const instance = known && (await this.instances.find(known, id).catch(orBroken))
+    const receipt = instance ? await instance.ask(input) : await purgeUnloaded(host, where, operation)
+    this.instances.forget(stream)
+    await this.instances.trim(stream, receipt.seq)
+    return receipt
+  }
+
+  /**
+   * A new instance `id` from the first `seq` records of another, paused, so that it can be looked at first; `resume` lets it go
+   * on, with the timers and invoked work that it has. Actions that were not finished count as done, or run with
+   * `effects: 'run'`. Rejects with INSTANCE_EXISTS, BAD_OPTION (no such seq, or its history was trimmed), BAD_ID,
+   * REPLAY_DIVERGED, and BAD_INPUT for a history that is too long for one append.
+   */
+  async fork<TMachine extends AnyStateMachine>(
+    actor: DurableActor<TMachine>,
+    seq: number,
+    options: By & { id: string; effects?: 'skip' | 'run' },
+  ): Promise<DurableActor<TMachine>> {
+    this.assertOpen()
+    const { host } = this.instances
+    const { id, who, why, effects = 'skip' } = options ?? {}
+    const machine = host.machine(actor.machine)
+    if (!machine) throw unknownMachine(actor.machine, [])
+    assertId(machine.id, id)
+    await forkOf(host, machine, { of: actor.id, seq, id, effects, who, why })
+    return new DurableActor<TMachine>(await this.instances.find(machine, id))
+  }
+
+  private async operate(
+    machine: DurableMachine,
+    id: string,
+    op: Operation['op'],
+    by: By,
+    more: Partial<Operation> = {},
+  ): Promise<Receipt> {
+    this.assertOpen()
+    this.assertKnown(machine)
+    const { limits } = this.instances.host
+    const where = { machine: machine.id, instance: id }
+    const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, limits.maxBinary)
+    return (await this.instances.find(machine, id)).ask(input)
+  }
+}
+
+/** Throws BAD_ID. */
+export function assertId(machine: string, id: string): void {
+  if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return
+  throw new DuramenError('BAD_ID', `${JSON.stringify(id)} can't be the id of an instance of ${machine}`, {
+    where: { machine },
+    hint: 'Use 1 to 500 characters without control characters.',
+  })
+}
