@@ -15,6 +15,7 @@ export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } f
 export { frozen } from './frozen.ts'
 export { type GivenOptions, given, type Step, type Then, type ThenOrRefused, type WhenThen } from './given.ts'
 export {
+  type FolderName,
   type FoldersWorld,
   imageFoldersContract,
   imageStoreContract,

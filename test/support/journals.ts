@@ -1,9 +1,1 @@
-export {
-  type CrashJournal,
-  crashJournal,
-  type Fault,
-  type FaultyJournal,
-  faultyJournal,
-  kept,
-  type Plan,
-} from '../../src/testing/index.ts'
+export { crashJournal, type Fault, type FaultyJournal, faultyJournal, kept } from '../../src/testing/index.ts'

@@ -11,7 +11,7 @@ export interface CrashOptions {
 }
 
 /** File operations that crash, and what the test needs to know of them. */
-export interface CrashingFs<T> {
+interface CrashingFs<T> {
   /** In place of the real object. From the crash on no call ever settles, as if the process had died. */
   readonly files: T
   /** Resolves at the crash. */

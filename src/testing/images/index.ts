@@ -1,5 +1,5 @@
 /** Contract suites for the ports of the image pipeline (for any test runner), and what their tests are made of. */
-export { type CrashingFs, type CrashOptions, crashingFs } from './crashing-fs.ts'
+export { type CrashOptions, crashingFs } from './crashing-fs.ts'
 export { imageFoldersContract } from './folders-contract.ts'
 export { collect, done, failed } from './results.ts'
 export { imageStoreContract } from './store-contract.ts'
