@@ -28,6 +28,8 @@ export interface Health {
   readonly reasons: readonly string[]
   /** Instances that take no events until an operator has seen to them. */
   readonly parked: Some<Ailing>
+  /** Instances that an operator has paused, and that is no trouble. */
+  readonly paused: Some<{ readonly machine: string; readonly id: string }>
   /** Instances that can't be rebuilt from the journal. */
   readonly broken: Some<Ailing>
   readonly journal: {
@@ -84,10 +86,12 @@ export interface Watchable {
 
 export function healthOf({ instances, tally, accepting, mailbox }: Watchable): Health {
   const parked = none<Ailing>()
+  const paused = none<Health['paused']['first'][number]>()
   const broken = none<Ailing>()
   const crowded = none<Health['crowded']['first'][number]>()
   let waiting = 0
-  for (const { machine, id, phase, problem, queued } of instances) {
+  for (const { machine, id, phase, problem, queued, last } of instances) {
+    if (last?.header.held === 'paused') add(paused, { machine: machine.id, id })
     if (problem) {
       const { code, message } = problem
       add(phase === 'broken' ? broken : parked, { machine: machine.id, id, code, message })
@@ -107,6 +111,7 @@ export function healthOf({ instances, tally, accepting, mailbox }: Watchable): H
     status: accepting ? (failing ? 'failing' : reasons.length ? 'degraded' : 'ok') : 'closed',
     reasons,
     parked,
+    paused,
     broken,
     journal: { failing, waiting, ...(lastError && { lastError }) },
     crowded,

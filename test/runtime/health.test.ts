@@ -12,6 +12,7 @@ const fine = {
   status: 'ok',
   reasons: [],
   parked: { count: 0, first: [] },
+  paused: { count: 0, first: [] },
   broken: { count: 0, first: [] },
   journal: { failing: false, waiting: 0 },
   crowded: { count: 0, first: [] },
@@ -51,6 +52,15 @@ describe('health', () => {
     for (let n = 0; n < 12; n++) await host.resume(machine, `x-${n}`, by)
     await settle()
     expect(host.health()).toStrictEqual(fine)
+    await host.close()
+  })
+
+  it('names paused instances, and is ok with them', async () => {
+    const machine = counter()
+    const host = await world().open([machine])
+    await host.actor(machine, 'x')
+    await host.pause(machine, 'x', { who: 'ada', why: 'lunch' })
+    expect(host.health()).toStrictEqual({ ...fine, paused: { count: 1, first: [{ machine: 'counter', id: 'x' }] } })
     await host.close()
   })
 
