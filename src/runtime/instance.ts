@@ -175,10 +175,10 @@ export class Instance implements Identity, CommitsOwner {
   /** Nothing is lost when the instance leaves memory: all is durable, nothing runs, nobody waits. */
   get canRest(): boolean {
     const { decider, mailbox } = this
-    const due = decider.last && this.tree.due
-    if (due !== undefined && due <= this.host.clock.now()) return false // its timer is about to fire
     const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.barrier
-    return this.phase === 'live' && decider.last !== undefined && settled && !this.stuck && this.runner.empty
+    if (this.phase !== 'live' || !settled || this.stuck || !decider.last || !this.runner.empty) return false
+    const { due } = this.tree
+    return due === undefined || due > this.host.clock.now() // else its timer is about to fire
   }
 
   /** Gives back the memory, but for what those who hold the instance need. */

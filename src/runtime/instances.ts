@@ -19,7 +19,7 @@ import { Resting } from './resting.ts'
 /** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
 const READS = 3
 const READ_AGAIN_AFTER = 1000
-/** Instances that are looked at for rest, for each one that is there too many. */
+/** Instances that are looked at for rest at a time. */
 const LOOKS = 16
 
 export class Instances {
@@ -197,7 +197,7 @@ export class Instances {
   /** Sees to it that not more than `maxActive` are in memory, if that many are idle: those first that were not used since the last look. */
   makeRoom(): void {
     const { maxActive } = this.host.limits
-    let looks = LOOKS * (this.live.size - maxActive)
+    let looks = LOOKS
     for (const [stream, instance] of this.live) {
       if (looks-- <= 0 || this.live.size <= maxActive) return
       if (!instance.used) this.rest(instance)
