@@ -12,6 +12,7 @@ export interface Decided {
   readonly input: Input
   readonly turn: Turn | undefined
   readonly header: CommitHeader
+  readonly outcome: string
   readonly text: string
 }
 

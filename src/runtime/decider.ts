@@ -87,7 +87,7 @@ export class Decider {
   ): Promise<void> {
     return replay(this.tree, this.instance.machine, records, (commit, turn, record) => {
       if (commit.op === 'purge') this.receipts.restore({ ids: [], senders: (commit.payload() as Purge).senders })
-      this.took(commit, record.text, record.position)
+      this.took(commit, commit.outcomeText, record.position)
       this.seq = commit.seq
       this.at = commit.at
       taken(commit, turn, record)
@@ -165,7 +165,7 @@ export class Decider {
     this.at = at
     if (name !== undefined) this.underWay.add(name)
     const payload = input.op === 'purge' ? this.lastWords(input) : input.payload
-    return { input, turn, header, text: encodeCommit(header, outcome, payload) }
+    return { input, turn, header, outcome, text: encodeCommit(header, outcome, payload) }
   }
 
   /** A purge keeps what deliveries have arrived (K4): they must not arrive again. */
@@ -175,16 +175,14 @@ export class Decider {
   }
 
   /** What was decided is durable: it is remembered, and shown (K1). */
-  committed({ header, text, turn }: Decided, position: number): void {
-    this.took(header, text, position)
+  committed({ header, outcome, turn }: Decided, position: number): void {
+    this.took(header, outcome, position)
     if (!turn) return
     this.tree.show(turn)
     this.ahead -= actionsOf(turn)
   }
 
-  private took(header: CommitHeader, text: string, position: number): void {
-    const start = text.indexOf('\n') + 1
-    const outcome = text.slice(start, text.indexOf('\n', start))
+  private took(header: CommitHeader, outcome: string, position: number): void {
     this.last = { header, outcome, position }
     const name = nameOf(header)
     if (name === undefined) return

@@ -209,9 +209,11 @@ export class Instance implements Identity, CommitsOwner {
 
   /** An input with somebody who waits for the receipt. */
   ask(input: Omit<Input, 'caller'>): Promise<Receipt> {
-    return new Promise((resolve, reject) =>
-      this.request({ ...input, caller: new Caller(this.counts, resolve, reject) }),
-    )
+    return new Promise((resolve, reject) => {
+      const asked: { -readonly [K in keyof Input]: Input[K] } = input // a copy for each event would be dear
+      asked.caller = new Caller(this.counts, resolve, reject)
+      this.request(asked)
+    })
   }
 
   /** An input with somebody who waits, traced where somebody traces. */

@@ -1,0 +1,122 @@
+// K9 at its limits: many instances in the memory of few, and a day of timers and events without growth.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, it } from 'vitest'
+import { assign, fromPromise, setup } from 'xstate'
+import { durable, type Host, openHost } from '../../src/index.ts'
+import { fileJournal, memoryJournal } from '../../src/journal/index.ts'
+import { virtualClock } from '../../src/testing/clock.ts'
+import { quiet, settle } from '../support/host.ts'
+import { kept } from '../support/journals.ts'
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
+/** Bytes on the heap after all is collected that can be. */
+async function heap(): Promise<number> {
+  for (let i = 0; i < 4; i++) {
+    gc()
+    await settle(2)
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const counter = durable(
+  setup({ types: {} as { context: { n: number }; events: { type: 'INC' } } }).createMachine({
+    id: 'counter',
+    context: { n: 0 },
+    initial: 'idle',
+    states: { idle: { after: { 86_400_000: 'late' } }, late: {} },
+    on: { INC: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+  }),
+)
+const inMemory = (host: Host) => (host as unknown as { instances: { live: Map<string, unknown> } }).instances.live.size
+
+/** Calls `fn` for 0 to n-1, a hundred at a time. */
+async function each(n: number, fn: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const one = async () => {
+    while (next < n) await fn(next++)
+  }
+  await Promise.all(Array.from({ length: 100 }, one))
+}
+
+it('K9: 20,000 instances with maxActive 200: opened, sent events, opened again, in the memory of 200', { timeout: 180_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'scale-'))
+  const open = async () =>
+    openHost({ journal: await fileJournal(dir), machines: [counter], maxActive: 200, logger: quiet })
+  let host = await open()
+  await each(200, (i) => host.actor(counter, `c${i}`))
+  const few = await heap()
+  await each(20_000, (i) => host.actor(counter, `c${i}`))
+  await each(20_000, (i) => host.send(counter, `c${i}`, { type: 'INC' }))
+  expect(inMemory(host)).toBe(200)
+  const many = await heap()
+  await host.close()
+  host = await open()
+  expect(inMemory(host)).toBe(0)
+  await each(20_000, async (i) => expect((await host.actor(counter, `c${i}`)).getSnapshot().context.n).toBe(1))
+  expect(inMemory(host)).toBe(200)
+  const again = await heap()
+  await host.close()
+  rmSync(dir, { recursive: true })
+  // what is left per instance is the journal's own index, far less than the 10 kB of an instance in memory
+  expect((many - few) / 20_000).toBeLessThan(700)
+  expect((again - few) / 20_000).toBeLessThan(700)
+})
+
+it('K6 K9: a day of timers, effects and events on the virtual clock: the heap stays flat', { timeout: 180_000 }, async () => {
+  const clock = virtualClock(Date.UTC(2026, 0, 1))
+  const busy = durable(
+    setup({
+      types: {} as { context: { rounds: number }; events: { type: 'POKE' } | { type: 'TICK' } },
+      actors: { work: fromPromise(async () => 'done') },
+      actions: { note: () => {} },
+    }).createMachine({
+      id: 'busy',
+      context: { rounds: 0 },
+      initial: 'wait',
+      states: {
+        wait: { after: { 10_000: 'work' }, on: { POKE: { actions: 'note', target: 'wait', reenter: true } } },
+        work: {
+          entry: [assign({ rounds: ({ context }) => context.rounds + 1 }), 'note'],
+          invoke: { src: 'work', id: 'work', onDone: 'wait' },
+        },
+      },
+    }),
+  )
+  // history is dropped, so that what grows is the host
+  const journal = forgetful()
+  const host = await openHost({ journal, machines: [busy], clock, logger: quiet, maxActive: 20 })
+  const actors = await Promise.all(Array.from({ length: 30 }, (_, i) => host.actor(busy, `b${i}`)))
+  const sizes: number[] = []
+  for (let hour = 0; hour < 24; hour++) {
+    for (let minute = 0; minute < 60; minute++) {
+      clock.advance(60_000)
+      await settle(3)
+      await actors[(hour * 60 + minute) % 30]!.send({ type: 'POKE' }, { id: `${hour}:${minute}` })
+    }
+    if (hour >= 3) sizes.push(await heap())
+  }
+  expect(actors[0]!.getSnapshot().context.rounds).toBeGreaterThan(1000)
+  await host.close()
+  const early = Math.min(...sizes.slice(0, 5))
+  const late = Math.min(...sizes.slice(-5))
+  expect(late / early).toBeLessThan(1.05)
+})
+
+/** A memory journal that keeps of each stream what loading needs, and no more. */
+function forgetful() {
+  const inner = memoryJournal()
+  return {
+    ...kept(inner),
+    saveSnapshot: (snapshot: Parameters<typeof inner.saveSnapshot>[0]) => async () => {
+      const saved = await inner.saveSnapshot(snapshot)()
+      await inner.trim(snapshot.stream, snapshot.seq)()
+      return saved
+    },
+  }
+}
