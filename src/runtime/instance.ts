@@ -184,6 +184,8 @@ export class Instance implements Identity, CommitsOwner {
   /** Gives back the memory, but for what those who hold the instance need. */
   rest(): void {
     const { last } = this
+    const { seq } = last!.header
+    if (this.snapshots.worth(seq)) this.snapshots.took(seq, this.decider.checkpoint())
     this.rested = this.tree.shown
     this.phase = 'asleep'
     this.boundary.disarm()

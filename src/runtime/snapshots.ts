@@ -11,6 +11,8 @@ import type { Limits } from './limits.ts'
 
 /** Changes when what the text holds changes. */
 const FORMAT = 1
+/** An instance that leaves memory takes one if more commits than this would have to be replayed. */
+const WORTH = 16
 /** Characters of a snapshot that count as one, so that a large state is copied less often. */
 const PAGE = 16_384
 
@@ -18,6 +20,8 @@ export class Snapshots {
   private last: Checkpoint | undefined
   private next: number
   private since = 0
+  /** The record that the last one was taken after. */
+  private at = 0
   private readonly journal: Journal
   private readonly stream: string
   private readonly limits: Limits
@@ -40,6 +44,11 @@ export class Snapshots {
     return seq >= this.next || this.since >= this.limits.snapshotSize
   }
 
+  /** Loading the instance again would take long without one. */
+  worth(seq: number): boolean {
+    return seq - this.at >= Math.min(WORTH, this.limits.snapshotEvery)
+  }
+
   /** The instance tried to take one; undefined: it has no such form now. */
   took(seq: number, taken: Checkpoint | undefined): void {
     const pages = Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
@@ -47,6 +56,7 @@ export class Snapshots {
     this.since = 0
     if (!taken) return
     this.last = taken
+    this.at = seq
     const text = `${this.key}\n${taken.text}`
     void this.journal.saveSnapshot({ stream: this.stream, seq, text })() // a cache: without it, loading takes longer
   }
@@ -61,7 +71,9 @@ export class Snapshots {
     for await (const record of this.journal.read(this.stream, { from: kept.seq, to: kept.seq })) {
       const { at, host } = decodeCommit(record)
       const { head } = headOf(checkpoint)
-      if (head.header.at === at && head.header.host === host) return checkpoint
+      if (head.header.at !== at || head.header.host !== host) return undefined
+      this.at = kept.seq
+      return checkpoint
     }
     return undefined
   }
