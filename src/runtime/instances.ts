@@ -48,18 +48,21 @@ export class Instances {
     }
   }
 
-  /** Brings back those of these machines that a crash or a restart has left unfinished; the others when they are due. */
+  /**
+   * Brings back those of these machines that a crash or a restart has left unfinished, and parked ones, so that health tells
+   * of them; the others when they are due.
+   */
   async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
     for await (const [head, instance] of this.lastCommits()) {
       if (isPurge(head)) left.push(this.trim(head.header.stream, head.header.seq)) // a crash may have come before
-      if (isPurge(head) || head.header.held) continue
+      if (isPurge(head) || head.header.held === 'paused') continue
       const { machine, instance: id } = instanceOf(head.header.stream)!
       const known = byId.get(machine)
       if (!known || instance) continue
       const { status, running, due } = outcomeOf(head)
-      if (head.header.unfinished || (running && !status))
+      if (head.header.unfinished || head.header.held === 'parked' || (running && !status))
         left.push(this.find(known, id).catch(() => {})) // it has said so itself
       else if (due !== undefined && !status) this.alarms.set(head.header.stream, due)
     }

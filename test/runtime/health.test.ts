@@ -55,6 +55,18 @@ describe('health', () => {
     await host.close()
   })
 
+  it('K8: tells of parked instances after a restart, too', async () => {
+    const machine = counter()
+    const { open } = world()
+    const first = await open([machine])
+    await first.actor(machine, 'x')
+    await first.park(machine, 'x', { who: 'ada', why: 'odd' })
+    await first.close()
+    const host = await open([machine])
+    expect(host.health()).toMatchObject({ status: 'degraded', parked: { count: 1, first: [{ id: 'x' }] } })
+    await host.close()
+  })
+
   it('names paused instances, and is ok with them', async () => {
     const machine = counter()
     const host = await world().open([machine])
