@@ -15,9 +15,10 @@ import type { StoredRecord } from './port.ts'
  * - `fail`: the invoked work at `target` could not be started; payload: the error
  * - `mark`: effects have finished; nothing else changed
  * - `operator`: somebody stepped in; payload: who, why and what it needs
+ * - `host`: a host was opened, runs, or was closed
  * - `definition`: payload: the statechart of a machine, as it is in force from here on
  */
-export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator' | 'definition'
+export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator' | 'host' | 'definition'
 
 /** What an operator can do to an instance; `docs/OPERATING.md` says what each means. */
 export type OperatorKind = 'pause' | 'resume' | 'park' | 'stop' | 'purge' | 'retry' | 'skip' | 'cancel' | 'fork'
@@ -148,6 +149,9 @@ export function decodeCommit(record: StoredRecord): Commit {
     })
   }
 }
+
+/** The stream in which hosts say that they run. */
+export const HOST_STREAM = '$host'
 
 const separator = '/'
 

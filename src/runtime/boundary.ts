@@ -74,7 +74,8 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
 
   arm(timer: Timer): void {
     if (this.armed.has(timer.key)) return
-    this.armed.set(timer.key, this.instance.host.timers.add(timer.due, this.stream, timer.key))
+    const { host, machine } = this.instance
+    this.armed.set(timer.key, host.timers.add(host.dueOf(machine, timer), this.stream, timer.key))
   }
 
   /** The host's timers for this instance count no more. */

@@ -13,6 +13,12 @@ export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachi
   version?: number
   /** Schemas (any Standard Schema library) by event type; an event that fails its own is refused (K8). */
   events?: { readonly [Type in EventFromLogic<TMachine>['type']]?: StandardSchemaV1 }
+  /**
+   * What it means for delayed transitions that no host runs (K6, docs/TIMERS.md). `absolute`: nothing, they fire when they
+   * are due or at the next opening. `resume`: that time does not count. `restart`: each opening begins the delay anew.
+   * Default `absolute`.
+   */
+  timers?: 'absolute' | 'resume' | 'restart'
   /** Small facts for `host.list`, computed at every commit; plain JSON. */
   attributes?: (snapshot: SnapshotFrom<TMachine>) => Record<string, unknown>
 }
@@ -51,6 +57,10 @@ export function durable<TMachine extends AnyStateMachine>(
     })
   if (!Number.isSafeInteger(version) || version < 1)
     throw new DuramenError('BAD_MACHINE', `version ${inspect(version)} of machine '${id}' is no whole number from 1`, {
+      where: { machine: id },
+    })
+  if (options.timers !== undefined && !['absolute', 'resume', 'restart'].includes(options.timers))
+    throw new DuramenError('BAD_OPTION', `timers: ${inspect(options.timers)} is none of absolute, resume, restart`, {
       where: { machine: id },
     })
   assertCanRun(machine, id)

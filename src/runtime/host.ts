@@ -27,9 +27,11 @@ import { type Limits, limitsOf } from './limits.ts'
 import { type Filter, fits, type Listed, listedOf } from './listing.ts'
 import { assertId, Operating } from './operating.ts'
 import { installPins } from './pin.ts'
+import { Pulse } from './pulse.ts'
 import { sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
 import { Timers } from './timers.ts'
+import { effectiveDue } from './uptime.ts'
 import type { Telemetry } from './watching.ts'
 
 export type { Listed }
@@ -91,6 +93,7 @@ export class Host extends Operating implements InstanceHost {
   /** @internal */
   readonly telemetry: Telemetry | undefined
   private readonly closeTimeout: number
+  private readonly pulse: Pulse
   private readonly machines = new Map<string, DurableMachine>()
   private readonly registering = new Map<string, Promise<void>>()
   protected readonly instances: Instances
@@ -112,6 +115,7 @@ export class Host extends Operating implements InstanceHost {
     this.telemetry = telemetry
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
+    this.pulse = new Pulse(this.journal, this.clock, this.logger, this.name)
     this.timers = new Timers(this.clock, {
       waits: (stream, key, entry) =>
         key === ''
@@ -160,6 +164,7 @@ export class Host extends Operating implements InstanceHost {
   private async takeOn(machines: readonly DurableMachine[]): Promise<void> {
     for (const machine of machines) this.machines.set(machine.id, machine)
     await Promise.all(machines.map((machine) => recordDefinition(this.journal, this.clock, machine)))
+    if (machines.some(({ options }) => options.timers === 'resume')) await this.pulse.begin()
     await this.instances.takeUp(machines)
   }
 
@@ -243,6 +248,12 @@ export class Host extends Operating implements InstanceHost {
     await until((i) => i.runner.idle && quiet(i))
     for (const instance of live.values()) instance.mark()
     await until(quiet)
+    let recorded = false
+    void this.pulse.close().then(() => {
+      recorded = true
+      this.goOn?.()
+    })
+    while (!over && !recorded) await new Promise<void>((resolve) => (this.goOn = resolve))
     cancel()
     if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
     for (const instance of [...live.values(), ...this.instances.held]) instance.close()
@@ -298,6 +309,10 @@ export class Host extends Operating implements InstanceHost {
 
   machine(id: string): DurableMachine | undefined {
     return this.machines.get(id)
+  }
+
+  dueOf({ options: { timers = 'absolute' } }: DurableMachine, timer: { at: number; due: number }): number {
+    return timers === 'absolute' ? timer.due : effectiveDue(timers, timer, this.pulse)
   }
 
   async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {

@@ -38,6 +38,8 @@ export interface InstanceHost {
   broken(stream: string): boolean
   /** The instance has finished effects to record, or nothing left to do. */
   finished(instance: Instance): void
+  /** When a delayed transition of the machine is due here, by its policy. */
+  dueOf(machine: DurableMachine, timer: { at: number; due: number }): number
   deliver: Deliverer['deliver']
 }
 

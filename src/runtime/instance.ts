@@ -172,13 +172,23 @@ export class Instance implements Identity, CommitsOwner {
     return this.snapshot().status === 'active'
   }
 
+  /** When its first delayed transition is due here. */
+  get nextDue(): number | undefined {
+    const { tree, host, machine } = this
+    if ((machine.options.timers ?? 'absolute') === 'absolute') return tree.due
+    let first: number | undefined
+    for (const timer of tree.timers.values()) first = Math.min(host.dueOf(machine, timer), first ?? Number.MAX_VALUE)
+    return first
+  }
+
   /** Nothing is lost when the instance leaves memory: all is durable, nothing runs, nobody waits. */
   get canRest(): boolean {
     const { decider, mailbox } = this
     const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.barrier
     if (this.phase !== 'live' || !settled || this.stuck || !decider.last || !this.runner.empty) return false
     const { due } = this.tree
-    return due === undefined || due > this.host.clock.now() // else its timer is about to fire
+    const now = this.host.clock.now()
+    return due === undefined || due > now || this.nextDue! > now // else its timer is about to fire
   }
 
   /** Gives back the memory, but for what those who hold the instance need. */

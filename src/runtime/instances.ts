@@ -64,7 +64,7 @@ export class Instances {
       const { status, running, due } = outcomeOf(head)
       if (head.header.unfinished || head.header.held === 'parked' || (running && !status))
         left.push(this.find(known, id).catch(() => {})) // it has said so itself
-      else if (due !== undefined && !status) this.alarms.set(head.header.stream, due)
+      else if (due !== undefined && !status) this.sleep(known, head, due)
     }
     await Promise.all(left)
   }
@@ -177,8 +177,14 @@ export class Instances {
       const { stream } = head.header
       const { status, due } = outcomeOf(head)
       if (instance || status || due === undefined || head.header.held || this.alarms.has(stream)) continue
-      if (this.host.machine(instanceOf(stream)!.machine)) this.alarms.set(stream, due)
+      const known = this.host.machine(instanceOf(stream)!.machine)
+      if (known) this.sleep(known, head, due)
     }
+  }
+
+  /** Sees to it that one whose actors are not known is woken in time: its last commit is no earlier than what set the timer. */
+  private sleep(machine: DurableMachine, { header: { stream, at } }: Head, due: number): void {
+    this.alarms.set(stream, this.host.dueOf(machine, { at, due }))
   }
 
   /** The alarm is the one that counts. */
@@ -189,7 +195,7 @@ export class Instances {
   /** Gives back an instance's memory, if nothing is lost by it; who holds it goes on holding it. */
   rest(instance: Instance): void {
     if (this.live.get(instance.stream) !== instance || !instance.canRest) return
-    const { due } = instance.tree
+    const due = instance.nextDue
     const { active } = instance
     this.live.delete(instance.stream)
     instance.rest()

@@ -10,7 +10,7 @@ import type { DurableMachine } from './durable.ts'
 import type { Limits } from './limits.ts'
 
 /** Changes when what the text holds changes. */
-const FORMAT = 1
+const FORMAT = 2
 /** An instance that leaves memory takes one if more commits than this would have to be replayed. */
 const WORTH = 16
 /** Characters of a snapshot that count as one, so that a large state is copied less often. */

@@ -52,7 +52,7 @@ export class TimerBook {
     // unique per scheduling: a firing that waits in the queue must never hit a newer timer of the same id
     const key = `${from.sessionId}|${name}@${seq}.${nth}`
     const due = at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0) // as setTimeout takes what is no delay
-    const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, due }
+    const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, at, due }
     this.timers.set(key, timer)
     if (this.first !== undefined && due < this.first) this.first = due
     set.push(timer)

@@ -38,6 +38,8 @@ export interface Timer {
   readonly id: string
   readonly target: string
   readonly event: AnyEventObject
+  /** When it was set. */
+  readonly at: number
   readonly due: number
 }
 
