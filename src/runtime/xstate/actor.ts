@@ -12,6 +12,8 @@ export const base = Actor.prototype as unknown as Record<
   (...args: any[]) => any
 >
 
+const nothing = { unsubscribe() {} }
+
 /** The prototype of every actor of an instance. */
 export const durableActor = Object.create(Actor.prototype, {
   getSnapshot: {
@@ -26,7 +28,11 @@ export const durableActor = Object.create(Actor.prototype, {
     value(this: InnerActor, a: Observing | ((s: unknown) => void), b?: (e: unknown) => void, c?: () => void) {
       if (this[TREE].turn) return base.subscribe.call(this, a, b, c)
       const observer = typeof a === 'function' ? { next: a, ...(b && { error: b }), ...(c && { complete: c }) } : a
-      return this[TREE].owner.listeners.observe(this.sessionId, observer)
+      const { status, error } = this.getSnapshot()
+      if (status === 'active') return this[TREE].owner.listeners.observe(this.sessionId, observer)
+      if (status === 'error') observer.error?.(error)
+      else observer.complete?.()
+      return nothing
     },
   },
   on: {
