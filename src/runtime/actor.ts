@@ -3,9 +3,11 @@ import type { AnyStateMachine, EmittedFrom, EventFromLogic, SnapshotFrom } from 
 import type { Range } from '../journal/port.ts'
 import { type AskOptions, ask } from './ask.ts'
 import { entryOf, type HistoryEntry } from './history.ts'
+import { type InstanceInfo, infoOf } from './info.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import { sendTo } from './send.ts'
+import { type PastState, stateAt } from './time-travel.ts'
 import { ROOT } from './turn.ts'
 import { type WaitOptions, waiting } from './waiting.ts'
 
@@ -107,6 +109,25 @@ export class DurableActor<TMachine extends AnyStateMachine> {
       const subscription = this.subscribe({ next: check, complete: () => wait.giveUp('other state') })
       wait.atEnd(() => subscription.unsubscribe())
     })
+  }
+
+  /**
+   * The instance as it was after commit `seq`, and what would have become of it: its `send` tries events, dry. Decided anew
+   * from the log, so that it works whatever has become of the instance since.
+   *
+   * Rejects with BAD_OPTION when there is no such commit, REPLAY_DIVERGED when the machine can't decide the log that far.
+   */
+  async snapshotAt(seq: number): Promise<PastState<TMachine>> {
+    const { host, machine, id } = this.instance
+    return (await stateAt(
+      { journal: host.journal, limits: host.limits, machine, id },
+      seq,
+    )) as unknown as PastState<TMachine>
+  }
+
+  /** What there is to know of the instance now, as plain data. Rejects with CLOSED, and UNKNOWN_INSTANCE when it was purged. */
+  info(): Promise<InstanceInfo> {
+    return infoOf(this.instance)
   }
 
   /** Every commit, oldest first, as far as it is durable when the reading begins. */

@@ -94,7 +94,7 @@ class Question {
   /** No other commit will come, or nobody can know of it. */
   ended(): void {
     const { phase } = this.instance
-    if (phase === 'closed' || phase === 'broken') return this.wait.giveUp('answer')
+    if (phase === 'closed' || phase === 'broken' || phase === 'purged') return this.wait.giveUp('answer')
     if (this.from === undefined) return // its receipt is on the way
     // the last commit may emit the answer: that is heard within this turn, or is to be found in the log
     queueMicrotask(() => void this.lookBack())

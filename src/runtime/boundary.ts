@@ -98,6 +98,11 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.instance.ask({ kind: 'mark', payload: NOTHING, attempts, keep: true }).then(begin, () => {}) // refused: broken or closed
   }
 
+  /** Delayed transitions that wait and are durable. */
+  get waiting(): Timer[] {
+    return [...this.instance.tree.timers.values()].filter(({ key }) => this.armed.has(key))
+  }
+
   log(args: unknown[]): void {
     this.instance.host.logger.info(
       `${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : inspect(a))).join(' ')}`,

@@ -61,7 +61,7 @@ export async function forkOf(host: InstanceHost, machine: DurableMachine, fork: 
   if (isDuramenError(decided)) throw decided
   const texts = [...records.map((record) => record.text), (decided as { text: string }).text]
   const answer = await journal.append({ stream, expected: 0, texts })()
-  if (!isLeft(answer)) return
+  if (!isLeft(answer)) return host.tail.reached(answer.right.position + texts.length - 1)
   throw answer.left.code === 'CONFLICT' ? instanceExists(where) : ofJournal(where, answer.left)
 }
 

@@ -5,8 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { isLeft } from 'fp-ts/lib/Either.js'
+import type { Observable } from 'rxjs'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
-import type { Journal } from '../journal/port.ts'
+import type { Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import { DuramenError } from '../ports/errors.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../ports/logger.ts'
@@ -28,10 +29,13 @@ import { type Filter, fits, type Listed, listedOf } from './listing.ts'
 import { assertId, Operating } from './operating.ts'
 import { installPins } from './pin.ts'
 import { Pulse } from './pulse.ts'
+import { type JournalEntry, recordsOf, Tail } from './records-stream.ts'
 import { sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
+import { type PastState, stateAt } from './time-travel.ts'
 import { Timers } from './timers.ts'
 import { effectiveDue } from './uptime.ts'
+import { type VerifyOptions, type VerifyReport, verify } from './verify.ts'
 import type { Telemetry } from './watching.ts'
 
 export type { Listed }
@@ -99,6 +103,8 @@ export class Host extends Operating implements InstanceHost {
   protected readonly instances: Instances
   /** @internal */
   readonly timers: Timers
+  /** @internal */
+  readonly tail = new Tail()
   private readonly dirty: Instance[] = []
   private readonly unmarked = new Set<Instance>()
   private readonly deliveries = new Map<string, Promise<unknown>>()
@@ -221,6 +227,51 @@ export class Host extends Operating implements InstanceHost {
   }
 
   /**
+   * The commits of all instances in the one order of the journal, from position to position, both inclusive, as far as they
+   * are durable when the reading begins. Positions ascend; numbers are missing where the journal keeps something of its own
+   * (statecharts, in streams that begin with `$`).
+   */
+  records(range: Range = {}): AsyncGenerator<JournalEntry> {
+    return recordsOf(this.journal, range)
+  }
+
+  /**
+   * The same as an RxJS Observable that goes on: first what is there from position `from` on (default: all), then every
+   * commit of this host once it is durable, without a gap and none twice. Each subscriber reads by itself, and reads no
+   * further once it unsubscribes. Completes when the host closes; fails with what the journal answers.
+   */
+  records$({ from = 1 }: { from?: number } = {}): Observable<JournalEntry> {
+    return this.tail.follow(this.journal, from)
+  }
+
+  /**
+   * An instance as it was after commit `seq`, without holding or waking it; also one that can't be loaded any more. As
+   * `actor.snapshotAt`, and UNKNOWN_INSTANCE.
+   */
+  async snapshotAt<TMachine extends AnyStateMachine>(
+    machine: DurableMachine<TMachine>,
+    id: string,
+    seq: number,
+  ): Promise<PastState<TMachine>> {
+    this.assertOpen()
+    this.assertKnown(machine)
+    const { journal, limits } = this
+    return (await stateAt({ journal, limits, machine, id }, seq)) as unknown as PastState<TMachine>
+  }
+
+  /**
+   * Decides stored histories again with today's machines, from their first records, beside what is live, and reports which
+   * instances would not come out as they are recorded. `against`: with other machines, before they are put to use.
+   *
+   * Rejects with BAD_OPTION, BAD_MACHINE, CLOSED, or what the journal answers.
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.assertOpen()
+    for (const machine of options.against ?? []) assertDurable(machine)
+    return verify({ journal: this.journal, limits: this.limits, machines: this.machines }, options)
+  }
+
+  /**
    * Ends all: takes no more events, lets what was accepted become durable, aborts effects through their signals and waits
    * for them up to `closeTimeout`, records what has finished, closes the journal. May be called twice.
    */
@@ -258,8 +309,17 @@ export class Host extends Operating implements InstanceHost {
     if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
     for (const instance of [...live.values(), ...this.instances.held]) instance.close()
     this.telemetry?.unwatch(this)
+    await this.toldAll()
     const closed = await this.journal.close()()
     if (isLeft(closed)) throw closed.left
+  }
+
+  /** Who follows the journal has been told of all commits, or has taken too long. */
+  private async toldAll(): Promise<void> {
+    let cancel: (() => void) | undefined
+    const limit = new Promise<void>((resolve) => (cancel = this.clock.after(this.closeTimeout, resolve)))
+    await Promise.race([this.tail.close(), limit])
+    cancel?.()
   }
 
   /** Whether events from outside are taken. */

@@ -7,6 +7,7 @@ import type { DurableMachine } from './durable.ts'
 import type { Place } from './failures.ts'
 import type { Instance } from './instance.ts'
 import type { Limits } from './limits.ts'
+import type { Tail } from './records-stream.ts'
 import type { Timers } from './timers.ts'
 import type { Telemetry } from './watching.ts'
 
@@ -20,6 +21,8 @@ export interface InstanceHost {
   readonly tally: Tally
   /** Where OpenTelemetry is set up. */
   readonly telemetry: Telemetry | undefined
+  /** Hears of every commit that is durable. */
+  readonly tail: Tail
   /** Marks the host's own records (K2). */
   readonly name: string
   /** False once the host is closing. */

@@ -37,12 +37,12 @@ import { Mailbox, nameOf } from './mailbox.ts'
 import { type Operation, operatorInput, rule } from './operators.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
-import { type ActorSnapshot, ROOT } from './turn.ts'
+import { type ActorSnapshot, ROOT, type Timer } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /**
- * `purged`: an operator has purged it; this object is of no use any more. `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
- * `broken`: the instance can't be rebuilt.
+ * `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
+ * `broken`: the instance can't be rebuilt. `purged`: an operator has purged it; this object is of no use any more.
  */
 export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'purged' | 'closed'
 
@@ -80,6 +80,7 @@ export class Instance implements Identity, CommitsOwner {
   private readonly snapshots: Snapshots
   /** The root's last state, while the instance is asleep. */
   private rested: ActorSnapshot | undefined
+  private restedReplayOnly: string | undefined
   /** It was given something since somebody last looked. */
   used = true
 
@@ -167,6 +168,22 @@ export class Instance implements Identity, CommitsOwner {
     return this.stuck ?? (plain && problemOf(plain))
   }
 
+  /** What is open of it, as far as it is durable; nothing while it is not in memory as a whole. */
+  get open(): { timers: Timer[]; effects: Runner['open'] } | undefined {
+    const whole = this.phase === 'live' || this.phase === 'waiting'
+    return whole ? { timers: this.boundary.waiting, effects: this.runner.open } : undefined
+  }
+
+  /** The commit of its newest snapshot, where that is in memory. */
+  get snapshotSeq(): number | undefined {
+    return this.snapshots.seq
+  }
+
+  /** Why it has no snapshots, where it can't have any. */
+  get replayOnly(): string | undefined {
+    return this.phase === 'asleep' ? this.restedReplayOnly : this.tree.replayOnly
+  }
+
   /** At its end, or not for now. */
   get active(): boolean {
     return this.snapshot().status === 'active'
@@ -197,6 +214,7 @@ export class Instance implements Identity, CommitsOwner {
     const { seq } = last!.header
     if (this.snapshots.worth(seq)) this.snapshots.took(seq, this.decider.checkpoint())
     this.rested = this.tree.shown
+    this.restedReplayOnly = this.tree.replayOnly
     this.phase = 'asleep'
     this.boundary.disarm()
     this.snapshots.forget()
@@ -371,6 +389,7 @@ export class Instance implements Identity, CommitsOwner {
     const { input, turn, header } = decided
     this.conflicts = 0
     this.decider.committed(decided, position)
+    this.host.tail.reached(position)
     this.snapshots.grew(decided.text.length)
     input.caller?.resolve(receiptOf(decided, position))
     if (header.attempts) this.runner.beginAttempts(header.attempts)
@@ -506,6 +525,7 @@ export class Instance implements Identity, CommitsOwner {
     this.inDoubt.settle(happened.keys())
     this.settleHold()
     for (const [own, position] of happened) {
+      this.host.tail.reached(position)
       own.input.caller?.resolve(receiptOf(own, position))
       this.cameThrough.push(own)
     }

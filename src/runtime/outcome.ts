@@ -1,19 +1,21 @@
 // The part of a commit that is understood without the machine's code, as text.
 import type { StateValue } from 'xstate'
-import type { CommitOutcome } from '../journal/records.ts'
+import type { CommitOutcome, EffectRecord, TimerRecord } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
 import { pinned, sourceOf } from './pin.ts'
 import { type Effect, ROOT, type Timer, type Turn } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
-const timerRecord = ({ key, due, target, event }: Timer) => ({
+/** A delayed transition as a commit names it. */
+export const timerRecord = ({ key, due, target, event }: Timer): TimerRecord => ({
   key,
   due,
   ...(target !== ROOT && { target }),
   type: event.type,
 })
 
-function effectRecord(effect: Effect) {
+/** Work as a commit names it; nothing for other effects. */
+export function effectRecord(effect: Effect): EffectRecord | undefined {
   if (effect.kind === 'start') return { key: effect.key, kind: effect.logic, src: effect.src }
   if (effect.kind !== 'action') return undefined
   return { key: effect.key, kind: effect.kind, src: effect.src, ...(effect.path !== ROOT && { path: effect.path }) }

@@ -37,7 +37,11 @@ export async function purgeUnloaded(host: InstanceHost, where: Place, operation:
     const purge: Purge = { ...operation, senders: await arrived(host, stream) }
     const text = encodeCommit(header, head.outcomeText, encode(purge, { name: 'purge' }))
     const answer = await journal.append({ stream, expected: head.seq, texts: [text] })()
-    if (!isLeft(answer)) return { seq, position: answer.right.position, duplicate: false, handled: true }
+    if (!isLeft(answer)) {
+      const { position } = answer.right
+      host.tail.reached(position)
+      return { seq, position, duplicate: false, handled: true }
+    }
     if (answer.left.code !== 'CONFLICT' || ++conflicts > CONFLICTS) throw ofJournal(where, answer.left)
   }
 }

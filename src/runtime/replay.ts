@@ -10,7 +10,7 @@ import type { ActorTree } from './xstate/tree.ts'
 
 /**
  * Decides the records of an instance again, in order, on actors that have decided nothing, and tells of each. No effect is
- * done.
+ * done. `differs` hears of every record that comes out otherwise than recorded.
  * After a purge all begins anew. Throws REPLAY_DIVERGED at the first record that does not come out as recorded.
  */
 export async function replay(
@@ -18,6 +18,7 @@ export async function replay(
   machine: DurableMachine,
   records: AsyncIterable<StoredRecord>,
   taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
+  differs?: (commit: Commit, outcome: string) => void,
 ): Promise<void> {
   const { id: instance, stream } = tree.owner
   const diverged = (commit: Commit, what: string, cause?: unknown) =>
@@ -36,8 +37,11 @@ export async function replay(
     if (turn?.fault) throw diverged(commit, String(turn.fault.error), turn.fault.error)
     if (turn?.ignored) throw diverged(commit, `it finds no ${commit.target ?? commit.key}`)
     const outcome = outcomeText(machine, commit, tree, turn)
-    if (outcome !== commit.outcomeText && commit.version === machine.version)
-      throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
+    if (outcome !== commit.outcomeText) {
+      differs?.(commit, outcome)
+      if (commit.version === machine.version)
+        throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
+    }
     if (turn) tree.show(turn)
     return turn
   }

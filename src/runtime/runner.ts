@@ -7,6 +7,8 @@
 import type { Commit } from '../journal/records.ts'
 import type { Counts, EffectOutcome } from './counts.ts'
 import { type CurrentEffect, RunningEffect, within } from './effects.ts'
+import type { OpenEffect } from './ledger.ts'
+import { effectRecord } from './outcome.ts'
 import type { Effect, Turn } from './turn.ts'
 import type { EffectSpan } from './watching.ts'
 
@@ -267,6 +269,16 @@ export class Runner {
   /** Nothing runs, nothing should, and nothing waits to be recorded. */
   get empty(): boolean {
     return this.running.size + this.works.size + this.unfinished.size + this.done.size === 0
+  }
+
+  /** What is not at its end, in the order in which it would be taken up. */
+  get open(): (OpenEffect & { running: boolean })[] {
+    const all = [...this.unfinished.values(), ...this.works.values()]
+    return all.map((effect) => ({
+      ...effectRecord(effect)!,
+      attempt: this.attempts.get(effect.key) ?? 1,
+      running: this.running.has(effect.key),
+    }))
   }
 
   /** Nothing is under way any more. */

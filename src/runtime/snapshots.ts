@@ -35,6 +35,11 @@ export class Snapshots {
     this.next = limits.snapshotEvery
   }
 
+  /** Of which commit the one in memory is. */
+  get seq(): number | undefined {
+    return this.last?.seq
+  }
+
   /** A commit of that many characters was made. */
   grew(characters: number): void {
     this.since += characters

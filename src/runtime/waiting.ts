@@ -66,6 +66,7 @@ function describe({ phase, problem, last }: Instance): string {
   const { value, status = 'active' } = JSON.parse(last?.outcome ?? '{}') as CommitOutcome & { status?: string }
   const state = `in ${JSON.stringify(value)}`
   if (phase === 'closed') return `its host was closed while it was ${state}`
+  if (phase === 'purged') return 'it was purged'
   if (problem) return `it is ${phase === 'broken' ? 'broken' : 'parked'} ${state}: ${problem.message}`
   return status === 'active' ? `it is still ${state}` : `it has ended ${state}`
 }

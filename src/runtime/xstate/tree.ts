@@ -61,8 +61,8 @@ export class ActorTree implements Tree {
   private childFault: Turn['fault']
   /** While actors are restored: their addresses by path, and the path of each that is there already. */
   private restoring: { addresses: Map<string, string>; paths: Map<InnerActor, string> } | undefined
-  /** An actor of inline logic was made: there is no name under which it could be restored. */
-  private inline = false
+  /** The first actor of inline logic that was made: there is no name under which it could be restored. */
+  private inline: string | undefined
 
   constructor(owner: TreeOwner, logic: AnyActorLogic) {
     this.owner = owner
@@ -73,7 +73,7 @@ export class ActorTree implements Tree {
   /** The instance was purged: all begins anew. */
   reset(): void {
     this.alive = false
-    this.inline = false
+    this.inline = undefined
     this.origin = this.owner.stream
     this.book = new TimerBook(() => this.turn!)
     this.actors.clear()
@@ -125,6 +125,11 @@ export class ActorTree implements Tree {
   /** Makes the outcome of a turn visible. */
   show(turn: Turn): void {
     for (const { actor, snapshot } of turn.changed) (actor as InnerActor)[SHOWN] = snapshot
+  }
+
+  /** Why there will never be a `state`, where that is so. */
+  get replayOnly(): string | undefined {
+    return this.inline === undefined ? undefined : `the actor ${this.inline} was made of logic without a name`
   }
 
   /** The root's state after the last turn, shown or not. */
@@ -201,7 +206,7 @@ export class ActorTree implements Tree {
 
   /** All actors as plain data; undefined where they have no such form: inline logic, or actors that nobody holds. */
   state(): TreeState | undefined {
-    return this.inline ? undefined : stateOf(this.root, this.actors.size, [...this.timers.values()])
+    return this.inline === undefined ? stateOf(this.root, this.actors.size, [...this.timers.values()]) : undefined
   }
 
   /** The opposite, on actors that have decided nothing; answers the work that was running. Throws where the machine has changed. */
@@ -279,7 +284,7 @@ export class ActorTree implements Tree {
     const parent = actor._parent
     if (!parent) this.takeOver(actor)
     const address = this.restoring ? this.restoredAddress(actor, parent) : this.newAddress(actor, parent)
-    if (parent && typeof actor.src !== 'string') this.inline = true
+    if (parent && typeof actor.src !== 'string') this.inline ??= address
     actor.sessionId = address
     Object.setPrototypeOf(actor, durableActor)
     actor[TREE] = this
