@@ -330,7 +330,7 @@ describe('what there is to know of an instance', () => {
     await closed(host, clock)
     expect(await refused(actor.info())).toMatchObject({ code: 'CLOSED' })
     const later = await open([machine])
-    const again = await later.actor(machine, 'x')
+    const again = await later.actor(machine, 'x', { create: false })
     await settle()
     expect((await again.info()).effects).toMatchObject([{ key: '@1/charge@3', attempt: 2, running: true }])
     await closed(later, clock)
