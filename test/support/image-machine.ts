@@ -3,6 +3,7 @@
 import { expect, onTestFinished } from 'vitest'
 import { type AnyStateMachine, createActor, fromPromise, SimulatedClock, type StateValue } from 'xstate'
 import { durable } from '../../src/index.ts'
+import { frozen } from '../../src/testing/index.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { settle, world } from './host.ts'
 
@@ -77,11 +78,11 @@ export const plain: Runs = async (machine, names, input) => {
   }
 }
 
-/** Under the kernel; at the end of the test what its journal says is compared with what was seen (K3). */
+/** Under the kernel; at the end of the test what its journal says is compared with what was seen (K3). Contexts are frozen. */
 export const kernel: Runs = async (machine, names, input) => {
   const { actors, ...scripted } = script(names)
   const place = world()
-  const machines = [durable(machine.provide({ actors } as never), { id: 'tested', version: 1 })]
+  const machines = [frozen(durable(machine.provide({ actors } as never), { id: 'tested', version: 1 }))]
   const host = await place.open(machines)
   const actor = await host.actor(machines[0]!, 'one', { input })
   const said: any[] = []
