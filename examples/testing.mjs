@@ -94,7 +94,7 @@ test('whatever happens, money is taken once', async () => {
       await actor.waitFor((state) => state.matches('paid'))
       await host.close()
     },
-    ({ outside, point }) => assert.deepEqual([...outside.charged.values()], [12], `${point.when} ${point.append}`),
+    ({ outside, point }) => assert.deepEqual([...outside.charged.values()], [12], `${point.when} ${point.write}`),
     { outside: world },
   )
   assert.ok(crashes >= 6)

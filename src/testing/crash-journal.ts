@@ -4,8 +4,6 @@ import type { Journal } from '../journal/port.ts'
 
 /** A journal whose process dies. */
 export interface CrashJournal extends Journal {
-  /** Appends that came so far. */
-  readonly appends: number
   readonly crashed: boolean
   /** Resolves at the crash. */
   readonly death: Promise<void>
@@ -13,19 +11,22 @@ export interface CrashJournal extends Journal {
   crash(): void
 }
 
+/** What changes something in a journal. */
+const WRITES: readonly PropertyKey[] = ['append', 'trim', 'saveSnapshot'] satisfies (keyof Journal)[]
+
 const never = new Promise<never>(() => {})
 
 /**
- * A journal of a process that dies at append `at` (counted from 1; default: only when `crash` is called), `before` the
- * append is done (default) or `after`. From then on no call is answered, so that its host is as good as dead: the next host
- * is opened on `inner`, which closing leaves open.
+ * A journal of a process that dies at its nth write (an append, a trim or a snapshot, counted from 1; default: only when
+ * `crash` is called), `before` the write is done (default) or `after`. From then on no call is answered, so that its host is
+ * as good as dead: the next host is opened on `inner`, which closing leaves open.
  */
 export function crashJournal(
   inner: Journal,
-  at = Number.POSITIVE_INFINITY,
+  nth = Number.POSITIVE_INFINITY,
   when: 'before' | 'after' = 'before',
 ): CrashJournal {
-  let appends = 0
+  let writes = 0
   let crashed = false
   let die!: () => void
   const death = new Promise<void>((resolve) => {
@@ -37,6 +38,17 @@ export function crashJournal(
     const answer = await call()
     return crashed ? never : answer
   }
+  const written = async <T>(write: () => Promise<T>): Promise<T> => {
+    const last = !crashed && ++writes === nth
+    if (last) crashed = true
+    if (crashed && !(last && when === 'after')) {
+      die()
+      return never
+    }
+    const answer = await write()
+    if (last) die()
+    return crashed ? never : answer
+  }
   async function* alive<T>(items: AsyncIterable<T>) {
     for await (const item of items) {
       if (crashed) await never
@@ -46,9 +58,6 @@ export function crashJournal(
   }
 
   const own = {
-    get appends() {
-      return appends
-    },
     get crashed() {
       return crashed
     },
@@ -57,21 +66,8 @@ export function crashJournal(
       crashed = true
       die()
     },
-    append: (append: Parameters<Journal['append']>[0]) => async () => {
-      if (crashed) return never
-      const last = ++appends === at
-      if (last) crashed = true
-      if (last && when === 'before') {
-        die()
-        return never
-      }
-      const answer = await inner.append(append)()
-      if (last) die()
-      return crashed ? never : answer
-    },
     close: () => () => answered(async () => right(undefined)),
   }
-  // whatever else the port has: a task, a promise, or records to read
   return new Proxy(inner, {
     get(target, key) {
       if (key in own) return own[key as keyof typeof own]
@@ -83,7 +79,7 @@ export function crashJournal(
           target,
           args,
         )
-        if (typeof result === 'function') return () => answered(result)
+        if (typeof result === 'function') return () => (WRITES.includes(key) ? written(result) : answered(result))
         if (!(result instanceof Promise)) return alive(result)
         result.catch(() => {})
         return answered(() => result)

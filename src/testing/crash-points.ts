@@ -21,11 +21,11 @@ export interface Life<TOutside> {
 
 /** Where the process was killed. */
 export interface CrashPoint {
-  /** The append at which the first life was killed, from 1. */
-  readonly append: number
-  /** That append was not done any more, or done and not answered. */
+  /** The write at which the first life was killed, from 1: an append to the journal, a trim or a snapshot. */
+  readonly write: number
+  /** That write was not done any more, or done and not answered. */
   readonly when: 'before' | 'after'
-  /** The append at which the second life was killed, too. */
+  /** The write at which the second life was killed, too. */
   readonly again?: number
 }
 
@@ -41,15 +41,15 @@ export interface Aftermath<TOutside> {
 export interface CrashPointOptions<TOutside> {
   /** Makes the world outside of the process, anew for each crash point: who was charged, what was printed. */
   outside?: () => TOutside
-  /** Kills the second life as well, at each of its appends in turn. Default false. */
+  /** Kills the second life as well, at each of its writes in turn. Default false. */
   again?: boolean
   /** So many ms of real time a life may take that is not killed; it hangs after that. Default 10,000. */
   limit?: number
 }
 
 /**
- * Runs a scenario with a crash before and after each of its appends: those are all the places where a crash can make a
- * difference, as effects start after the answer to an append, and their end is in a later one.
+ * Runs a scenario with a crash before and after each of its writes to the journal: those are all the places where a crash
+ * can make a difference, as effects start after the answer to an append, and their end is in a later one.
  *
  * `scenario` is one life of the process: it opens a host on the journal and the clock that it is given, does what a client
  * does who repeats all that was not acknowledged to him (with event ids), lets time go by, and closes the host. It is run
@@ -64,10 +64,10 @@ export async function everyCrashPoint<TOutside = undefined>(
 ): Promise<number> {
   let tried = 0
   for (const when of ['before', 'after'] as const)
-    for (let append = 1, more = true; more; append++)
+    for (let write = 1, more = true; more; write++)
       for (let again = 0, further = true; further; again++) {
         const wanted = again ? 2 : 1
-        const killed = await oneEnd(scenario, check, again ? { append, when, again } : { append, when }, options)
+        const killed = await oneEnd(scenario, check, again ? { write, when, again } : { write, when }, options)
         if (killed === wanted) tried++
         further = options.again === true && killed === wanted
         more = killed > 0
@@ -86,8 +86,8 @@ async function oneEnd<TOutside>(
   const outside = makeOutside?.() as TOutside
   let clock = virtualClock()
   let killed = 0
-  const live = async (append: number | undefined): Promise<boolean> => {
-    const journal = crashJournal(inner, append, point.when)
+  const live = async (write: number | undefined): Promise<boolean> => {
+    const journal = crashJournal(inner, write, point.when)
     clock = virtualClock(clock.now())
     const life = scenario({ journal, clock, outside, nth: killed + 1 })
     let timer: NodeJS.Timeout | undefined
@@ -101,8 +101,8 @@ async function oneEnd<TOutside>(
     return dead
   }
   try {
-    for (const append of [point.append, ...(point.again ? [point.again] : []), undefined])
-      if (await live(append)) killed++
+    for (const write of [point.write, ...(point.again ? [point.again] : []), undefined])
+      if (await live(write)) killed++
       else break
     await check({ journal: kept(inner), clock, outside, point })
     return killed
@@ -111,7 +111,7 @@ async function oneEnd<TOutside>(
   }
 }
 
-function nameOf({ append, when, again }: CrashPoint, killed: number): string {
+function nameOf({ write, when, again }: CrashPoint, killed: number): string {
   if (killed === 0) return 'without a crash'
-  return `crash ${when} append ${append}${killed === 2 ? `, and ${when} append ${again} of the next life` : ''}`
+  return `crash ${when} write ${write}${killed === 2 ? `, and ${when} write ${again} of the next life` : ''}`
 }

@@ -3,7 +3,7 @@ import { type AnyEventObject, assign, fromPromise, setup } from 'xstate'
 import { currentEffect, deliver, durable, openHost } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
-import { everyCrashPoint, type Life, quietLogger, settle } from '../../src/testing/index.ts'
+import { type Aftermath, everyCrashPoint, type Life, quietLogger, settle } from '../../src/testing/index.ts'
 import { noUnhandledRejections } from '../support/host.ts'
 import { mailbox } from '../support/machines.ts'
 
@@ -72,11 +72,11 @@ async function recorded(journal: Journal): Promise<Set<string>> {
 }
 
 /** What a client does who repeats all that was not acknowledged to him. */
-async function oneLife({ journal, clock, outside, nth }: Life<ReturnType<typeof scene>>) {
+async function oneLife({ journal, clock, outside, nth }: Life<ReturnType<typeof scene>>, snapshotEvery = 64) {
   const { box, job, finished, nextLife } = outside
   finished[nth] = await recorded(journal)
   nextLife()
-  const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger })
+  const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger, snapshotEvery })
   await host.actor(box, 'box')
   const actor = await host.actor(job, 'j')
   await actor.send({ type: 'GO' }, { id: 'go' })
@@ -86,32 +86,37 @@ async function oneLife({ journal, clock, outside, nth }: Life<ReturnType<typeof 
   await host.close()
 }
 
+/** What must hold after the last life. */
+async function endsWell({ journal, clock, outside }: Aftermath<ReturnType<typeof scene>>) {
+  const { job, box, done, finished, nextLife } = outside
+  nextLife()
+  const count = done.length
+  const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger })
+  const { value, context } = (await host.actor(job, 'j')).getSnapshot()
+  expect(value).toBe('end')
+  expect(context.steps).toEqual(['GO', 'xstate.done.actor.work', 'xstate.after.1000.job.waiting', 'END'])
+  expect((await host.actor(box, 'box')).getSnapshot().context.got).toEqual(['told'])
+  await settle()
+  await host.close()
+  expect(done.length, 'after the last life').toBe(count)
+  // every effect at least once; never again once recorded; attempts rise from life to life
+  const keys = new Set(done.map((d) => d.key))
+  expect(keys.size).toBe(3)
+  for (const key of keys) {
+    const runs = done.filter((d) => d.key === key)
+    for (const [i, { life, attempt }] of runs.entries()) {
+      expect(finished[life]?.has(key), `${key} again in life ${life}`).toBe(false)
+      if (i > 0) expect(attempt, key).toBeGreaterThan(runs[i - 1]!.attempt)
+    }
+  }
+}
+
 it('K5, K6, K7: a crash before and after every append, and again in the recovery: the end is as without', async () => {
-  const tried = await everyCrashPoint(
-    oneLife,
-    async ({ journal, clock, outside: { job, box, done, finished, nextLife } }) => {
-      nextLife()
-      const count = done.length
-      const host = await openHost({ journal, clock, machines: [job, box], logger: quietLogger })
-      const { value, context } = (await host.actor(job, 'j')).getSnapshot()
-      expect(value).toBe('end')
-      expect(context.steps).toEqual(['GO', 'xstate.done.actor.work', 'xstate.after.1000.job.waiting', 'END'])
-      expect((await host.actor(box, 'box')).getSnapshot().context.got).toEqual(['told'])
-      await settle()
-      await host.close()
-      expect(done.length, 'after the last life').toBe(count)
-      // every effect at least once; never again once recorded; attempts rise from life to life
-      const keys = new Set(done.map((d) => d.key))
-      expect(keys.size).toBe(3)
-      for (const key of keys) {
-        const runs = done.filter((d) => d.key === key)
-        for (const [i, { life, attempt }] of runs.entries()) {
-          expect(finished[life]?.has(key), `${key} again in life ${life}`).toBe(false)
-          if (i > 0) expect(attempt, key).toBeGreaterThan(runs[i - 1]!.attempt)
-        }
-      }
-    },
-    { outside: scene, again: true },
-  )
+  const tried = await everyCrashPoint(oneLife, endsWell, { outside: scene, again: true })
   expect(tried).toBeGreaterThan(100)
+})
+
+it('K3, K7: a crash before and after every snapshot: the end is as without', async () => {
+  const tried = await everyCrashPoint((life) => oneLife(life, 1), endsWell, { outside: scene })
+  expect(tried).toBeGreaterThan(20)
 })

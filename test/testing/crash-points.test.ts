@@ -45,7 +45,7 @@ test('everyCrashPoint: an effect that honours its key is done once wherever the 
   const tried = await everyCrashPoint(
     shop,
     ({ outside, point }) => {
-      points.push(`${point.when} ${point.append}`)
+      points.push(`${point.when} ${point.write}`)
       expect(outside.charged).toHaveLength(1)
     },
     { outside: () => bank(true) },
@@ -59,12 +59,12 @@ test('everyCrashPoint: one that does not is found, and where', async () => {
   const found = everyCrashPoint(shop, ({ outside }) => expect(outside.charged).toHaveLength(1), {
     outside: () => bank(false),
   })
-  await expect(found).rejects.toThrow(/^crash before append 4: expected .* to have a length of 1 but got 2/)
+  await expect(found).rejects.toThrow(/^crash before write 4: expected .* to have a length of 1 but got 2/)
 })
 
 test('everyCrashPoint: what is wrong without a crash is said so; a scenario that hangs is ended', async () => {
   await expect(everyCrashPoint(shop, () => expect(1).toBe(2), { outside: () => bank(true) })).rejects.toThrow(
-    /^crash before append 1: /,
+    /^crash before write 1: /,
   )
   const nothing = async () => {}
   await expect(everyCrashPoint(nothing, () => Promise.reject(new Error('so it is')))).rejects.toThrow(
@@ -118,4 +118,19 @@ test('crashJournal: from the crash on nothing is answered; what was written is t
     const next = await kept(inner).read('a/1')[Symbol.asyncIterator]().next()
     expect(next.done).toBe(when === 'before')
   }
+})
+
+test('everyCrashPoint: snapshots and trims are writes, too', async () => {
+  const points: string[] = []
+  const writes = async ({ journal }: Life<undefined>) => {
+    const seq = (await journal.head('a/1'))?.seq ?? 0
+    await journal.append({ stream: 'a/1', expected: seq, texts: ['x', 'y'] })()
+    await journal.saveSnapshot({ stream: 'a/1', seq: seq + 2, text: 'xy' })()
+    await journal.trim('a/1', seq + 2)()
+  }
+  await everyCrashPoint(writes, async ({ journal, point: { write, when } }) => {
+    points.push(`${when} ${write}: ${(await journal.head('a/1'))?.seq}`)
+  })
+  const after = ['after 1: 4', 'after 2: 4', 'after 3: 4', 'after 4: 2']
+  expect(points).toEqual(['before 1: 2', 'before 2: 4', 'before 3: 4', 'before 4: 2', ...after])
 })
