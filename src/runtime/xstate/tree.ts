@@ -319,10 +319,10 @@ export class ActorTree implements Tree {
       const { exec, info, params } = action
       if (!exec) throw new Error(`action '${action.type}' has no implementation; give it in setup() or provide()`)
       const run = standIn ? () => standIn.action(action.type, params) : () => exec(info, params)
-      const capture = () => this.captureAction(address, action.type, run)
+      const { type } = action
       // as in XState: an actor that is never started, or fails in its first state, has done nothing
-      if (actor._processingStatus === NOT_STARTED) actor._deferred.push(capture)
-      else capture()
+      if (actor._processingStatus === NOT_STARTED) actor._deferred.push(() => this.captureAction(address, type, run))
+      else this.captureAction(address, type, run)
     }
     scope.emit = (event) => {
       if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event, seq: this.turn.seq })
