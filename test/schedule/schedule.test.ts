@@ -338,6 +338,61 @@ describe('T13 stop', () => {
   })
 })
 
+describe('T14 an operator holds the schedule', () => {
+  const by = { who: 'ann', why: 'the printer is away' }
+
+  test('it begins no run until it is resumed; what fell due meanwhile was missed', async () => {
+    const { clock, open, start } = place()
+    const options = { every: '1h', overlap: 'allow' } as const
+    const host = await open()
+    const s = await start(host, options)
+    await s.pause(by)
+    await clock.advance(2 * HOUR)
+    await host.close()
+    await clock.advance(HOUR + 10 * MINUTE)
+    const t = await start(await open(), options)
+    await clock.advance(10 * MINUTE)
+    expect(await t.times()).toEqual([])
+    await t.resume(by)
+    await settle()
+    expect(t.story()).toEqual(['missed 2026-01-01T01:00 2026-01-01T02:00', 'made 2026-01-01T03:00'])
+  })
+
+  test('one that an operator has ended stays so, until it is purged', async () => {
+    const { clock, open, start } = place()
+    const host = await open()
+    const { machine } = await start(host, { every: '1m' })
+    await host.stop(machine, 's', by)
+    await host.close()
+    const second = await open()
+    const s = await start(second, { every: '1m' })
+    expect(s.next()).toBeNull()
+    await clock.advance(5 * MINUTE)
+    expect(await s.times()).toEqual([])
+    await second.purge(s.machine, 's', by)
+    await second.close()
+    const t = await start(await open(), { every: '1m' })
+    await clock.advance(MINUTE)
+    expect(await t.times()).toHaveLength(1)
+  })
+
+  test('other options do not stop the host from starting; they are taken after it was resumed', async () => {
+    const { clock, open, start } = place()
+    const host = await open()
+    await (await start(host, { every: '1h', overlap: 'allow' })).pause(by)
+    await host.close()
+    const second = await open()
+    const s = await start(second, { every: '1m', overlap: 'allow' })
+    await s.resume(by)
+    await clock.advance(30 * MINUTE)
+    expect(await s.times()).toEqual([])
+    await second.close()
+    const t = await start(await open(), { every: '1m', overlap: 'allow' })
+    await clock.advance(MINUTE)
+    expect(await t.times()).toHaveLength(1)
+  })
+})
+
 test('the messages end with the host', async () => {
   const { open, start } = place()
   const host = await open()

@@ -8,7 +8,7 @@ import { quietLogger, settle, virtualClock } from '../../src/testing/index.ts'
 import { kept } from './journals.ts'
 
 /** A run that ends at END; `input.bad` makes it throw at its start. */
-export const job = () =>
+const job = () =>
   durable(
     setup({
       types: {} as { context: { given: unknown }; input: unknown; events: { type: 'END' } | { type: 'FAIL' } },
@@ -31,7 +31,7 @@ export const job = () =>
     }),
   )
 
-export type Job = ReturnType<typeof job>
+type Job = ReturnType<typeof job>
 
 export interface Place {
   readonly journal: Journal

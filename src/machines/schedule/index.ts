@@ -1,6 +1,6 @@
 // Schedules on a host: registers the machine with what it needs of the host, and answers for them.
 //
-// T11 A schedule makes runs only where a process has declared it by calling `schedule`; one host takes a schedule once.
+// T14 A schedule that an operator holds begins no run and takes no options until it is resumed; the host starts all the same.
 import { isDeepStrictEqual } from 'node:util'
 import { Observable } from 'rxjs'
 import type { AnyStateMachine } from 'xstate'
@@ -8,10 +8,12 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host, Listed } from '../../runtime/host.ts'
+import type { Receipt } from '../../runtime/inputs.ts'
+import type { By } from '../../runtime/operators.ts'
 import { type Desk, deskOf } from './desk.ts'
 import { runId, type scheduleMachine } from './machine.ts'
 import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
-import type { ScheduleMessage } from './types.ts'
+import type { ScheduleMessage, Settings } from './types.ts'
 
 export type { DueRun, ScheduleOptions } from './options.ts'
 export type { CatchUp, Overlap, ScheduleMessage } from './types.ts'
@@ -26,12 +28,15 @@ export interface Schedule {
   readonly id: string
   /** The machine of this schedule, of which it is the instance with its id: for `host.list` and the host's operators. */
   readonly machine: DurableMachine<typeof scheduleMachine>
-  /** When the next run is due; null once it is stopped. In the past while runs are about to be made. */
+  /** When the next run is due; null once it is stopped, by `stop` or by an operator. In the past while runs are about to be made. */
   next(): Date | null
   /** The runs that were made, oldest first. */
   runs(): Promise<ScheduledRun[]>
   /** What happens, from now on. */
   readonly events$: Observable<ScheduleMessage>
+  /** Holds the schedule, not its runs: what falls due meanwhile counts as missed once it is resumed (T6, T14). */
+  pause(by: By): Promise<Receipt>
+  resume(by: By): Promise<Receipt>
   /** Begins no more runs; those that have begun go on. Recorded: it stays so until someone calls `schedule` again. */
   stop(): Promise<void>
 }
@@ -61,9 +66,10 @@ export async function schedule<TMachine extends AnyStateMachine>(
   try {
     await host.register(machine, desk.schedule)
     const actor = await host.actor(desk.schedule, id, { input: { id, settings } })
-    const { context, value } = actor.getSnapshot()
-    if (value === 'stopped' || !isDeepStrictEqual(context.settings, settings))
-      await actor.send({ type: 'CONFIGURE', settings })
+    const { context, value, status } = actor.getSnapshot()
+    if (status !== 'active')
+      host.logger.warn(`the schedule '${id}' of ${machine.id} was ended by host.stop; host.purge frees its id`, where)
+    if (value === 'stopped' || !isDeepStrictEqual(context.settings, settings)) await configure(host, actor, settings)
     const { input } = options
     const inputOf = (due: number) => (input as (run: DueRun) => unknown)({ id: runId(id, due), due: new Date(due) })
     desk.open(id, { input: typeof input === 'function' ? inputOf : () => input })
@@ -74,6 +80,17 @@ export async function schedule<TMachine extends AnyStateMachine>(
   }
 }
 
+/** T14: one that is held takes other options at the first call after it was resumed. */
+async function configure(host: Host, actor: DurableActor<typeof scheduleMachine>, settings: Settings): Promise<void> {
+  try {
+    await actor.send({ type: 'CONFIGURE', settings })
+  } catch (error) {
+    const { code, message } = error as DuramenError
+    if (code !== 'PAUSED' && code !== 'PARKED') throw error
+    host.logger.warn(`${message}: its options stay as they are`, { machine: actor.machine, instance: actor.id })
+  }
+}
+
 function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Schedule {
   const { host, machine, schedule: own } = desk
   const { id } = actor
@@ -81,8 +98,8 @@ function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Sche
     id,
     machine: own,
     next() {
-      const { next } = actor.getSnapshot().context
-      return next === null ? null : new Date(next)
+      const { context, status } = actor.getSnapshot()
+      return context.next === null || status !== 'active' ? null : new Date(context.next)
     },
     async runs() {
       const found: ScheduledRun[] = []
@@ -100,6 +117,8 @@ function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Sche
         closing.unsubscribe()
       }
     }),
+    pause: (by) => host.pause(own, id, by),
+    resume: (by) => host.resume(own, id, by),
     async stop() {
       await actor.send({ type: 'STOP' })
       desk.release(id)

@@ -12,7 +12,7 @@
 // T10 Other options are recorded and hold from then on. Where other times are due, they count from the change.
 // T13 A schedule that was stopped begins no run, until it is configured again; it counts from then on.
 //
-// T3, T4 and T6 are kept in times.ts, T11 and T12 in index.ts. No I/O here: both actors come from work.ts. When something is due
+// T3, T4 and T6 are kept in times.ts, T11 in desk.ts, T12 in options.ts, T14 in index.ts. No I/O here: both actors come from work.ts. When something is due
 // is found out by an actor, not by a transition, because what a pattern means depends on the time zones that this Node knows:
 // a replay must not ask again.
 import { isDeepStrictEqual } from 'node:util'
