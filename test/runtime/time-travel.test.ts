@@ -185,6 +185,49 @@ describe('an instance as it was', () => {
   })
 })
 
+describe('after operators', () => {
+  const by = { who: 'ann', why: 'a test' }
+
+  it('what was purged is gone; what began anew under the same id can be looked at', async () => {
+    const { open } = world()
+    const machine = shop([])
+    const host = await open([machine])
+    const actor = await host.actor(machine, 'x', { input: { total: 5 } })
+    await host.stop(machine, 'x', by)
+    await host.purge(machine, 'x', by)
+    for (const seq of [1, 2, 3])
+      expect(await refused(host.snapshotAt(machine, 'x', seq))).toMatchObject({ code: 'BAD_OPTION', where: { seq } })
+    expect(await refused(actor.info())).toMatchObject({ code: 'UNKNOWN_INSTANCE' })
+    expect(await refused(actor.ask({ type: 'PAY' }, { reply: 'ADDED' }))).toMatchObject({ code: 'UNKNOWN_INSTANCE' })
+    await host.actor(machine, 'x', { input: { total: 6 } })
+    const past = await host.snapshotAt(machine, 'x', 4)
+    expect(past.snapshot.context.total).toBe(6)
+    expect((await past.send({ type: 'ADD', price: 1 })).snapshot.context.total).toBe(7)
+    expect(await host.verify()).toMatchObject({ ok: 1, findings: [] })
+    await host.close()
+  })
+
+  it('a fork is looked at under its own name, with the chance of its origin', async () => {
+    const { open } = world()
+    const machine = shop([])
+    const host = await open([machine])
+    const actor = await host.actor(machine, 'x', { input: { total: 5 } })
+    await actor.send({ type: 'ADD', price: 1 })
+    const heard: string[] = []
+    host.records$().subscribe(({ instance, seq }) => heard.push(`${instance} ${seq}`))
+    const fork = await host.fork(actor, 2, { id: 'y', ...by })
+    await settle()
+    expect(heard).toEqual(['x 1', 'x 2', 'y 1', 'y 2', 'y 3'])
+    expect((await fork.info()).phase).toBe('paused')
+    const [past, origin] = [await fork.snapshotAt(2), await actor.snapshotAt(2)]
+    expect(past.snapshot.context).toEqual(origin.snapshot.context)
+    const [one, other] = [await past.send({ type: 'ADD', price: 2 }), await origin.send({ type: 'ADD', price: 2 })]
+    expect(one.snapshot.context).toEqual(other.snapshot.context)
+    expect(await host.verify()).toMatchObject({ ok: 2, findings: [] })
+    await host.close()
+  })
+})
+
 describe('what would have happened', () => {
   it('K1: tells it, and nothing is done, recorded or heard of', async () => {
     const did: string[] = []
