@@ -30,6 +30,7 @@ import { assertId, Operating } from './operating.ts'
 import { installPins } from './pin.ts'
 import { Pulse } from './pulse.ts'
 import { type JournalEntry, recordsOf, Tail } from './records-stream.ts'
+import { Rota } from './rota.ts'
 import { sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
 import { type PastState, stateAt } from './time-travel.ts'
@@ -105,7 +106,8 @@ export class Host extends Operating implements InstanceHost {
   readonly timers: Timers
   /** @internal */
   readonly tail = new Tail()
-  private readonly dirty: Instance[] = []
+  /** @internal */
+  readonly rota = new Rota()
   private readonly unmarked = new Set<Instance>()
   private readonly deliveries = new Map<string, Promise<unknown>>()
   private cancelMark: (() => void) | undefined
@@ -328,13 +330,6 @@ export class Host extends Operating implements InstanceHost {
   }
 
   // ---- what instances call -------------------------------------------------------------------------------------------
-
-  flushSoon(instance: Instance): void {
-    if (this.dirty.push(instance) > 1) return
-    queueMicrotask(() => {
-      for (const i of this.dirty.splice(0)) i.flush()
-    })
-  }
 
   finished(instance: Instance): void {
     this.goOn?.()

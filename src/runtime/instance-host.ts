@@ -8,6 +8,7 @@ import type { Place } from './failures.ts'
 import type { Instance } from './instance.ts'
 import type { Limits } from './limits.ts'
 import type { Tail } from './records-stream.ts'
+import type { Rota } from './rota.ts'
 import type { Timers } from './timers.ts'
 import type { Telemetry } from './watching.ts'
 
@@ -27,8 +28,8 @@ export interface InstanceHost {
   readonly name: string
   /** False once the host is closing. */
   readonly accepting: boolean
-  /** Calls `instance.flush()` at the end of this tick. */
-  flushSoon(instance: Instance): void
+  /** Whose turn it is. */
+  readonly rota: Rota
   /** The instance is asleep and has been given something. */
   wake(instance: Instance): void
   /** The registered machine with this id. */

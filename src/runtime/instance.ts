@@ -35,6 +35,7 @@ import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
 import { Mailbox, nameOf } from './mailbox.ts'
 import { type Operation, operatorInput, rule } from './operators.ts'
+import { SHARE } from './rota.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
 import { type ActorSnapshot, ROOT, type Timer } from './turn.ts'
@@ -72,6 +73,8 @@ export class Instance implements Identity, CommitsOwner {
   private readonly inDoubt = new InDoubt(this.mailbox)
   private decider: Decider
   private pumping = false
+  /** It waits for its turn. */
+  inRota = false
   /** The next input needs all before it to be certain. */
   private barrier = false
   private conflicts = 0
@@ -285,12 +288,18 @@ export class Instance implements Identity, CommitsOwner {
 
   // ---- deciding and committing ---------------------------------------------------------------------------------------
 
-  private pump(): void {
+  /** Decides a share of what waits. */
+  pump(): void {
     if (this.pumping || this.phase !== 'live') return
     const { mailbox, commits, decider } = this
     this.pumping = true
     try {
+      let share = SHARE
       while (mailbox.size && !decider.stale && !this.barrier && commits.waiting < this.host.limits.pipeline) {
+        if (share-- === 0) {
+          this.host.rota.pumpSoon(this)
+          break
+        }
         const input = this.held ? mailbox.nextOf(this.stuck ? OPERATORS : WHILE_HELD) : mailbox.next()
         if (!input) break
         if (input.kind === 'operator') this.decideOperation(input)
@@ -299,7 +308,7 @@ export class Instance implements Identity, CommitsOwner {
     } finally {
       this.pumping = false
     }
-    if (commits.waiting) this.host.flushSoon(this)
+    if (commits.waiting) this.host.rota.flushSoon(this)
     if (commits.certain && decider.stale && (!this.stuck || mailbox.has(OPERATORS))) void this.reload()
   }
 
@@ -405,7 +414,8 @@ export class Instance implements Identity, CommitsOwner {
       this.barrier = false
       this.keepSnapshot()
     }
-    this.pump()
+    if (this.mailbox.size) this.host.rota.pumpSoon(this)
+    else this.pump()
     this.host.finished(this)
   }
 

@@ -144,6 +144,7 @@ it('K3: what is not an input is not in the journal, and no effect of a replay re
   const again = outside()
   const next = durable(featuresMachine(again))
   const host2 = await open([next])
+  await settle()
   expect(again.trace.map((line) => line.split(' ')[0])).toEqual(['obs', 'evobs'])
   await host2.close()
 })
