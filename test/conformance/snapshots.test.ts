@@ -224,6 +224,28 @@ conforms(
 )
 
 conforms(
+  'an observer that the machine itself has put on its child is in no snapshot',
+  () => {
+    const kid = setup({ types }).createMachine({
+      context: { n: 0 },
+      on: { INC: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+    })
+    return setup({ types, actors: { kid } }).createMachine({
+      context: ({ spawn, self }: any) => {
+        const ref = spawn('kid', { id: 'kid' })
+        ref.subscribe((s: any) => self.send({ type: 'SAW', n: s.context.n }))
+        return { ref, saw: [] }
+      },
+      on: {
+        INC: { actions: sendTo('kid', { type: 'INC' }) },
+        SAW: { actions: assign({ saw: ({ context, event }) => [...context.saw, event.n] }) },
+      },
+    })
+  },
+  { steps: ['INC', 'INC', 'INC'], ends: { context: { saw: [0, 1, 2, 3] } }, replayed: true },
+)
+
+conforms(
   'routes',
   () =>
     setup({ types }).createMachine({

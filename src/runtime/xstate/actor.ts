@@ -4,11 +4,11 @@
 //     system, held by whomever, see committed states only.
 import { Actor, type AnyEventObject } from 'xstate'
 import type { ActorSnapshot, Observing } from '../turn.ts'
-import { type InnerActor, SHOWN, TREE } from './inside.ts'
+import { type InnerActor, SHOWN, STARTING, TREE } from './inside.ts'
 
 /** XState's own methods, to be called where it means them. */
 export const base = Actor.prototype as unknown as Record<
-  'getSnapshot' | 'subscribe' | 'update' | '_error',
+  'getSnapshot' | 'subscribe' | 'update' | '_error' | 'start',
   (...args: any[]) => any
 >
 
@@ -26,17 +26,32 @@ export const durableActor = Object.create(Actor.prototype, {
   },
   subscribe: {
     value(this: InnerActor, a: Observing | ((s: unknown) => void), b?: (e: unknown) => void, c?: () => void) {
-      if (this[TREE].turn) return base.subscribe.call(this, a, b, c)
+      const tree = this[TREE]
+      if (tree.turn) {
+        if (!this[STARTING]) tree.watchedWithin(this) // else it is XState's own, for onSnapshot
+        return base.subscribe.call(this, a, b, c)
+      }
       const observer = typeof a === 'function' ? { next: a, ...(b && { error: b }), ...(c && { complete: c }) } : a
       const { status, error } = this.getSnapshot()
-      if (status === 'active') return this[TREE].owner.listeners.observe(this.sessionId, observer)
+      if (status === 'active') return tree.owner.listeners.observe(this.sessionId, observer)
       if (status === 'error') observer.error?.(error)
       else observer.complete?.()
       return nothing
     },
   },
+  start: {
+    value(this: InnerActor) {
+      this[STARTING] = true
+      try {
+        return base.start.call(this)
+      } finally {
+        this[STARTING] = false
+      }
+    },
+  },
   on: {
     value(this: InnerActor, type: string, handler: (event: AnyEventObject) => void) {
+      if (this[TREE].turn) this[TREE].watchedWithin(this)
       return this[TREE].owner.listeners.listen(this.sessionId, type, handler)
     },
   },

@@ -9,6 +9,8 @@ export interface Tree {
   readonly owner: TreeOwner
   readonly turn: Turn | undefined
   touch(actor: InnerActor): void
+  /** A transition has put an observer on an actor, which is in no snapshot. */
+  watchedWithin(actor: InnerActor): void
   threw(actor: InnerActor, error: unknown): void
   captureStart(actor: InnerActor, logic: AnyActorLogic, kind: EffectRecord['kind']): void
   workEnded(actor: InnerActor): void
@@ -36,6 +38,7 @@ export interface InnerActor extends TurnActor {
   _stop(): void
   [TREE]: Tree
   [SHOWN]: ActorSnapshot | undefined
+  [STARTING]?: boolean
 }
 interface InnerScope {
   self: InnerActor
@@ -74,6 +77,8 @@ interface InnerSystem {
 export type Kind = 'machine' | 'transition' | 'custom' | EffectRecord['kind']
 
 export const TREE = Symbol('duramen.tree')
+/** XState's own part of an actor's start is running. */
+export const STARTING = Symbol('duramen.starting')
 export const SHOWN = Symbol('duramen.shown')
 export const NOT_STARTED = 0
 export const RUNNING = 1

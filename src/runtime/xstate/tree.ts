@@ -61,8 +61,8 @@ export class ActorTree implements Tree {
   private childFault: Turn['fault']
   /** While actors are restored: their addresses by path, and the path of each that is there already. */
   private restoring: { addresses: Map<string, string>; paths: Map<InnerActor, string> } | undefined
-  /** The first actor of inline logic that was made: there is no name under which it could be restored. */
-  private inline: string | undefined
+  /** Why its state is no plain data, once it is not. */
+  private lacking: string | undefined
 
   constructor(owner: TreeOwner, logic: AnyActorLogic) {
     this.owner = owner
@@ -73,7 +73,7 @@ export class ActorTree implements Tree {
   /** The instance was purged: all begins anew. */
   reset(): void {
     this.alive = false
-    this.inline = undefined
+    this.lacking = undefined
     this.origin = this.owner.stream
     this.book = new TimerBook(() => this.turn!)
     this.actors.clear()
@@ -129,7 +129,7 @@ export class ActorTree implements Tree {
 
   /** Why there will never be a `state`, where that is so. */
   get replayOnly(): string | undefined {
-    return this.inline === undefined ? undefined : `the actor ${this.inline} was made of logic without a name`
+    return this.lacking
   }
 
   /** The root's state after the last turn, shown or not. */
@@ -204,9 +204,9 @@ export class ActorTree implements Tree {
     return root
   }
 
-  /** All actors as plain data; undefined where they have no such form: inline logic, or actors that nobody holds. */
+  /** All actors as plain data; undefined where they have no such form: inline logic, observers, or actors that nobody holds. */
   state(): TreeState | undefined {
-    return this.inline === undefined ? stateOf(this.root, this.actors.size, [...this.timers.values()]) : undefined
+    return this.lacking === undefined ? stateOf(this.root, this.actors.size, [...this.timers.values()]) : undefined
   }
 
   /** The opposite, on actors that have decided nothing; answers the work that was running. Throws where the machine has changed. */
@@ -241,6 +241,10 @@ export class ActorTree implements Tree {
       this.restoring = undefined
     }
     return turn.effects.filter((e) => e.kind === 'start')
+  }
+
+  watchedWithin({ sessionId }: InnerActor): void {
+    this.lacking ??= `a transition has put an observer on the actor ${sessionId}`
   }
 
   touch(actor: InnerActor): void {
@@ -284,7 +288,8 @@ export class ActorTree implements Tree {
     const parent = actor._parent
     if (!parent) this.takeOver(actor)
     const address = this.restoring ? this.restoredAddress(actor, parent) : this.newAddress(actor, parent)
-    if (parent && typeof actor.src !== 'string') this.inline ??= address
+    if (parent && typeof actor.src !== 'string')
+      this.lacking ??= `the actor ${address} was made of logic without a name`
     actor.sessionId = address
     Object.setPrototypeOf(actor, durableActor)
     actor[TREE] = this
