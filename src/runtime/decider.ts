@@ -101,6 +101,7 @@ export class Decider {
   checkpoint(): Checkpoint | undefined {
     const { last, runner } = this
     if (this.stale || last?.header.seq !== this.seq || runner.unfinished.size > 0) return undefined
+    if (last.header.op === 'purge') return undefined // these are the actors of before
     const state = this.tree.state()
     if (!state) return undefined
     try {

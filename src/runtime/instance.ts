@@ -531,6 +531,7 @@ export class Instance implements Identity, CommitsOwner {
       const own = this.inDoubt.find(record)
       if (own) happened.set(own, record.position)
     })
+    if (before && !decider.tree.alive) this.rested ??= this.tree.shown // it was purged: what it was last
     this.decider = decider
     this.inDoubt.settle(happened.keys())
     this.settleHold()
@@ -539,7 +540,7 @@ export class Instance implements Identity, CommitsOwner {
       own.input.caller?.resolve(receiptOf(own, position))
       this.cameThrough.push(own)
     }
-    if (before && decider.last && decider.last.header.seq > before.header.seq)
+    if (before && decider.tree.alive && decider.last!.header.seq > before.header.seq)
       this.listeners.changed(ROOT, this.tree.shown)
   }
 
