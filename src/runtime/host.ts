@@ -241,8 +241,13 @@ export class Host extends Operating implements InstanceHost {
    * The same as an RxJS Observable that goes on: first what is there from position `from` on (default: all), then every
    * commit of this host once it is durable, without a gap and none twice. Each subscriber reads by itself, and reads no
    * further once it unsubscribes. Completes when the host closes; fails with what the journal answers.
+   * Throws BAD_OPTION.
    */
   records$({ from = 1 }: { from?: number } = {}): Observable<JournalEntry> {
+    if (!Number.isSafeInteger(from) || from < 0)
+      throw new DuramenError('BAD_OPTION', `from: ${inspect(from)} is no position`, {
+        hint: 'Give the position after the last that you know, or nothing for all.',
+      })
     return this.tail.follow(this.journal, from)
   }
 

@@ -2,11 +2,11 @@
 //
 // K1: only what is durable is told of.
 import type { StateValue } from 'xstate'
-import { type CommitOutcome, decodeCommit, type TimerRecord } from '../journal/records.ts'
+import { type CommitOutcome, decodeCommit } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { closed } from './failures.ts'
 import type { Instance, Phase } from './instance.ts'
-import { Ledger, type OpenEffect } from './ledger.ts'
+import { Ledger, type OpenEffect, type OpenTimer } from './ledger.ts'
 import { timerRecord } from './outcome.ts'
 import { calmly } from './scratch.ts'
 
@@ -32,8 +32,8 @@ export interface InstanceInfo {
   readonly snapshot?: number
   /** Events, timers and results that wait to be decided. */
   readonly mailbox: number
-  /** Delayed transitions that wait. */
-  readonly timers: readonly TimerRecord[]
+  /** Delayed transitions that wait: when each was set, and when it is due here, by the machine's policy. */
+  readonly timers: readonly OpenTimer[]
   /** Work that is not at its end; what does not run waits to be taken up. */
   readonly effects: readonly (OpenEffect & { readonly running: boolean })[]
   readonly problem?: DuramenError
@@ -46,6 +46,9 @@ export async function infoOf(instance: Instance): Promise<InstanceInfo> {
   if (phase === 'closed' || !last) throw closed(instance.where)
   const { value, status = 'active' } = JSON.parse(last.outcome) as CommitOutcome
   const { seq, at, version, held } = last.header
+  const { timers: waiting, effects } = open
+    ? { timers: open.timers.map((timer) => ({ ...timerRecord(timer), at: timer.at })), effects: open.effects }
+    : await openOnRecord(instance, seq)
   const snapshot = snapshotSeq ?? (await host.journal.snapshot(stream).catch(() => undefined))?.seq
   return {
     machine: machine.id,
@@ -60,7 +63,8 @@ export async function infoOf(instance: Instance): Promise<InstanceInfo> {
     ...(replayOnly !== undefined && { replayOnly }),
     ...(snapshot !== undefined && { snapshot }),
     mailbox: queued,
-    ...(open ? { timers: open.timers.map(timerRecord), effects: open.effects } : await openOnRecord(instance, seq)),
+    timers: waiting.map((timer) => ({ ...timer, due: host.dueOf(machine, timer) })),
+    effects,
     ...(problem && { problem }),
   }
 }

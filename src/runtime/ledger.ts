@@ -6,12 +6,18 @@ export interface OpenEffect extends EffectRecord {
   readonly attempt: number
 }
 
+/** A delayed transition that waits, and when it was set, ms since the epoch. */
+export interface OpenTimer extends TimerRecord {
+  readonly at: number
+}
+
 export class Ledger {
-  readonly timers = new Map<string, TimerRecord>()
+  readonly timers = new Map<string, OpenTimer>()
   readonly effects = new Map<string, OpenEffect>()
 
-  take({ finished, attempts }: Pick<CommitHeader, 'finished' | 'attempts'>, { timers, effects }: CommitOutcome): void {
-    for (const timer of timers?.set ?? []) this.timers.set(timer.key, timer)
+  take(header: Pick<CommitHeader, 'at' | 'finished' | 'attempts'>, { timers, effects }: CommitOutcome): void {
+    const { at, finished, attempts } = header
+    for (const timer of timers?.set ?? []) this.timers.set(timer.key, { ...timer, at })
     for (const key of timers?.gone ?? []) this.timers.delete(key)
     for (const effect of effects?.started ?? []) this.effects.set(effect.key, { ...effect, attempt: 1 })
     for (const key of [...(effects?.ended ?? []), ...(finished ?? [])]) this.effects.delete(key)

@@ -4,12 +4,12 @@
 // K9: instances are taken one by one from the journal's heads, a few at a time; of the findings a limited number is kept.
 import { inspect } from 'node:util'
 import type { Journal } from '../journal/port.ts'
-import { type Commit, type CommitKind, type CommitOutcome, instanceOf, type TimerRecord } from '../journal/records.ts'
+import { type Commit, type CommitKind, type CommitOutcome, instanceOf } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError } from './failures.ts'
-import { Ledger, type OpenEffect } from './ledger.ts'
+import { Ledger, type OpenEffect, type OpenTimer } from './ledger.ts'
 import type { Limits } from './limits.ts'
 import { headOf } from './listing.ts'
 import { replay } from './replay.ts'
@@ -76,7 +76,7 @@ interface Standing extends Pick<CommitOutcome, 'value' | 'status' | 'tags'> {}
 
 interface Open {
   readonly effects: readonly OpenEffect[]
-  readonly timers: readonly TimerRecord[]
+  readonly timers: readonly OpenTimer[]
 }
 
 /** How many of each, and all that is not `ok`. */

@@ -109,6 +109,8 @@ describe('host.records$', () => {
     await actor.send({ type: 'INC' })
     await settle()
     expect(names(heard.entries)).toEqual(['counter/x 1', 'counter/x 2'])
+    for (const from of [Number.NaN, -1, 1.5])
+      expect(() => host.records$({ from })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
     await host.close()
   })
 

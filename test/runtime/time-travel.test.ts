@@ -379,6 +379,27 @@ describe('what there is to know of an instance', () => {
     await closed(later, clock)
   })
 
+  it('K6: tells when a timer is due by the policy of its machine, also of one that is asleep', async () => {
+    const { open, clock } = world()
+    const machine = durable(
+      setup({}).createMachine({ id: 'late', initial: 'a', states: { a: { after: { 60000: 'b' } }, b: {} } }),
+      { timers: 'restart' },
+    )
+    const host = await open([machine])
+    await host.actor(machine, 'x')
+    const at = clock.now()
+    await host.close()
+    clock.advance(30_000)
+    const later = await open([machine], { maxActive: 1 })
+    const actor = await later.actor(machine, 'x')
+    const { timers, phase } = await actor.info()
+    expect([timers, phase]).toMatchObject([[{ at, due: at + 90_000 }], 'live'])
+    for (const id of ['y', 'z']) await later.actor(machine, id)
+    await settle()
+    expect(await actor.info()).toMatchObject({ phase: 'asleep', timers })
+    await later.close()
+  })
+
   it('K1: tells of nothing that is not durable; what is asleep is told from the log', async () => {
     const { open, clock } = world()
     const machine = shop([])
