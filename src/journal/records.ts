@@ -49,6 +49,21 @@ export interface EffectRecord {
   readonly path?: string
 }
 
+/** An effect that has failed for good: nothing is done about it until an operator says so. */
+export interface DeadLetterRecord {
+  /** Its name in the machine. */
+  readonly src: string
+  readonly kind: EffectRecord['kind']
+  /** How many attempts were begun. */
+  readonly attempts: number
+  readonly error: { readonly name: string; readonly message: string; readonly code?: string | number }
+  /** When it was given up, ms since the epoch. */
+  readonly at: number
+}
+
+/** By key of an effect. */
+type ByEffect<T> = Readonly<Record<string, T>>
+
 /** What happened. Absent means: none. */
 export interface CommitHeader {
   readonly stream: string
@@ -62,8 +77,11 @@ export interface CommitHeader {
   readonly host?: string
   /** The sender's id of the event (K4). */
   readonly id?: string
-  /** Who delivered it, the sender's count, and the count below which it will not deliver again (K4). */
-  readonly from?: readonly [sender: string, count: number, low: number]
+  /**
+   * Who delivered it, the sender's count, and the count below which it will not deliver again (K4). A promise's deliveries
+   * are counted by themselves: then `work` is its address, and `low` the record below which no promise delivers again.
+   */
+  readonly from?: readonly [sender: string, count: number, low: number, work?: string]
   /** Address of the actor that was reached; absent: the root. */
   readonly target?: string
   /** Key of the timer that fired, or of the effect or timer that an operator saw to. */
@@ -80,8 +98,24 @@ export interface CommitHeader {
   readonly finished?: readonly string[]
   /** Number of actions that were started, this commit's included, and are not known to be finished. */
   readonly unfinished?: number
-  /** Which attempt is under way, for effects that were taken up again after a crash. */
-  readonly attempts?: Readonly<Record<string, number>>
+  /** How many of the promises that should run were handed over to the outside, this commit's included. */
+  readonly handedOver?: number
+  /** Which attempt begins, for effects that are done again. A dead letter is alive again. */
+  readonly attempts?: ByEffect<number>
+  /** How many attempts have failed. */
+  readonly failures?: ByEffect<number>
+  /** How many attempts were interrupted by the end of the process. */
+  readonly crashes?: ByEffect<number>
+  /** No attempt is under way; the next one begins then, ms since the epoch. */
+  readonly retryAt?: ByEffect<number>
+  /** The details of the last heartbeat, as text. */
+  readonly beats?: ByEffect<string>
+  /** The secret part of a token by which the effect can be completed from outside. */
+  readonly tokens?: ByEffect<string>
+  /** Effects that were handed over to the outside. */
+  readonly outside?: readonly string[]
+  /** Effects that have failed for good. */
+  readonly dead?: ByEffect<DeadLetterRecord>
 }
 
 /** What it made of the machine. Absent means: none; follows from the records alone, so a replay is checked against it. */

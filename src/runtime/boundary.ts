@@ -4,15 +4,20 @@
 // K5: work that a crash has interrupted begins again once the attempt is on record.
 import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
+import type { Clock } from '../ports/clock.ts'
+import type { DuramenError } from '../ports/errors.ts'
 import type { Counts } from './counts.ts'
 import type { Deliverer } from './deliver.ts'
 import type { CurrentEffect } from './effects.ts'
 import { encodeError, encodeInternal } from './events.ts'
-import { actionFailed } from './failures.ts'
-import { NOTHING, type Receipt } from './inputs.ts'
+import { effectFailed } from './failures.ts'
+import { type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import { Listeners } from './listeners.ts'
+import type { Policy } from './retry.ts'
+import { type Action, kindOf, type Start } from './run.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
+import type { Slots } from './slots.ts'
 import type { Effect, StandIn, Timer, TreeOwner, Turn, TurnActor } from './turn.ts'
 import type { EffectSpan } from './watching.ts'
 
@@ -21,6 +26,9 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly stream: string
   readonly maxRelays: number
   readonly listeners: Listeners
+  readonly clock: Clock
+  readonly slots: Slots
+  readonly maxBinary: number
   readonly runner: Runner
   readonly standIn: StandIn | undefined
   readonly counts: Counts
@@ -32,10 +40,13 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     this.id = instance.id
     this.stream = instance.stream
     this.maxRelays = instance.host.limits.maxRelays
-    this.counts = instance.counts
     this.listeners = new Listeners(instance.host.logger, () => instance.host.listened(instance))
-    this.runner = new Runner(this)
+    this.clock = instance.host.clock
+    this.slots = instance.host.slots
+    this.maxBinary = instance.host.limits.maxBinary
+    this.counts = instance.counts
     this.standIn = instance.machine.standIn
+    this.runner = new Runner(this, this)
     this.instance = instance
   }
 
@@ -90,12 +101,11 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     return this.armed.get(key) === entry
   }
 
-  /** What was begun before begins again. Recorded first, so that work which kills the process has not a first attempt for ever. */
+  /** What was begun before begins again, once that is on record. */
   takeUp(): void {
-    const attempts = this.runner.interrupted()
-    if (Object.keys(attempts).length === 0) return
-    const begin = () => this.runner.resume()
-    this.instance.ask({ kind: 'mark', payload: NOTHING, attempts, keep: true }).then(begin, () => {}) // refused: broken or closed
+    this.runner.interrupted()
+    if (!this.runner.held) for (const [item, error] of this.runner.graves) this.died(item, error)
+    this.runner.resume()
   }
 
   /** Delayed transitions that wait and are durable. */
@@ -110,10 +120,31 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   }
 
   deliver(...delivery: Parameters<Deliverer['deliver']>): Promise<Receipt> {
-    return this.instance.host.deliver(...delivery)
+    const done = this.instance.host.deliver(...delivery)
+    const work = delivery[4]?.[3]
+    if (work !== undefined) this.runner.delivers(work, done)
+    return done
   }
 
   oldestAction = (): string | undefined => this.runner.unfinished.keys().next().value
+  oldestPromise = (): number | undefined => this.runner.oldestPromise
+
+  mark(): void {
+    this.instance.mark()
+  }
+
+  marked(): Promise<unknown> {
+    return this.instance.ask({ kind: 'mark', payload: NOTHING, keep: true })
+  }
+
+  policy(item: Action | Start): Policy | undefined {
+    return this.instance.machine.policies(item.src, kindOf(item))
+  }
+
+  gatesOf(item: Action | Start, policy: Policy): ReturnType<Slots['gatesOf']> {
+    const input = item.kind === 'action' ? item.params : item.input
+    return this.slots.gatesOf(`${this.instance.machine.id}/${item.src}`, policy, input)
+  }
 
   // ---- in ------------------------------------------------------------------------------------------------------------
 
@@ -122,18 +153,15 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   }
 
   /** An event from an effect, a child's reference or a resource. */
-  input(target: string, event: AnyEventObject, fromWork: boolean): void {
-    if (event.type === 'xstate.promise.resolve') this.runner.settled(target, 'completed')
-    if (event.type === 'xstate.promise.reject') this.runner.settled(target, 'failed', event.data)
-    if (event.type === 'xstate.observable.error') this.runner.ended(target, 'failed', event.data)
-    // what was told to stop because the host closes is not the machine's business; a result that still came is
-    if (!this.instance.host.accepting && fromWork && event.type !== 'xstate.promise.resolve') {
-      if (event.type === 'xstate.promise.reject') this.runner.callOff(target)
-      return
-    }
+  input(target: string, event: AnyEventObject): void {
     const { where, host } = this.instance
-    const payload = encodeInternal(event, where, host.limits.maxBinary)
+    const payload = encodeInternal(event, where, this.maxBinary)
     this.instance.accept({ kind: 'event', target, keep: true, payload, trace: host.telemetry?.here() })
+  }
+
+  /** K9: a callback or observable can't fill the mailbox without end. */
+  get flooded(): DuramenError | undefined {
+    return this.instance.flooded
   }
 
   /** A timer is due. */
@@ -143,21 +171,34 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
       this.instance.accept({ kind: 'timer', key, payload: NOTHING, keep: true })
   }
 
-  span(effect: Extract<Effect, { src: string }>, attempt: CurrentEffect): EffectSpan | undefined {
+  span(effect: Action | Start, attempt: CurrentEffect): EffectSpan | undefined {
     const { host, where } = this.instance
     return host.telemetry?.effect(where, effect, attempt)
   }
 
-  workFailed(key: string, error: unknown): void {
+  workFailed({ key }: Start, error: unknown): void {
     this.instance.accept({ kind: 'fail', target: key, keep: true, payload: encodeError(error) })
   }
 
-  actionFailed({ src, key, path }: Extract<Effect, { kind: 'action' }>, error: unknown): void {
-    this.instance.park(actionFailed(this.instance.where, src, this.runner.fullKey(key), path, error))
+  died(item: Action | Start, error: unknown): void {
+    const path = item.kind === 'action' ? item.path : item.key
+    const key = this.runner.fullKey(item.key)
+    this.instance.park(effectFailed(this.instance.where, kindOf(item), item.src, key, path, error))
   }
 
-  stopFailed(key: string, error: unknown): void {
-    this.instance.host.logger.error(`${key}: its clean-up threw`, error as object)
+  /** A failure that the machine does not handle is a dead letter; the input that told of it is used up. False: it is none. */
+  buried({ kind, target, payload }: Input, refusal: DuramenError): boolean {
+    const { type, data } = (kind === 'event' ? payload.value : {}) as { type?: string; data?: unknown }
+    if (kind !== 'fail' && type !== 'xstate.promise.reject' && type !== 'xstate.observable.error') return false
+    const error = kind === 'fail' ? payload.value : data
+    if (refusal.cause !== error) return false // the machine handles it, and throws doing so
+    const item = this.runner.bury(target!, error)
+    if (item) this.died(item, error)
+    return item !== undefined
+  }
+
+  warn(message: string, error?: unknown): void {
+    this.instance.host.logger.warn(message, error as object)
   }
 
   finished(): void {

@@ -11,13 +11,14 @@ import { type Commit, type CommitHeader, type CommitOutcome, encodeCommit } from
 import type { DuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
+import type { FactsState } from './effect-facts.ts'
 import { machineThrew } from './failures.ts'
 import { holdOf } from './hold.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
 import type { Identity } from './instance-host.ts'
 import type { Operation } from './operators.ts'
 import { outcomeText } from './outcome.ts'
-import { Receipts, type ReceiptsState } from './receipts.ts'
+import { Receipts, type ReceiptsState, senderName } from './receipts.ts'
 import { replay } from './replay.ts'
 import type { Runner } from './runner.ts'
 import { ROOT, type TreeOwner, type Turn } from './turn.ts'
@@ -40,7 +41,7 @@ export interface Checkpoint {
 interface CheckpointHead {
   readonly head: Head
   readonly receipts: ReceiptsState
-  readonly attempts: Readonly<Record<string, number>>
+  readonly effects: FactsState
   /** Of a fork. */
   readonly origin?: string
 }
@@ -100,7 +101,8 @@ export class Decider {
    */
   checkpoint(): Checkpoint | undefined {
     const { last, runner } = this
-    if (this.stale || last?.header.seq !== this.seq || runner.unfinished.size > 0) return undefined
+    const effects = runner.state
+    if (this.stale || last?.header.seq !== this.seq || !effects) return undefined
     if (last.header.op === 'purge') return undefined // these are the actors of before
     const state = this.tree.state()
     if (!state) return undefined
@@ -110,7 +112,7 @@ export class Decider {
       const head: CheckpointHead = {
         head: last,
         receipts: this.receipts.state,
-        attempts: runner.attemptsNow,
+        effects,
         ...(origin !== this.instance.stream && { origin }),
       }
       return { seq: this.seq, text: `${JSON.stringify(head)}\n${format}\n${text}` }
@@ -121,14 +123,14 @@ export class Decider {
 
   /** Begins from a checkpoint instead of the first record. Throws when the machine has changed. */
   restore({ text }: Pick<Checkpoint, 'text'>): void {
-    const { head, receipts, attempts, origin } = headOf({ text })
+    const { head, receipts, effects, origin } = headOf({ text })
     const first = text.indexOf('\n')
     const second = text.indexOf('\n', first + 1)
     const format = text.slice(first + 1, second) as 'json' | 'devalue'
     const state = decode({ format, text: text.slice(second + 1) }) as TreeState
     const { seq, at } = head.header
     if (origin !== undefined) this.tree.origin = origin
-    this.runner.restore(this.tree.restore(state, seq, at), attempts)
+    this.runner.restore(this.tree.restore(state, seq, at), effects)
     this.receipts.restore(receipts)
     this.last = head
     this.seq = seq
@@ -142,6 +144,9 @@ export class Decider {
     if (input.kind === 'start' && this.tree.alive) return this.unhandled(true) // another host was first
     const name = nameOf(input)
     if (name !== undefined && this.underWay.has(name)) return undefined
+    // who waits for a mark waits for all that was said before it
+    if (input.kind === 'mark' && !this.runner.unsaid)
+      return certain || !input.caller ? this.unhandled(false) : undefined
 
     const { machine, host } = this.instance
     const seq = this.seq + 1
@@ -209,12 +214,8 @@ export class Decider {
     if (input.target !== undefined && input.target !== ROOT) header.target = input.target
     if (input.key !== undefined) header.key = input.key
     if (input.op !== undefined) header.op = input.op
-    if (input.attempts) header.attempts = input.attempts
+    runner.drain(header, (key) => this.tree.actors.has(key))
     this.hold(header, input)
-    if (runner.done.size) {
-      header.finished = [...(header.finished ?? []), ...runner.done]
-      runner.done.clear()
-    }
     const unfinished = runner.unfinished.size + this.ahead - (input.ruling?.finished?.length ?? 0)
     if (unfinished) header.unfinished = unfinished
     return header
@@ -226,8 +227,14 @@ export class Decider {
     if (!ruling && last?.held === undefined) return
     const hold = ruling ? ruling.hold : holdOf(last)
     if (hold) Object.assign(header, hold)
-    if (ruling?.finished?.length) header.finished = ruling.finished
-    if (ruling?.attempts && Object.keys(ruling.attempts).length) header.attempts = ruling.attempts
+    if (ruling?.finished?.length) header.finished = [...ruling.finished, ...(header.finished ?? [])]
+    if (ruling?.attempts && Object.keys(ruling.attempts).length)
+      header.attempts = { ...header.attempts, ...ruling.attempts }
+  }
+
+  /** The receipt of the event with this id, where it is remembered. */
+  receiptOf(id: string): Receipt | undefined {
+    return this.receipts.find({ id })
   }
 
   /** The answer to what changes nothing. */
@@ -243,6 +250,6 @@ export class Decider {
 
 /** Under which an event is known: its id, or its sender's count. */
 const nameOf = ({ id, from }: Pick<CommitHeader, 'id' | 'from'> | Input): string | undefined =>
-  id ?? (from && `${from[0]}\n${from[1]}`)
+  id ?? (from && `${senderName(from)}\n${from[1]}`)
 
 const actionsOf = ({ effects }: Turn) => effects.reduce((n, e) => (e.kind === 'action' ? n + 1 : n), 0)

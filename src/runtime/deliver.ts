@@ -11,7 +11,10 @@ export interface Deliverer {
   readonly stream: string
   /** Key of the oldest action that may still deliver. */
   oldestAction(): string | undefined
-  deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt>
+  /** The record that made the oldest promise that may still deliver. */
+  oldestPromise(): number | undefined
+  /** Deliveries of one `line` to one receiver arrive in order. `from`: absent where the same one is never made again. */
+  deliver(machine: DurableMachine, id: string, event: object, line: string, from?: Sender): Promise<Receipt>
 }
 
 const PER_LEVEL = 1024
@@ -30,33 +33,43 @@ export function deliver<TMachine extends AnyStateMachine>(
   event: EventFromLogic<TMachine>,
 ): Promise<Receipt> {
   const effect = runningEffect()
-  if (!effect?.scope)
+  if (!effect?.world)
     return Promise.reject(
       new DuramenError('NO_HOST', 'deliver() was called outside the effects of a durable machine', {
         hint: 'Call it inside an action or an invoked promise of a machine that runs on a host.',
       }),
     )
-  const deliverer = effect.scope as Deliverer
+  if (!effect.world.isCurrent(effect))
+    return Promise.reject(
+      new DuramenError('ABORTED', `${effect.key}: this attempt has ended and can't deliver any more`, {
+        hint: 'Look at currentEffect().signal; deliver before the action or promise ends.',
+      }),
+    )
+  const deliverer = effect.world.scope as Deliverer
   if (effect.calls >= PER_LEVEL - 1)
     return Promise.reject(
       new DuramenError('BAD_OPTION', `an effect can deliver ${PER_LEVEL - 1} times, ${effect.key} wants more`, {
         hint: 'Deliver from several actions, or one event that carries many.',
       }),
     )
-  const done = deliverer.deliver(machine as DurableMachine, id, event, senderOf(effect, deliverer))
+  const done = deliverer.deliver(machine as DurableMachine, id, event, ...senderOf(effect, deliverer))
   effect.waits.push(done)
   done.catch(() => {}) // the effect awaits it, also where its own code does not
   return done
 }
 
-/** Actions of one instance count together, by their place in its history; invoked work counts for itself. */
-function senderOf(effect: RunningEffect, { stream, oldestAction }: Deliverer): Sender {
+/** Actions of one instance count together, by their place in its history; a promise counts for itself. */
+function senderOf(effect: RunningEffect, deliverer: Deliverer): [line: string, from?: Sender] {
+  const { stream } = deliverer
   const call = effect.calls++
-  const place = placeOf(effect.key.slice(stream.length + 1))
+  const place = placeOf(effect.localKey)
+  if (place !== undefined) {
+    const oldest = deliverer.oldestAction()
+    return [stream, [stream, place + call, (oldest === undefined ? undefined : placeOf(oldest)) ?? place]]
+  }
   // a promise repeats its deliveries when it is repeated, a callback or an observable makes new ones
-  if (place === undefined) return [effect.repeats ? effect.key : `${effect.key}#${effect.attempt}`, call, 0]
-  const oldest = oldestAction()
-  return [stream, place + call, (oldest === undefined ? undefined : placeOf(oldest)) ?? place]
+  if (!effect.repeats) return [`${effect.key}#${effect.attempt}`]
+  return [effect.key, [stream, call, deliverer.oldestPromise() ?? 0, effect.localKey]]
 }
 
 /** `seq/index` of an action as a number that leaves room for its calls. */

@@ -2,8 +2,9 @@ import { inspect } from 'node:util'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import { type Policies, policiesOf, type RetryPolicy } from './retry.ts'
 import type { StandIn } from './turn.ts'
-import { assertCanRun } from './validate.ts'
+import { assertCanRun, cantRun } from './validate.ts'
 
 /** Settings of a durable machine. */
 export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachine> {
@@ -19,6 +20,11 @@ export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachi
    * Default `absolute`.
    */
   timers?: 'absolute' | 'resume' | 'restart'
+  /**
+   * What is done when an effect fails, is slow or one of too many: by name of the action or actor, `'*'` for all actions and
+   * promises without a policy of their own. Default: one attempt, as in XState.
+   */
+  retry?: Readonly<Record<string, RetryPolicy>>
   /** Small facts for `host.list`, computed at every commit; plain JSON. */
   attributes?: (snapshot: SnapshotFrom<TMachine>) => Record<string, unknown>
 }
@@ -31,6 +37,8 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
   readonly options: DurableOptions<TMachine>
   /** @internal Set by given/when/then of duramen/testing. */
   readonly standIn?: StandIn
+  /** @internal The policies of `retry`. */
+  readonly policies: Policies
 }
 
 /**
@@ -38,7 +46,7 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
  *
  * Throws BAD_MACHINE when something in it can't run durable: a missing action, guard, actor or delay, `spawnChild` without
  * an id or with inline logic, actions named `xstate.*`, logic with a `start` of its own, a machine of another copy of
- * XState. The error names each place and what to do.
+ * XState, a policy for what is not there. The error names each place and what to do.
  */
 export function durable<TMachine extends AnyStateMachine>(
   machine: TMachine,
@@ -64,10 +72,12 @@ export function durable<TMachine extends AnyStateMachine>(
       where: { machine: id },
     })
   assertCanRun(machine, id)
+  const { policies, problems } = policiesOf(machine, options.retry)
+  if (problems.length) throw cantRun(id, problems)
   // a cycle of eventless transitions would never end a turn
   const settings = machine.options as { maxIterations?: number }
   if (!Number.isFinite(settings.maxIterations)) settings.maxIterations = MAX_MICROSTEPS
-  return { id, version, machine, options }
+  return { id, version, machine, options, policies }
 }
 
 /** What XState calls a machine without an id. */

@@ -5,6 +5,7 @@
 // K10: every effect has an AbortSignal that fires when its state is left or its host closes.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
+import { DuramenError } from '../ports/errors.ts'
 import type { Counts, EffectOutcome } from './counts.ts'
 import type { EffectSpan } from './watching.ts'
 
@@ -14,11 +15,39 @@ export interface CurrentEffect {
   readonly key: string
   /** 1, and one more each time that the effect is taken up again. */
   readonly attempt: number
-  /** Fires when the effect is no longer wanted: its state was left, or the host closes. */
+  /** Fires when the attempt is no longer wanted: its state was left, it took too long, or the host closes. */
   readonly signal: AbortSignal
+  /** What the last attempt that had any gave to `heartbeat`: where to go on. Undefined for the first. */
+  readonly details: unknown
+  /**
+   * Says that the attempt is alive (the policy's `heartbeat` begins anew) and how far it is: `details`, plain data, are kept
+   * with the next commit, or within 10 seconds, for the next attempt. Under plain `createActor` it does nothing.
+   * Throws NOT_SERIALIZABLE or BINARY_TOO_LARGE.
+   */
+  heartbeat(details?: unknown): void
+  /**
+   * Ends here and goes on outside, for an invoked promise: `return currentEffect().handOver(async (token) => { … })`. The
+   * function gives the token to whoever will call `host.complete(token, output)` or `host.fail(token, error)`, today or in
+   * a year. Once it has returned the effect is not run again; if it fails, the attempt has failed. Every attempt gets the
+   * same token. The promise that it returns settles only when the function fails.
+   * Rejects with NO_HOST under plain `createActor`, BAD_OPTION in an action, callback or observable, ABORTED in an attempt
+   * that has ended.
+   */
+  handOver(fn: (token: string) => unknown): Promise<never>
 }
 
-/** An effect while it runs. */
+/** The one who runs effects, as they need it. */
+export interface EffectWorld {
+  /** Whose effects they are. */
+  readonly scope: unknown
+  /** The attempt is the one that counts. */
+  isCurrent(effect: RunningEffect): boolean
+  details(effect: RunningEffect): unknown
+  heartbeat(effect: RunningEffect, details: unknown): void
+  handOver(effect: RunningEffect, fn: (token: string) => unknown): Promise<never>
+}
+
+/** One attempt at an effect, while it runs. */
 export class RunningEffect implements CurrentEffect {
   readonly key: string
   readonly attempt: number
@@ -26,7 +55,9 @@ export class RunningEffect implements CurrentEffect {
   readonly waits: Promise<unknown>[] = []
   /** Counts deliveries within the effect. */
   calls = 0
-  readonly scope: unknown
+  /** Its key within the instance. */
+  readonly localKey: string
+  readonly world: EffectWorld | undefined
   /** Taken up again it does the same again, from its beginning. */
   readonly repeats: boolean
   /** Its code runs inside, where it has one. */
@@ -34,10 +65,11 @@ export class RunningEffect implements CurrentEffect {
   private controller: AbortController | undefined
   private counts: Counts | undefined
 
-  constructor(scope: unknown, key: string, attempt: number, repeats = true) {
-    this.scope = scope
+  constructor(world: EffectWorld | undefined, key: string, attempt: number, localKey = key, repeats = true) {
+    this.world = world
     this.key = key
     this.attempt = attempt
+    this.localKey = localKey
     this.repeats = repeats
   }
 
@@ -59,6 +91,23 @@ export class RunningEffect implements CurrentEffect {
   get signal(): AbortSignal {
     this.controller ??= new AbortController()
     return this.controller.signal
+  }
+
+  get details(): unknown {
+    return this.world?.details(this)
+  }
+
+  heartbeat(details?: unknown): void {
+    this.world?.heartbeat(this, details)
+  }
+
+  handOver(fn: (token: string) => unknown): Promise<never> {
+    if (this.world) return this.world.handOver(this, fn)
+    return Promise.reject(
+      new DuramenError('NO_HOST', 'handOver() was called outside the effects of a durable machine', {
+        hint: 'Call it inside an invoked promise of a machine that runs on a host.',
+      }),
+    )
   }
 
   abort(): void {

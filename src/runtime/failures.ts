@@ -70,11 +70,11 @@ export const machineThrew = (where: Place, event: string, path: string, cause: u
     hint: 'Nothing was recorded and the instance is as before; mend the machine or the event.',
   })
 
-export const actionFailed = (where: Place, action: string, key: string, path: string, cause: unknown) =>
-  new DuramenError('MACHINE_THREW', `action '${action}' (${key}) failed: ${messageOf(cause)}`, {
+export const effectFailed = (where: Place, kind: string, src: string, key: string, path: string, cause: unknown) =>
+  new DuramenError('MACHINE_THREW', `${kind} '${src}' (${key}) failed: ${messageOf(cause)}`, {
     cause,
-    where: { ...where, event: action, path },
-    hint: 'It is done again when the instance is resumed or its host opened again.',
+    where: { ...where, event: src, path },
+    hint: 'It is a dead letter (host.deadLetters()) and is tried again when the instance is resumed.',
   })
 
 /** What a journal answered, with the instance's name. */

@@ -69,7 +69,8 @@ export async function forkOf(host: InstanceHost, machine: DurableMachine, fork: 
 function copyOf(record: StoredRecord, source: string, stream: string): StoredRecord {
   const text = headed(record.text, (header) => {
     const origin = header.seq === 1 ? { origin: header.origin ?? source } : {}
-    return { ...header, stream, ...origin } satisfies CommitHeader
+    const { tokens, outside, beats, handedOver, ...kept } = header
+    return { ...kept, stream, ...origin } satisfies CommitHeader
   })
   return { ...record, stream, text }
 }

@@ -32,6 +32,7 @@ import { Pulse } from './pulse.ts'
 import { type JournalEntry, recordsOf, Tail } from './records-stream.ts'
 import { Rota } from './rota.ts'
 import { sendTo } from './send.ts'
+import { Slots } from './slots.ts'
 import { openTelemetry } from './telemetry.ts'
 import { type PastState, stateAt } from './time-travel.ts'
 import { Timers } from './timers.ts'
@@ -108,6 +109,8 @@ export class Host extends Operating implements InstanceHost {
   readonly tail = new Tail()
   /** @internal */
   readonly rota = new Rota()
+  /** @internal */
+  readonly slots: Slots
   private readonly unmarked = new Set<Instance>()
   private readonly deliveries = new Map<string, Promise<unknown>>()
   private cancelMark: (() => void) | undefined
@@ -124,6 +127,7 @@ export class Host extends Operating implements InstanceHost {
     this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
     this.limits = limitsOf(options)
     this.pulse = new Pulse(this.journal, this.clock, this.logger, this.name)
+    this.slots = new Slots(this.clock, this.limits.maxEffects)
     this.timers = new Timers(this.clock, {
       waits: (stream, key, entry) =>
         key === ''
@@ -341,7 +345,7 @@ export class Host extends Operating implements InstanceHost {
     if (this.closing) return
     if (instance.canRest && !instance.active) return this.instances.rest(instance)
     if (this.instances.live.size > this.limits.maxActive) this.instances.makeRoom()
-    if (instance.runner.done.size) {
+    if (instance.runner.unsaid) {
       this.unmarked.add(instance)
       this.cancelMark ??= this.clock.after(MARK_AFTER, () => {
         this.cancelMark = undefined
@@ -375,9 +379,9 @@ export class Host extends Operating implements InstanceHost {
     return timers === 'absolute' ? timer.due : effectiveDue(timers, timer, this.pulse)
   }
 
-  async deliver(machine: DurableMachine, id: string, event: object, from: Sender): Promise<Receipt> {
+  async deliver(machine: DurableMachine, id: string, event: object, line: string, from?: Sender): Promise<Receipt> {
     this.assertKnown(machine)
-    const pair = `${from[0]}\n${machine.id}\n${id}`
+    const pair = `${line}\n${machine.id}\n${id}`
     const send = async () => {
       const instance = await this.instances.find(machine, id)
       const payload = encodeEvent(machine, id, event, this.limits.maxBinary)

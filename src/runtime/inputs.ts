@@ -20,8 +20,11 @@ export interface Receipt {
   readonly handled: boolean
 }
 
-/** Who delivers: `count` is never used again by this sender; all below `low` have arrived or never will. */
-export type Sender = readonly [sender: string, count: number, low: number]
+/**
+ * Who delivers: `count` is never used again by this sender; all below `low` have arrived or never will. `work`: the address
+ * of a promise, which counts by itself; `low` is then the record below which no promise of that sender delivers again.
+ */
+export type Sender = readonly [sender: string, count: number, low: number, work?: string]
 
 /** An input on its way through an instance. */
 export interface Input {
@@ -34,8 +37,6 @@ export interface Input {
   /** What an operator does, and what that comes to. */
   readonly op?: OperatorKind
   readonly ruling?: Ruling
-  /** Attempts that begin with this mark. */
-  readonly attempts?: Readonly<Record<string, number>>
   /** Nobody can send it again: after a failed append it is decided anew until it is durable. */
   readonly keep?: true
   /** An append of it had an unknown outcome, and reading the stream did not find it. */

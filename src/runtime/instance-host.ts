@@ -9,6 +9,7 @@ import type { Instance } from './instance.ts'
 import type { Limits } from './limits.ts'
 import type { Tail } from './records-stream.ts'
 import type { Rota } from './rota.ts'
+import type { Slots } from './slots.ts'
 import type { Timers } from './timers.ts'
 import type { Telemetry } from './watching.ts'
 
@@ -19,6 +20,7 @@ export interface InstanceHost {
   readonly logger: Logger
   readonly limits: Limits
   readonly timers: Timers
+  readonly slots: Slots
   readonly tally: Tally
   /** Where OpenTelemetry is set up. */
   readonly telemetry: Telemetry | undefined

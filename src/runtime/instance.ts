@@ -145,7 +145,7 @@ export class Instance implements Identity, CommitsOwner {
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
     this.pump()
-    if (!this.runner.held) this.boundary.takeUp()
+    this.boundary.takeUp()
   }
 
   /** Inputs that wait to be decided. */
@@ -265,6 +265,16 @@ export class Instance implements Identity, CommitsOwner {
     else this.pump()
   }
 
+  /** Why callbacks and observables are not heard any more (K9). */
+  get flooded(): DuramenError | undefined {
+    return this.mailbox.size < this.host.limits.mailbox ? undefined : mailboxFull(this.where, this.mailbox.size)
+  }
+
+  /** The receipt of the event with this id, where it is remembered. */
+  receiptOf(id: string): Receipt | undefined {
+    return this.decider.receiptOf(id)
+  }
+
   private refusal({ kind }: Input): DuramenError | undefined {
     if (this.phase === 'closed' || !this.host.accepting) return closed(this.where)
     if (this.phase === 'broken' || this.phase === 'purged') return this.stuck
@@ -281,9 +291,9 @@ export class Instance implements Identity, CommitsOwner {
 
   /** Records what has finished, if no other commit has done so meanwhile; also while the instance is parked. */
   mark(): void {
-    const { done, countedAttempts: attempts } = this.runner
-    if (!(done.size || attempts) || this.phase !== 'live' || this.decider.stale || this.barrier) return
-    this.accept({ kind: 'mark', payload: NOTHING, keep: true, ...(attempts && { attempts }) })
+    if (!this.runner.unsaid) return
+    if (this.stuck && (this.phase !== 'live' || this.decider.stale)) return // the journal does not take it
+    this.accept({ kind: 'mark', payload: NOTHING, keep: true })
   }
 
   // ---- deciding and committing ---------------------------------------------------------------------------------------
@@ -320,7 +330,7 @@ export class Instance implements Identity, CommitsOwner {
     } else if ('header' in verdict) this.commits.add(verdict)
     else if ('seq' in verdict) input.caller?.resolve(verdict)
     else if (input.caller) input.caller.reject(verdict)
-    else this.park(verdict, input)
+    else if (!this.boundary.buried(input, verdict)) this.park(verdict, input)
   }
 
   /** On nothing but what is certain, and nothing on it until it is. */
@@ -401,7 +411,7 @@ export class Instance implements Identity, CommitsOwner {
     this.host.tail.reached(position)
     this.snapshots.grew(decided.text.length)
     input.caller?.resolve(receiptOf(decided, position))
-    if (header.attempts) this.runner.beginAttempts(header.attempts)
+    if (header.attempts) this.runner.recorded(header.attempts)
     this.counts.committed(input)
     if (header.op) this.operated(decided)
     if (!turn) return
@@ -470,8 +480,7 @@ export class Instance implements Identity, CommitsOwner {
   failed(all: Decided[], error: DuramenError): void {
     this.decider.stale = true
     this.host.tally.notAppended(error, this.host.clock.now())
-    for (const { header, input } of all)
-      for (const key of header.finished ?? []) if (!input.ruling?.finished?.includes(key)) this.runner.done.add(key)
+    for (const { header, input } of all.toReversed()) this.runner.back(header, input.ruling)
     const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
     if (again) return this.inDoubt.add(all, error.code === 'OUTCOME_UNKNOWN')
     for (const { input } of all) {
@@ -502,8 +511,7 @@ export class Instance implements Identity, CommitsOwner {
     if (this.gone) return this.purged()
     this.phase = 'live'
     for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
-    this.runner.endOrphans()
-    this.runner.resume()
+    this.runner.reloaded()
     for (const own of this.cameThrough.splice(0)) {
       if (own.header.op) this.operated(own)
       if (own.turn) this.boundary.actNow(own.turn)

@@ -62,7 +62,8 @@ export class Instances {
       const known = byId.get(machine)
       if (!known || instance) continue
       const { status, running, due } = outcomeOf(head)
-      if (head.header.unfinished || head.header.held === 'parked' || (running && !status))
+      const { unfinished, held, handedOver = 0 } = head.header
+      if (unfinished || held === 'parked' || (running && running > handedOver && !status))
         left.push(this.find(known, id).catch(() => {})) // it has said so itself
       else if (due !== undefined && !status) this.sleep(known, head, due)
     }

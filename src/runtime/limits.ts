@@ -20,6 +20,8 @@ export interface Limits {
   snapshotSize: number
   /** Most instances in memory; above it idle ones leave, and come back on demand. Default 10,000. */
   maxActive: number
+  /** Most actions and promises that run at once on the host; the others wait in order. Default 10,000. */
+  maxEffects: number
   /** Most events between the actors of an instance within one transition. Default 10,000. */
   maxRelays: number
 }
@@ -33,6 +35,7 @@ const DEFAULTS: Limits = {
   snapshotEvery: 64,
   snapshotSize: 262_144,
   maxActive: 10_000,
+  maxEffects: 10_000,
 }
 
 /** The limits that the options set. Throws BAD_OPTION. */

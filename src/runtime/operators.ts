@@ -107,7 +107,7 @@ export function rule(operation: Operation, desk: Desk): Ruling | 'nothing' | Dur
       if (hold?.held === 'parked' || !active) return 'nothing'
       return { hold: parkedFor(plainProblem(parkedBy(desk.where, operation))) }
     case 'resume':
-      return hold ? { hold: undefined, attempts: runner.interrupted() } : 'nothing'
+      return hold ? { hold: undefined, attempts: runner.revivals } : 'nothing'
     case 'stop':
       return active ? { hold: undefined, finished: runner.failed } : 'nothing'
     case 'purge':

@@ -1,5 +1,6 @@
 // K4: one transition per event id. The last ids of an instance with their receipts, and for each sender of deliveries
 // those that have arrived and might come again. Both are rebuilt by replay.
+// K9: a promise that delivers is a sender of its own, and forgotten once it can't deliver again.
 import type { CommitHeader } from '../journal/records.ts'
 import type { Receipt, Sender } from './inputs.ts'
 
@@ -20,6 +21,8 @@ const receipt = ([seq, position, handled]: Plain): Receipt => ({ seq, position, 
 export class Receipts {
   private readonly ids = new Map<string, Receipt>()
   private readonly senders = new Map<string, { low: number; arrived: Map<number, Receipt>; last: Receipt }>()
+  /** Promises among the senders, by the stream they belong to. */
+  private readonly works = new Map<string, Set<string>>()
   private readonly limit: number
 
   constructor(limit: number) {
@@ -39,10 +42,13 @@ export class Receipts {
   restore({ ids, senders }: ReceiptsState): void {
     this.ids.clear()
     this.senders.clear()
+    this.works.clear()
     for (const [id, one] of ids) this.ids.set(id, receipt(one))
     for (const [id, { low, arrived, last }] of senders) {
       const counts = new Map(arrived.map(([count, one]) => [count, receipt(one)]))
       this.senders.set(id, { low, arrived: counts, last: receipt(last) })
+      const [sender, work] = id.split(BETWEEN)
+      if (work !== undefined) this.worksOf(sender!).add(work)
     }
   }
 
@@ -50,8 +56,8 @@ export class Receipts {
   find(event: { id?: string | undefined; from?: Sender | undefined }): Receipt | undefined {
     if (event.id !== undefined) return this.ids.get(event.id)
     if (event.from === undefined) return undefined
-    const [sender, count] = event.from
-    const known = this.senders.get(sender)
+    const known = this.senders.get(senderName(event.from))
+    const [, count] = event.from
     return known && (known.arrived.get(count) ?? (count < known.low ? known.last : undefined))
   }
 
@@ -62,13 +68,43 @@ export class Receipts {
     if (this.ids.size > this.limit) this.ids.delete(this.ids.keys().next().value!)
   }
 
-  private arrived([sender, count, low]: Sender, receipt: Receipt): void {
-    let known = this.senders.get(sender)
-    if (!known) this.senders.set(sender, (known = { low, arrived: new Map(), last: receipt }))
+  private arrived(from: Sender, receipt: Receipt): void {
+    const [sender, count, low, work] = from
+    const name = senderName(from)
+    if (work !== undefined) this.forgetBefore(low, sender, work)
+    let known = this.senders.get(name)
+    if (!known) this.senders.set(name, (known = { low: 0, arrived: new Map(), last: receipt }))
     known.last = receipt
     known.arrived.set(count, receipt)
-    if (low <= known.low) return
+    if (work !== undefined || low <= known.low) return
     known.low = low
     for (const earlier of known.arrived.keys()) if (earlier < low) known.arrived.delete(earlier)
   }
+
+  /** Promises that an earlier record made have all ended. */
+  private forgetBefore(record: number, sender: string, work: string): void {
+    const works = this.worksOf(sender)
+    for (const one of works) {
+      if (recordOf(one) >= record) continue
+      works.delete(one)
+      this.senders.delete(sender + BETWEEN + one)
+    }
+    works.add(work)
+  }
+
+  private worksOf(sender: string): Set<string> {
+    let works = this.works.get(sender)
+    if (!works) this.works.set(sender, (works = new Set()))
+    return works
+  }
 }
+
+/** In no stream's name. */
+const BETWEEN = '\n'
+
+/** Under which a sender is known. */
+export const senderName = ([sender, , , work]: Sender): string =>
+  work === undefined ? sender : sender + BETWEEN + work
+
+/** The record by which the actor with this address was made. */
+export const recordOf = (address: string): number => Number.parseInt(address.slice(address.lastIndexOf('@') + 1), 10)

@@ -1,95 +1,113 @@
-// The effects of one instance: what was started, what runs, what has finished.
+// The effects of one instance: what was started and is not finished, what has finished, and what has failed for good.
 //
 // K5: `unfinished` actions and `works` are rebuilt from the journal and taken up again at recovery; finished ones wait in
-//     `done` for the next commit to record them. What runs is kept by key, apart from the actors, so that loading an
-//     instance anew does not run it twice.
-
-import type { Commit } from '../journal/records.ts'
+//     `done` for the next commit to record them. What is on its way (runs.ts) is kept by key, apart from the actors, so that
+//     loading an instance anew does not run it twice.
+// K9: failures, interruptions and waits have limits; what has failed for good is a dead letter and waits for an operator.
+import type { Commit, CommitHeader, DeadLetterRecord } from '../journal/records.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DuramenError } from '../ports/errors.ts'
 import type { Counts, EffectOutcome } from './counts.ts'
-import { type CurrentEffect, RunningEffect, within } from './effects.ts'
+import { EffectFacts, type FactsState } from './effect-facts.ts'
+import type { CurrentEffect } from './effects.ts'
+import { Desk } from './handover.ts'
+import type { Ruling } from './inputs.ts'
 import type { OpenEffect } from './ledger.ts'
 import { effectRecord } from './outcome.ts'
+import { recordOf } from './receipts.ts'
+import { CRASHES, type Policy, plainError } from './retry.ts'
+import { type Action, kindOf, lasts, type Start } from './run.ts'
+import { Runs, type RunsOwner } from './runs.ts'
+import type { Slots } from './slots.ts'
 import type { Effect, Turn } from './turn.ts'
 import type { EffectSpan } from './watching.ts'
-
-type Action = Extract<Effect, { kind: 'action' }>
-type Start = Extract<Effect, { kind: 'start' }>
-
-interface Run {
-  readonly effect: RunningEffect
-  readonly work?: Start
-  /** A promise's result is on its way to the journal. */
-  settled?: true
-}
 
 /** The instance, as its effects need it. */
 export interface RunnerOwner {
   readonly stream: string
+  readonly clock: Clock
+  readonly slots: Slots
+  readonly maxBinary: number
   readonly counts: Counts
   /** The span of an attempt that begins. */
-  span(effect: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
-  /** An action has failed for good. */
-  actionFailed(effect: Action, error: unknown): void
-  /** Invoked work could not be started, or a callback's receiver threw. */
-  workFailed(key: string, error: unknown): void
-  /** What was told to stop has thrown instead. */
-  stopFailed(key: string, error: unknown): void
+  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
+  /** The instance takes no more from callbacks and observables. */
+  readonly flooded: DuramenError | undefined
+  policy(item: Action | Start): Policy | undefined
+  gatesOf(item: Action | Start, policy: Policy): ReturnType<Slots['gatesOf']>
+  /** It has failed for good: it is a dead letter. */
+  died(item: Action | Start, error: unknown): void
+  /** Invoked work could not be started, took too long, or a callback's receiver threw. */
+  workFailed(work: Start, error: unknown): void
+  /** What an effect has for an actor: a result, or an event. */
+  input(target: string, event: { type: string }): void
+  warn(message: string, error?: unknown): void
+  /** Makes a commit of what is unsaid, now. */
+  mark(): void
+  /** The same, and waits for it. Rejects when the instance takes nothing any more. */
+  marked(): Promise<unknown>
   /** Something has finished and waits to be recorded, or nothing runs any more. */
   finished(): void
 }
 
-export class Runner {
+export class Runner implements RunsOwner {
   /** Actions that are durable and not known to be finished, in order. */
   unfinished = new Map<string, Action>()
+  readonly facts = new EffectFacts()
+  readonly clock: Clock
+  readonly slots: Slots
+  readonly counts: Counts
+  readonly world: Desk
   /** Keys of actions that have finished, not yet recorded. */
-  done = new Set<string>()
+  private readonly done = new Set<string>()
   /** Invoked work that should run. */
   private works = new Map<string, Start>()
-  private attempts = new Map<string, number>()
-  /** Attempts at actions and promises that ended because the host closes: they do not count. */
-  private readonly calledOff = new Map<string, number>()
-  /** What runs, or has a result that is not durable yet. */
-  private readonly running = new Map<string, Run>()
+  private readonly runs: Runs
   private readonly owner: RunnerOwner
-  /** From here on a failure is only the abort's echo. */
-  aborted = false
-  /** The instance is held: what is begun goes on, nothing else begins. */
-  held = false
+  private readonly delivering = new Set<{ readonly record: number }>()
+  private marking = false
 
-  constructor(owner: RunnerOwner) {
+  /** `scope`: what `deliver` is given. */
+  constructor(owner: RunnerOwner, scope: unknown) {
     this.owner = owner
+    this.clock = owner.clock
+    this.slots = owner.slots
+    this.counts = owner.counts
+    this.runs = new Runs(this)
+    this.world = new Desk(owner, scope, this.facts, this.runs)
   }
 
   /** The key that the world outside sees. */
-  fullKey(key: string): string {
-    return key.startsWith('@') ? this.owner.stream + key : `${this.owner.stream}/${key}`
-  }
+  fullKey = (key: string): string => (key.startsWith('@') ? this.owner.stream + key : `${this.owner.stream}/${key}`)
 
-  /** Forgets what was read from the journal, before it is read again; what runs goes on. */
+  // ---- records ---------------------------------------------------------------------------------------------------------
+
+  /** Forgets what was read from the journal, before it is read again; what is on its way goes on. */
   reset(): void {
     this.unfinished = new Map()
     this.works = new Map()
-    this.attempts = new Map()
+    this.facts.clear()
   }
 
   /** Begins from a checkpoint instead of the first record. */
-  restore(works: readonly Effect[], attempts: Readonly<Record<string, number>>): void {
+  restore(works: readonly Effect[], state: FactsState): void {
     for (const work of works) if (work.kind === 'start') this.works.set(work.key, work)
-    this.beginAttempts(attempts)
+    this.facts.restore(state)
   }
 
-  /** Attempts of what is not at its end. */
-  get attemptsNow(): Record<string, number> {
-    return Object.fromEntries(this.attempts)
+  /** What is known of effects, as plain data; undefined while some of it is not on record. */
+  get state(): FactsState | undefined {
+    return this.unfinished.size > 0 || this.facts.waiting ? undefined : this.facts.state
   }
 
   /** Takes in a commit that was read from the journal. */
   replayed(commit: Commit, turn: Turn | undefined): void {
+    this.facts.read(commit)
     for (const key of commit.finished ?? []) {
       this.unfinished.delete(key)
       this.done.delete(key)
+      this.facts.forget(key)
     }
-    for (const [key, attempt] of Object.entries(commit.attempts ?? {})) this.attempts.set(key, attempt)
     if (commit.op === 'purge') return this.reset()
     if (!turn) return
     for (const effect of turn.effects) {
@@ -98,177 +116,130 @@ export class Runner {
     }
     for (const key of turn.ended) {
       this.works.delete(key)
-      this.attempts.delete(key)
+      this.facts.forget(key)
     }
   }
 
-  /** What has to be taken up again after a crash, with the attempt that begins. */
-  interrupted(): Record<string, number> {
-    const keys = [...this.unfinished.keys(), ...this.works.keys()].filter((key) => !this.running.has(key))
-    return Object.fromEntries(keys.map((key) => [key, (this.attempts.get(key) ?? 1) + 1]))
+  /** Something is not on record yet. */
+  get unsaid(): boolean {
+    return this.done.size > 0 || this.facts.waiting
   }
 
-  beginAttempts(attempts: Readonly<Record<string, number>>): void {
-    for (const [key, attempt] of Object.entries(attempts)) this.attempts.set(key, attempt)
+  /** What the commit that is made now says of effects; `runs`: whether the work at an address still does, then. */
+  drain(header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] }, runs: (key: string) => boolean): void {
+    if (this.done.size) {
+      header.finished = [...this.done]
+      this.done.clear()
+    }
+    if (this.facts.waiting) Object.assign(header, this.facts.drain())
+    const outside = this.facts.outside.filter(runs).length
+    if (outside) header.handedOver = outside
+  }
+
+  /** A commit was not made after all; what was ruled with it is not ours to say. */
+  back(header: CommitHeader, ruling: Ruling | undefined): void {
+    for (const key of header.finished ?? []) if (!ruling?.finished?.includes(key)) this.done.add(key)
+    if (!ruling?.attempts) return this.facts.back(header)
+    const own = Object.entries(header.attempts ?? {}).filter(([key]) => !(key in ruling.attempts!))
+    this.facts.back({ ...header, attempts: Object.fromEntries(own) })
+  }
+
+  /** Attempts are on record: what waited for that begins, what an operator wants is known. */
+  recorded(attempts: Readonly<Record<string, number>>): void {
+    this.runs.recorded(attempts)
+    for (const [key, attempt] of Object.entries(attempts))
+      if ((this.facts.get(key).attempt ?? 1) < attempt) this.facts.read({ attempts: { [key]: attempt } })
+  }
+
+  /** Has what is new recorded at once; all of this tick shares the commit. */
+  record(): void {
+    if (this.marking) return
+    this.marking = true
+    queueMicrotask(() => {
+      this.marking = false
+      this.owner.mark()
+    })
+  }
+
+  // ---- life ------------------------------------------------------------------------------------------------------------
+
+  /** What the end of a process has interrupted counts so; what it has interrupted too often is given up. */
+  interrupted(): void {
+    const now = this.clock.now()
+    for (const item of this.standing()) {
+      const { key } = item
+      const { crashes = 0, retryAt, dead, outside } = this.facts.get(key)
+      if (retryAt !== undefined || dead || outside) continue
+      if (!lasts(item)) this.facts.change(key, { crashes: crashes + 1 })
+      this.facts.change(key, { retryAt: now })
+      if (!lasts(item) && crashes + 1 >= (this.policy(item)?.crashes ?? CRASHES))
+        this.bury(key, new Error(`it has ended the process, or its host was killed, ${crashes + 1} times`))
+    }
+  }
+
+  /** After the journal was read again: ends what is on its way although it has ended there, and starts all that should run. */
+  reloaded(): void {
+    this.facts.reapply()
+    for (const { item } of this.runs.all) if (item.kind === 'start' && !this.works.has(item.key)) this.stop(item.key)
+    if (this.unsaid) this.record()
+    this.resume()
   }
 
   /** Starts all that should run and does not: actions in order, then invoked work. */
   resume(): void {
-    if (this.held) return
-    for (const action of [...this.unfinished.values()]) if (!this.running.has(action.key)) this.runAction(action)
-    for (const work of [...this.works.values()]) if (!this.running.has(work.key)) this.start(work)
+    for (const item of this.standing()) this.runs.launch(item)
+  }
+
+  /** Begun or to be begun, and not on its way. */
+  private standing(): (Action | Start)[] {
+    return [...this.unfinished.values(), ...this.works.values()].filter(({ key }) => !this.runs.has(key))
   }
 
   runAction(action: Action): void {
     this.unfinished.set(action.key, action)
-    if (!this.held) this.beginAction(action)
-  }
-
-  private beginAction(action: Action): void {
-    if (this.aborted) return
-    const effect = this.begin(action)
-    let result: unknown
-    try {
-      result = within(effect, action.run)
-    } catch (error) {
-      return this.actionFailed(action, effect, error)
-    }
-    if (!isThenable(result) && effect.waits.length === 0) return this.actionFinished(action, effect)
-    Promise.resolve(result)
-      .then(() => Promise.all(effect.waits))
-      .then(
-        () => this.actionFinished(action, effect),
-        (error) => this.actionFailed(action, effect, error),
-      )
+    this.runs.launch(action)
   }
 
   start(work: Start): void {
     this.works.set(work.key, work)
-    if (!this.held) this.beginWork(work)
-  }
-
-  private beginWork(work: Start): void {
-    if (this.aborted) return
-    const effect = this.begin(work)
-    try {
-      within(effect, work.work.start)
-    } catch (error) {
-      this.ended(work.key, 'failed', error)
-      this.running.delete(work.key)
-      this.owner.workFailed(work.key, error)
-    }
-  }
-
-  /** It has failed, or waits for its turn: begun, it is not under way now. */
-  stands(key: string): boolean {
-    return (this.unfinished.has(key) || this.works.has(key)) && !this.running.has(key)
-  }
-
-  /** Actions that stand. */
-  get failed(): string[] {
-    return [...this.unfinished.keys()].filter((key) => !this.running.has(key))
-  }
-
-  attemptOf(key: string): number {
-    return this.attempts.get(key) ?? 1
-  }
-
-  /** An operator wants it tried again, now, also while the instance is held. */
-  retry(key: string): void {
-    const run = this.running.get(key)
-    if (run && !run.settled) return
-    this.running.delete(key)
-    const action = this.unfinished.get(key)
-    if (action) return this.beginAction(action)
-    const work = this.works.get(key)
-    if (work) this.beginWork(work)
-  }
-
-  /** An operator has ended it: what it still comes to does not count. */
-  drop(key: string): void {
-    const run = this.running.get(key)
-    this.ended(key, 'stopped')
-    this.unfinished.delete(key)
-    this.done.delete(key)
-    this.forget(key)
-    if (run && !run.settled) this.halt(run)
-  }
-
-  stop(key: string): void {
-    const run = this.running.get(key)
-    this.ended(key, 'stopped')
-    this.forget(key)
-    if (!run) return
-    this.halt(run)
-  }
-
-  /** Ends what runs although the journal says that it has ended. */
-  endOrphans(): void {
-    for (const [key, run] of [...this.running]) {
-      if (!run.work || this.works.has(key)) continue
-      if (run.settled) this.forget(key)
-      else this.stop(key)
-    }
+    this.runs.launch(work)
   }
 
   tell(key: string, event: { type: string }): void {
-    const run = this.running.get(key)
-    if (!run) return
-    try {
-      within(run.effect, () => run.work?.work.tell(event))
-    } catch (error) {
-      this.ended(key, 'failed', error)
-      this.owner.workFailed(key, error)
-    }
+    this.runs.tell(key, event)
   }
 
-  /** The work has ended, by result or by being left. */
-  forget(key: string): void {
+  /** The work was left. */
+  stop(key: string): void {
+    this.forget(key, 'stopped')
+  }
+
+  /** The work has ended, by a result, from outside or by being left. */
+  forget(key: string, outcome: EffectOutcome = 'completed'): void {
     this.works.delete(key)
-    this.attempts.delete(key)
-    this.ended(key, 'completed')
-    if (this.running.delete(key)) this.owner.finished()
+    this.facts.forget(key)
+    this.runs.drop(key, outcome)
   }
 
-  /** A promise has settled; it counts as running until that is durable. */
-  settled(key: string, outcome: EffectOutcome, error?: unknown): void {
-    const run = this.running.get(key)
-    if (!run) return
-    this.ended(key, outcome, error)
-    run.settled = true
-    this.owner.finished()
+  /** The instance is held: what is begun goes on, nothing else begins. */
+  get held(): boolean {
+    return this.runs.held
   }
 
-  /** An attempt is over, for those who watch; the first outcome counts, and a failure after the abort is its echo. */
-  ended(key: string, outcome: EffectOutcome, error?: unknown): void {
-    this.running.get(key)?.effect.ended(this.aborted && outcome === 'failed' ? 'stopped' : outcome, error)
+  set held(held: boolean) {
+    this.runs.held = held
   }
 
   /** K10: tells everything that runs to stop; nothing is started any more. */
   abort(): void {
-    this.aborted = true
-    for (const run of [...this.running.values()]) {
-      if (run.settled) continue
-      this.halt(run)
-      if (!run.work || run.work.logic === 'promise') continue
-      this.ended(run.work.key, 'stopped')
-      this.running.delete(run.work.key)
-    }
-  }
-
-  /** The attempt that runs has ended because the host closes. */
-  callOff(key: string): void {
-    this.calledOff.set(key, (this.attempts.get(key) ?? 1) - 1)
-  }
-
-  /** For the host's last mark: how many attempts count, of what was called off. */
-  get countedAttempts(): Record<string, number> | undefined {
-    return this.calledOff.size ? Object.fromEntries(this.calledOff) : undefined
+    this.runs.abort()
   }
 
   /** Nothing runs, nothing should, and nothing waits to be recorded. */
   get empty(): boolean {
-    return this.running.size + this.works.size + this.unfinished.size + this.done.size === 0
+    if (this.runs.size + this.unfinished.size > 0 || this.unsaid) return false
+    for (const key of this.works.keys()) if (!this.facts.get(key).outside) return false
+    return true
   }
 
   /** What is not at its end, in the order in which it would be taken up. */
@@ -276,55 +247,140 @@ export class Runner {
     const all = [...this.unfinished.values(), ...this.works.values()]
     return all.map((effect) => ({
       ...effectRecord(effect)!,
-      attempt: this.attempts.get(effect.key) ?? 1,
-      running: this.running.has(effect.key),
+      attempt: this.attemptOf(effect.key),
+      running: !this.stands(effect.key),
     }))
   }
 
   /** Nothing is under way any more. */
   get idle(): boolean {
-    for (const run of this.running.values()) if (!run.settled) return false
-    return true
+    return this.runs.idle
   }
 
-  private halt({ effect, work }: Run): void {
-    effect.abort()
-    try {
-      within(effect, () => work?.work.stop())
-    } catch (error) {
-      this.owner.stopFailed(effect.key, error)
-    }
+  /** The record that made the oldest promise that may still deliver. */
+  get oldestPromise(): number | undefined {
+    let oldest: number | undefined
+    for (const { key, logic } of this.works.values())
+      if (logic === 'promise') oldest = Math.min(oldest ?? Infinity, recordOf(key))
+    for (const { record } of this.delivering) oldest = Math.min(oldest ?? Infinity, record)
+    return oldest
   }
 
-  private begin(of: Action | Start): RunningEffect {
-    const { key } = of
-    const work = of.kind === 'start' ? of : undefined
-    const repeats = !work || work.logic === 'promise'
-    const effect = new RunningEffect(this.owner, this.fullKey(key), this.attempts.get(key) ?? 1, repeats)
-    effect.began(this.owner.counts, this.owner.span(of, effect))
-    this.running.set(key, work ? { effect, work } : { effect })
-    return effect
+  /** A promise delivers: also when it ends meanwhile, it counts as one that may, until that has arrived. */
+  delivers(key: string, delivery: Promise<unknown>): void {
+    const one = { record: recordOf(key) }
+    this.delivering.add(one)
+    const over = () => void this.delivering.delete(one)
+    delivery.then(over, over)
   }
 
-  private actionFinished(action: Action, effect: RunningEffect): void {
-    if (this.running.get(action.key)?.effect !== effect) return // an operator has ended it
-    this.ended(action.key, 'completed')
-    this.running.delete(action.key)
-    this.attempts.delete(action.key)
-    this.unfinished.delete(action.key)
-    this.done.add(action.key)
+  // ---- dead letters, and what operators do -----------------------------------------------------------------------------
+
+  /** What has failed for good, by key. */
+  get dead(): ReadonlyMap<string, DeadLetterRecord> {
+    return this.facts.dead
+  }
+
+  /** It has failed for good: nothing is done about it until it is revived or dropped. */
+  bury(key: string, error: unknown): Action | Start | undefined {
+    const item = this.unfinished.get(key) ?? this.works.get(key)
+    if (!item) return undefined
+    this.runs.drop(key, 'failed')
+    const { attempt: attempts = 1 } = this.facts.get(key)
+    const at = this.clock.now()
+    this.facts.change(key, { dead: { src: item.src, kind: kindOf(item), attempts, error: plainError(error), at } })
+    this.record()
+    return item
+  }
+
+  /** The same, with what they were and the error in the words of the record. */
+  get graves(): [Action | Start, Error][] {
+    return [...this.dead].flatMap(([key, { error }]) => {
+      const item = this.unfinished.get(key) ?? this.works.get(key)
+      return item ? [[item, Object.assign(new Error(error.message), { name: error.name })]] : []
+    })
+  }
+
+  /** The attempts with which dead letters live again. */
+  get revivals(): Record<string, number> {
+    return Object.fromEntries([...this.dead].map(([key, { attempts }]) => [key, attempts + 1]))
+  }
+
+  /** It has failed, or waits for its turn: begun or to be begun, it is not under way now. */
+  stands(key: string): boolean {
+    const state = this.runs.get(key)?.state
+    return (this.unfinished.has(key) || this.works.has(key)) && state !== 'running' && state !== 'settled'
+  }
+
+  /** Actions that stand. */
+  get failed(): string[] {
+    return [...this.unfinished.keys()].filter((key) => this.stands(key))
+  }
+
+  attemptOf(key: string): number {
+    return this.facts.get(key).attempt ?? 1
+  }
+
+  /** An operator wants it tried again, now, also while the instance is held. */
+  retry(key: string): void {
+    if (this.runs.get(key)?.state === 'running') return
+    this.runs.drop(key, 'failed')
+    const item = this.unfinished.get(key) ?? this.works.get(key)
+    if (item) this.runs.launch(item, 'all the same')
+  }
+
+  /** An operator has ended it: what it still comes to does not count. */
+  drop(key: string): void {
+    this.unfinished.delete(key)
+    this.done.delete(key)
+    this.stop(key)
+  }
+
+  /** The secret of its token, where it has one. */
+  secretOf(key: string): string | undefined {
+    return this.facts.get(key).token
+  }
+
+  // ---- what becomes of it ----------------------------------------------------------------------------------------------
+
+  policy(item: Action | Start): Policy | undefined {
+    return this.owner.policy(item)
+  }
+
+  gatesOf(item: Action | Start, policy: Policy | undefined): ReturnType<Slots['gatesOf']> {
+    return policy ? this.owner.gatesOf(item, policy) : this.slots.open
+  }
+
+  get flooded(): DuramenError | undefined {
+    return this.owner.flooded
+  }
+
+  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined {
+    return this.owner.span(item, attempt)
+  }
+
+  ended(): void {
     this.owner.finished()
   }
 
-  private actionFailed(action: Action, effect: RunningEffect, error: unknown): void {
-    if (this.running.get(action.key)?.effect !== effect) return
-    this.ended(action.key, 'failed', error)
-    this.running.delete(action.key)
-    if (this.aborted) this.callOff(action.key)
-    else this.owner.actionFailed(action, error)
-    this.owner.finished()
+  actionFinished({ key }: Action): void {
+    this.facts.forget(key)
+    this.unfinished.delete(key)
+    this.done.add(key)
   }
+
+  actionFailed(action: Action, error: unknown): void {
+    this.bury(action.key, error)
+    this.owner.died(action, error)
+  }
+
+  workFailed(work: Start, error: unknown): void {
+    this.owner.workFailed(work, error)
+  }
+
+  heard(target: string, event: { type: string }): void {
+    this.owner.input(target, event)
+  }
+
+  warn = (message: string, error?: unknown): void => this.owner.warn(message, error)
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'

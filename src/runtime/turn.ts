@@ -17,15 +17,18 @@ export interface TurnActor {
 
 /** What a turn wants done outside, in order. */
 export type Effect =
-  | { kind: 'action'; key: string; src: string; path: string; run(): unknown }
-  | { kind: 'start'; key: string; src: string; logic: EffectRecord['kind']; work: Work }
+  | { kind: 'action'; key: string; src: string; path: string; params: unknown; run(): unknown }
+  | { kind: 'start'; key: string; src: string; logic: EffectRecord['kind']; input: unknown; begin: Begin }
   | { kind: 'stop'; key: string }
   | { kind: 'tell'; key: string; event: AnyEventObject }
   | { kind: 'emit'; path: string; event: AnyEventObject; seq: number }
   | { kind: 'log'; args: unknown[] }
 
-/** A promise, callback or observable that can be started outside the system. */
-interface Work {
+/** Begins work outside the system, as often as need be. `heard`: what the attempt says, and to whom. */
+type Begin = (heard: (target: string, event: AnyEventObject) => void) => Attempt
+
+/** One attempt at a promise, callback or observable. */
+export interface Attempt {
   start(): void
   stop(): void
   tell(event: AnyEventObject): void
@@ -87,8 +90,8 @@ export interface TreeOwner {
   readonly standIn?: StandIn | undefined
   /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
   current(address: string): TurnActor | undefined
-  /** An event that reached the system from outside a turn; `fromWork`: a promise, callback or observable sent it. */
-  input(target: string, event: AnyEventObject, fromWork: boolean): void
+  /** An event that reached the system from outside a turn. */
+  input(target: string, event: AnyEventObject): void
   log(args: unknown[]): void
 }
 

@@ -84,16 +84,19 @@ const OTHER_COPY =
 
 const isMachine = (logic: unknown): logic is AnyStateMachine => kindOf(logic as AnyActorLogic) === 'machine'
 
-function nodesOf(node: Node): Node[] {
+/** A state and all below it. */
+export function nodesOf(node: Node): Node[] {
   return [node, ...Object.values(node.states as Record<string, Node>).flatMap(nodesOf)]
 }
 
 /** Throws BAD_MACHINE with every reason. */
 export function assertCanRun(machine: AnyStateMachine, id: string): void {
   const problems = problemsOf(machine)
-  if (problems.length === 0) return
-  throw new DuramenError('BAD_MACHINE', `machine '${id}' can't be made durable:\n- ${problems.join('\n- ')}`, {
+  if (problems.length) throw cantRun(id, problems)
+}
+
+export const cantRun = (id: string, problems: readonly string[]) =>
+  new DuramenError('BAD_MACHINE', `machine '${id}' can't be made durable:\n- ${problems.join('\n- ')}`, {
     where: { machine: id },
     hint: 'Mend what is named; each line says where and how.',
   })
-}

@@ -108,7 +108,7 @@ describe('K8: where nobody waits for the answer the instance is parked, and goes
     fail = false
     const host2 = await open([machine])
     expect(await parkedOne(host2)).toMatchObject({ state: 'a', problem: { code: 'MACHINE_THREW' } })
-    await host2.resume(machine, 'x', by) // the rejection is not in the journal: the work is taken up again
+    await host2.resume(machine, 'x', by) // a dead letter is not taken up again by itself
     const again = await host2.actor(machine, 'x')
     await again.waitFor((s) => s.matches('b'))
     await again.send({ type: 'NEXT' })

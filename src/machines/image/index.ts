@@ -25,6 +25,9 @@ import type {
 } from './types.ts'
 import { archive, claimNext, must, type Ports, process, quarantine, sleep, upload } from './work.ts'
 
+/** I6: the machine counts itself how often an image has ended the process; to wait through power cuts is no fault. */
+const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
+
 export type * from '../../ports/image.ts'
 export type * from './types.ts'
 export { coordinatorMachine, imageMachine }
@@ -129,7 +132,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
         quarantine: fromPromise(({ input }) => quarantine(ports, input)),
       },
     }),
-    { id: `${id}.image`, attributes: ({ context }) => attributesOf(context) },
+    { id: `${id}.image`, attributes: ({ context }) => attributesOf(context), retry: UNCOUNTED },
   )
   const coordinator: DurableMachine<typeof coordinatorMachine> = durable(
     coordinatorMachine.provide({
@@ -140,7 +143,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
         runImage: fromPromise(({ input, signal }) => runImage(input, signal)),
       },
     }),
-    { id: `${id}.coordinator` },
+    { id: `${id}.coordinator`, retry: UNCOUNTED },
   )
 
   /** The image's actor; a journal in trouble that may pass is asked again for as long as it takes (I2). */

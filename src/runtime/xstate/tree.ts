@@ -22,6 +22,7 @@ import {
   type TurnInput,
 } from '../turn.ts'
 import { base, durableActor } from './actor.ts'
+import { attemptAt } from './attempt.ts'
 import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
 import { isWork, wrap } from './logic.ts'
 import { placeOf, placesOf, reviveActors, stateOf } from './state.ts'
@@ -260,8 +261,7 @@ export class ActorTree implements Tree {
   }
 
   captureStart(actor: InnerActor, logic: AnyActorLogic, kind: EffectRecord['kind']): void {
-    const state = { ...actor._snapshot } as never // XState writes into the state that it starts with
-    const scope = actor._actorScope as never
+    const snapshot = actor._snapshot
     this.works.add(actor.sessionId)
     const src = typeof actor.src === 'string' ? actor.src : '(inline)'
     const acting = this.owner.standIn?.work(src, logic) ?? logic
@@ -270,11 +270,8 @@ export class ActorTree implements Tree {
       key: actor.sessionId,
       src,
       logic: kind,
-      work: {
-        start: () => acting.start!(state, scope),
-        stop: () => void acting.transition(state, { type: 'xstate.stop' }, scope),
-        tell: (event) => void acting.transition(state, event, scope),
-      },
+      input: snapshot.input,
+      begin: (heard) => attemptAt(actor, acting, snapshot, heard),
     })
   }
 
@@ -326,8 +323,9 @@ export class ActorTree implements Tree {
       const run = standIn ? () => standIn.action(action.type, params) : () => exec(info, params)
       const { type } = action
       // as in XState: an actor that is never started, or fails in its first state, has done nothing
-      if (actor._processingStatus === NOT_STARTED) actor._deferred.push(() => this.captureAction(address, type, run))
-      else this.captureAction(address, type, run)
+      if (actor._processingStatus === NOT_STARTED)
+        actor._deferred.push(() => this.captureAction(address, type, params, run))
+      else this.captureAction(address, type, params, run)
     }
     scope.emit = (event) => {
       if (this.turn) this.turn.effects.push({ kind: 'emit', path: address, event, seq: this.turn.seq })
@@ -339,10 +337,10 @@ export class ActorTree implements Tree {
     }
   }
 
-  private captureAction(path: string, src: string, run: () => unknown): void {
+  private captureAction(path: string, src: string, params: unknown, run: () => unknown): void {
     if (this.counts.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
     const key = `${this.turn!.seq}/${this.counts.actions++}`
-    this.turn!.effects.push({ kind: 'action', key, src, path, run })
+    this.turn!.effects.push({ kind: 'action', key, src, path, params, run })
   }
 
   private takeOver(root: InnerActor): void {
@@ -356,7 +354,7 @@ export class ActorTree implements Tree {
     }
     system._relay = (source, target, event) => {
       if (this.restoring) return // what is said again was said before
-      if (!this.turn) return this.owner.input(target.sessionId, event, isWork(source))
+      if (!this.turn) return this.owner.input(target.sessionId, event)
       if (++this.counts.relays > this.owner.maxRelays) {
         this.turn.fault ??= {
           error: new Error(`more than ${this.owner.maxRelays} events within one turn`),
@@ -364,9 +362,11 @@ export class ActorTree implements Tree {
         }
         throw this.turn.fault.error
       }
-      if (target[TREE] === this) return target._send(event)
+      // what an attempt takes for itself stands in front of the actor
+      const actor = Object.hasOwn(target, 'sessionId') ? target : (this.actors.get(target.sessionId) ?? target)
+      if (target[TREE] === this) return actor._send(event)
       // an actor of another system is outside: it is told once this is durable, and never by a replay
-      this.captureAction(source?.sessionId ?? ROOT, 'xstate.sendTo', () => target.send(event))
+      this.captureAction(source?.sessionId ?? ROOT, 'xstate.sendTo', undefined, () => target.send(event))
     }
     const { _register, _unregister } = system
     system._register = (address, actor) => {

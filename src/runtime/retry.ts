@@ -1,0 +1,162 @@
+// What a machine's author wants done when an effect fails, is slow, silent, or one of too many.
+//
+// K9: an effect without a policy has one attempt, as in XState; whatever a policy asks for has a limit.
+import type { AnyActorLogic, AnyStateMachine } from 'xstate'
+import type { EffectRecord } from '../journal/records.ts'
+import { isDuramenError } from '../ports/errors.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import { nodesOf } from './validate.ts'
+import { kindOf, logicOf } from './xstate/logic.ts'
+
+/** How often, how long and how many at once: the policy of an action or of invoked work. */
+export interface RetryPolicy {
+  /** How many attempts may fail before the effect has failed for good. Default 1. */
+  attempts?: number
+  /** The wait after a failure: `first` (1 s), times `factor` (2) after each, at most `max` (1 min), less a random share up to `jitter` (0.2). */
+  backoff?: { first?: Duration; factor?: number; max?: Duration; jitter?: number }
+  /** How long one attempt may last; then its signal is aborted and it has failed with TIMEOUT. Default: for ever. */
+  timeout?: Duration
+  /** How long an attempt may go without `currentEffect().heartbeat()`; then as `timeout`. Default: for ever. */
+  heartbeat?: Duration
+  /** How many attempts of an action or promise the end of the process may interrupt, until the effect counts as failed for good. Default 10. */
+  crashes?: number
+  /** Whether another attempt makes sense after this error. Default: always. */
+  retryable?: (error: unknown) => boolean
+  /** Most attempts at once on one host; with `key` (of the promise's input, or the action's params) for each key by itself. */
+  concurrency?: { limit: number; key?: (input: any) => string | number }
+  /** Most attempts that begin on one host within a time. */
+  rate?: { limit: number; per: Duration }
+}
+
+/** A policy with its defaults, all times in ms. */
+export interface Policy {
+  readonly attempts: number
+  readonly backoff: { readonly first: number; readonly factor: number; readonly max: number; readonly jitter: number }
+  readonly timeout: number | undefined
+  readonly heartbeat: number | undefined
+  readonly crashes: number
+  readonly retryable: (error: unknown) => boolean
+  readonly concurrency: RetryPolicy['concurrency']
+  readonly rate: { readonly limit: number; readonly per: number } | undefined
+}
+
+type Kind = EffectRecord['kind']
+
+/** The policy of an effect; undefined: it has none. */
+export type Policies = (src: string, kind: Kind) => Policy | undefined
+
+/** So many interruptions by the end of the process make a dead letter, where no policy says otherwise. */
+export const CRASHES = 10
+
+const lasting = (kind: Kind) => kind === 'callback' || kind === 'observable'
+
+/** The policies that the options set, and what is wrong with them, as sentences. */
+export function policiesOf(
+  machine: AnyStateMachine,
+  given: Readonly<Record<string, RetryPolicy | undefined>> = {},
+): { policies: Policies; problems: string[] } {
+  const known = sourcesOf(machine)
+  const problems: string[] = []
+  const policies = new Map<string, Policy>()
+  for (const [src, policy] of Object.entries(given)) {
+    if (policy === undefined) continue
+    const kind = known.get(src)
+    if (src !== '*' && !kind) problems.push(`retry.${src}: there is no action or actor of that name`)
+    else if (kind && lasting(kind) && policy.concurrency)
+      problems.push(`retry.${src}.concurrency: a ${kind} may last for ever and would keep its slot; leave it out`)
+    else policies.set(src, resolved(`retry.${src}`, policy, problems))
+  }
+  const all = policies.get('*')
+  if (policies.size === 0) return { policies: () => undefined, problems }
+  // '*' is not for what lasts: a timeout for all promises must not end all callbacks
+  return { policies: (src, kind) => policies.get(src) ?? (lasting(kind) ? undefined : all), problems }
+}
+
+function resolved(where: string, policy: RetryPolicy, problems: string[]): Policy {
+  const unknown = Object.keys(policy).filter((name) => !NAMES.has(name))
+  if (unknown.length) problems.push(`${where}: there is no ${unknown.join(', ')}; there are ${[...NAMES].join(', ')}`)
+  const number = (value: number | undefined, name: string, otherwise: number, least: number, most = Infinity) => {
+    if (value === undefined) return otherwise
+    if (typeof value === 'number' && value >= least && value <= most) return value
+    problems.push(
+      `${where}.${name}: ${String(value)} is no number from ${least}${most < Infinity ? ` to ${most}` : ''}`,
+    )
+    return otherwise
+  }
+  const count = (value: number | undefined, name: string, otherwise: number) => {
+    if (value === undefined || value === Infinity || Number.isInteger(value)) return number(value, name, otherwise, 1)
+    problems.push(`${where}.${name}: ${String(value)} is no whole number from 1`)
+    return otherwise
+  }
+  const time = <T extends number | undefined>(value: Duration | undefined, name: string, otherwise: T): number | T => {
+    if (value === undefined) return otherwise
+    try {
+      const ms = milliseconds(value, name)
+      if (ms > 0) return ms
+    } catch {}
+    problems.push(`${where}.${name}: ${String(value)} is no duration above 0; use milliseconds or a string like '5s'`)
+    return otherwise
+  }
+  const { backoff = {}, concurrency, rate, retryable } = policy
+  for (const [name, fn] of [
+    ['retryable', retryable],
+    ['concurrency.key', concurrency?.key],
+  ] as const)
+    if (fn !== undefined && typeof fn !== 'function') problems.push(`${where}.${name}: is no function`)
+  return {
+    attempts: count(policy.attempts, 'attempts', 1),
+    backoff: {
+      first: time(backoff.first, 'backoff.first', 1000),
+      factor: number(backoff.factor, 'backoff.factor', 2, 1),
+      max: time(backoff.max, 'backoff.max', 60_000),
+      jitter: number(backoff.jitter, 'backoff.jitter', 0.2, 0, 1),
+    },
+    timeout: time(policy.timeout, 'timeout', undefined),
+    heartbeat: time(policy.heartbeat, 'heartbeat', undefined),
+    crashes: count(policy.crashes, 'crashes', CRASHES),
+    retryable: retryable ?? (() => true),
+    concurrency: concurrency && { ...concurrency, limit: count(concurrency.limit ?? 0, 'concurrency.limit', 1) },
+    rate: rate && { limit: count(rate.limit ?? 0, 'rate.limit', 1), per: time(rate.per ?? 0, 'rate.per', 1000) },
+  }
+}
+
+const NAMES: ReadonlySet<string> = new Set<keyof RetryPolicy>([
+  'attempts',
+  'backoff',
+  'timeout',
+  'heartbeat',
+  'crashes',
+  'retryable',
+  'concurrency',
+  'rate',
+])
+
+/** The wait after so many failures, ms. `random`: 0 to 1, drawn by the caller. */
+export function delayAfter(failures: number, { backoff }: Policy, random: number): number {
+  const { first, factor, max, jitter } = backoff
+  return Math.round(Math.min(max, first * factor ** (failures - 1)) * (1 - jitter * random))
+}
+
+/** An error as a journal keeps it beside an effect. */
+export function plainError(error: unknown): { name: string; message: string; code?: string | number } {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  const code = isDuramenError(error) ? error.code : (error as { code?: unknown } | undefined)?.code
+  return { name, message, ...((typeof code === 'string' || typeof code === 'number') && { code }) }
+}
+
+/** All that the machine and its children can do outside, by name. */
+function sourcesOf(machine: AnyStateMachine, found = new Map<string, Kind>(), seen = new Set<unknown>()) {
+  if (seen.has(machine)) return found
+  seen.add(machine)
+  for (const name of Object.keys(machine.implementations.actions)) found.set(name, 'action')
+  const inline = nodesOf(machine.root).flatMap(({ invoke }) =>
+    invoke.map(({ src }) => ['', typeof src === 'string' ? logicOf(machine, src) : src] as const),
+  )
+  for (const [name, logic] of [...Object.entries(machine.implementations.actors), ...inline]) {
+    if (!logic) continue
+    const kind = kindOf(logic as AnyActorLogic)
+    if (kind === 'machine') sourcesOf(logic as AnyStateMachine, found, seen)
+    else if (kind !== 'transition' && kind !== 'custom' && name) found.set(name, kind)
+  }
+  return found
+}
