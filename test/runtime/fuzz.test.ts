@@ -20,12 +20,15 @@ const types = (
   'UNKNOWN'
 ).split(' ')
 
+const operators = ['pause', 'park', 'resume', 'resume', 'skip', 'cancel', 'retry'] as const
+
 type Step =
   | { do: 'burst'; events: { type: string; again: boolean }[] }
   | { do: 'advance'; ms: number }
   | { do: 'finish'; job: string; ok: boolean }
   | { do: 'value' | 'observed' | 'reopen' | 'crash' | 'rival' }
   | { do: 'fault'; fault: Fault; after: number }
+  | { do: 'operate'; op: (typeof operators)[number]; nth: number }
 
 const fault = fc.constantFrom<Fault>(
   { when: 'before', code: 'IO', retryable: true },
@@ -60,6 +63,17 @@ const step = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom('value', 'observed', 'reopen', 'crash', 'rival' as const) }),
+  },
+) as fc.Arbitrary<Step>
+const operating = fc.oneof(
+  { weight: 2, arbitrary: step },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('operate' as const),
+      op: fc.constantFrom(...operators),
+      nth: fc.nat(),
+    }),
   },
 ) as fc.Arbitrary<Step>
 
@@ -109,13 +123,26 @@ async function run(steps: Step[]) {
   }
   const compare = async (where: string) => {
     const [listed] = await host.list()
-    expect(listed?.problem, where).toBeUndefined()
+    expect([undefined, 'PARKED'], where).toContain(listed?.problem?.code) // an operator has parked it
     const still = { now: clock.now, after: () => () => {} }
     const again = durable(featuresMachine(outside()))
     const replayed = await openHost({ journal: await copyOf(journal), clock: still, logger: quiet, machines: [again] })
-    expect((await replayed.list())[0]?.problem, where).toBeUndefined()
+    const [told] = await replayed.list()
+    expect({ status: told?.status, code: told?.problem?.code }, where).toEqual({
+      status: listed?.status,
+      code: listed?.problem?.code,
+    })
     expect(view((await replayed.actor(again, 'i')).getSnapshot()), where).toEqual(view(actor.getSnapshot()))
   }
+
+  /** All that ever had a key. */
+  const keys = async () => {
+    const found: string[] = []
+    for await (const { effects, timers } of actor.history())
+      found.push(...[...(effects?.started ?? []), ...(timers?.set ?? [])].map(({ key }) => key))
+    return found
+  }
+  let operated = 0
 
   await start()
   for (const [index, todo] of steps.entries()) {
@@ -157,11 +184,31 @@ async function run(steps: Step[]) {
         await start()
         break
       }
+      case 'operate': {
+        const all = await keys()
+        const key = all[todo.nth % all.length]!
+        const who = { who: 'ann', why: `step ${index}` }
+        const { op } = todo
+        const answer =
+          op === 'skip' || op === 'cancel' || op === 'retry'
+            ? host![op](machine, 'i', key, who)
+            : host![op](machine, 'i', who)
+        answer.then(
+          ({ handled }) => {
+            if (handled) operated++
+          },
+          (error) =>
+            expect(error.code, error.message).toMatch(/^(UNKNOWN_EFFECT|MACHINE_THREW|IO|CONFLICT|OUTCOME_UNKNOWN)$/),
+        )
+        break
+      }
       case 'rival': {
         const its = crashJournal(journal)
         const rival = durable(featuresMachine(outside()))
         const other = await open([rival], { journal: its })
-        await (await other.actor(rival, 'i')).send({ type: 'INC' }, { id: `rival${index}` })
+        await (await other.actor(rival, 'i'))
+          .send({ type: 'INC' }, { id: `rival${index}` })
+          .catch((error) => expect(error.code).toMatch(/^PA(US|RK)ED$/))
         its.crash()
         send('UNKNOWN', false) // so that this host learns of it
         break
@@ -171,6 +218,11 @@ async function run(steps: Step[]) {
     await compare(`step ${index} ${JSON.stringify(todo)}`)
   }
 
+  await calm()
+  faulty!.plan = () => undefined
+  const [{ seq } = { seq: 0 }] = await host!.list()
+  const fork = await host!.fork(actor!, seq, { id: 'fork', who: 'ann', why: 'to look at it' })
+  expect(view(fork.getSnapshot()), 'its fork').toEqual(view(actor!.getSnapshot()))
   const seqs = new Map<string, number>()
   for await (const record of journal.read('big/i')) {
     const { id, seq } = decodeCommit(record)
@@ -181,7 +233,7 @@ async function run(steps: Step[]) {
   for (const [id, receipt] of acknowledged) expect(seqs.get(id), `${id} was acknowledged`).toBe(receipt.seq)
   for (const [id, code] of refusals)
     if (code !== 'OUTCOME_UNKNOWN') expect(seqs.has(id), `${id} was refused: ${code}`).toBe(false)
-  return { events: count, acknowledged: acknowledged.size, refused: refusals.size }
+  return { events: count, acknowledged: acknowledged.size, refused: refusals.size, operated }
 }
 
 it('K2, K3, K4, K7, K8: live equals replay and nothing acknowledged is lost, whatever happens', async () => {
@@ -197,4 +249,15 @@ it('K2, K3, K4, K7, K8: live equals replay and nothing acknowledged is lost, wha
   )
   expect(total.acknowledged).toBeGreaterThan(500)
   expect(total.refused).toBeGreaterThan(20)
+}, 600_000)
+
+it('K3, K8: the same with operators who hold it, and skip, cancel and retry what they find', async () => {
+  let operated = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(operating, { minLength: 8, maxLength: 25 }), async (steps) => {
+      operated += (await run(steps)).operated
+    }),
+    soak ? { numRuns: 1500 } : { numRuns: 40, seed: 20_261_123 },
+  )
+  expect(operated).toBeGreaterThan(40)
 }, 600_000)
