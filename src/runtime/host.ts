@@ -9,16 +9,19 @@ import type { Observable } from 'rxjs'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
-import { DuramenError } from '../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
 import { systemClock } from './clock.ts'
+import { type Completion, complete, placeOfToken } from './completion.ts'
 import { Tally } from './counts.ts'
+import { type DeadLetter, deadLettersOf } from './dead-letters.ts'
 import { recordDefinition } from './definitions.ts'
 import type { DurableMachine } from './durable.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { encodeEvent } from './events.ts'
 import { unknownMachine } from './failures.ts'
+import { unknownToken } from './handover.ts'
 import { type Health, type HostStats, healthOf, statsOf } from './health.ts'
 import type { Receipt, Sender } from './inputs.ts'
 import type { Instance } from './instance.ts'
@@ -280,6 +283,38 @@ export class Host extends Operating implements InstanceHost {
     this.assertOpen()
     for (const machine of options.against ?? []) assertDurable(machine)
     return verify({ journal: this.journal, limits: this.limits, machines: this.machines }, options)
+  }
+
+  /** All effects that have failed for good, oldest first; their instances are parked. */
+  async deadLetters(): Promise<DeadLetter[]> {
+    return deadLettersOf(this.instances.live.values())
+  }
+
+  /**
+   * Ends an effect that was handed over (`currentEffect().handOver`): its promise resolves with `output`. A second call with
+   * the same token gets the first receipt, with `duplicate: true`.
+   *
+   * Rejects with UNKNOWN_EFFECT (its state was left, or it is no token), UNKNOWN_MACHINE, PARKED, PAUSED, NOT_SERIALIZABLE,
+   * BINARY_TOO_LARGE, MACHINE_THREW, CLOSED or what the journal answers.
+   */
+  complete(token: string, output?: unknown): Promise<Receipt> {
+    return this.completed(token, { type: 'xstate.promise.resolve', data: output })
+  }
+
+  /** The same, and its promise rejects with `error`; it is not tried again. */
+  fail(token: string, error: unknown): Promise<Receipt> {
+    return this.completed(token, { type: 'xstate.promise.reject', data: error })
+  }
+
+  private async completed(token: string, end: Completion): Promise<Receipt> {
+    this.assertOpen()
+    const place = placeOfToken(token)
+    const machine = this.machines.get(place.machine)
+    if (!machine) throw unknownMachine(place.machine, [...this.machines.keys()])
+    const instance = await this.instances.find(machine, place.instance).catch((error) => {
+      throw isDuramenError(error) && error.code === 'UNKNOWN_INSTANCE' ? unknownToken() : error
+    })
+    return complete(instance, token, place, end)
   }
 
   /**
