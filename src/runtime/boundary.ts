@@ -183,7 +183,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   died(item: Action | Start, error: unknown): void {
     const path = item.kind === 'action' ? item.path : item.key
     const key = this.runner.fullKey(item.key)
-    this.instance.park(effectFailed(this.instance.where, kindOf(item), item.src, key, path, error))
+    this.instance.holding.park(effectFailed(this.instance.where, kindOf(item), item.src, key, path, error))
   }
 
   /** A failure that the machine does not handle is a dead letter; the input that told of it is used up. False: it is none. */

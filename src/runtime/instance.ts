@@ -23,18 +23,14 @@ import {
   ofJournal,
   outcomeUnknown,
   type Place,
-  parked,
-  paused,
   unknownInstance,
-  withSkip,
 } from './failures.ts'
-import { plainProblem, problemOf } from './hold.ts'
+import { Holding } from './holding.ts'
 import { InDoubt } from './in-doubt.ts'
 import { afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
-import { Mailbox, nameOf } from './mailbox.ts'
-import { type Operation, operatorInput, rule } from './operators.ts'
+import { Mailbox } from './mailbox.ts'
 import { SHARE } from './rota.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
@@ -51,10 +47,6 @@ export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'purg
 const CONFLICTS = 10
 /** Between tries while the journal is in trouble, ms. */
 const RETRY_AFTER = 1000
-/** What is decided while the instance is held, by what is in the journal; and while it is parked in memory. */
-const WHILE_HELD = ['operator', 'mark'] as const
-const OPERATORS = ['operator'] as const
-
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
   readonly machine: DurableMachine
@@ -65,10 +57,9 @@ export class Instance implements Identity, CommitsOwner {
   readonly runner: Runner
   readonly listeners: Listeners
   phase: Phase = 'loading'
-  /** Why it takes no more events, where that is not, or not yet, in the journal. */
-  private stuck: DuramenError | undefined
   private readonly boundary: Boundary
   private readonly mailbox = new Mailbox()
+  readonly holding = new Holding(this, this.mailbox)
   private readonly commits: Commits
   private readonly inDoubt = new InDoubt(this.mailbox)
   private decider: Decider
@@ -155,20 +146,14 @@ export class Instance implements Identity, CommitsOwner {
 
   /** Nothing is queued, under way or waiting to be recorded; or nothing of that will change. */
   get quiet(): boolean {
-    const { mailbox } = this
-    if (this.stuck && !mailbox.has(OPERATORS)) return true
-    return this.commits.certain && (this.held ? !mailbox.has(WHILE_HELD) : mailbox.size === 0)
-  }
-
-  /** Takes nothing but what operators do, and marks. */
-  private get held(): boolean {
-    return this.stuck !== undefined || this.last?.header.held !== undefined
+    const { holding } = this
+    if (holding.stuck && !holding.waits) return true
+    return this.commits.certain && (holding.held ? !holding.waits : this.mailbox.size === 0)
   }
 
   /** Why it is parked, broken or gone, where it is. */
   get problem(): DuramenError | undefined {
-    const plain = this.last?.header.problem
-    return this.stuck ?? (plain && problemOf(plain))
+    return this.holding.problem
   }
 
   /** What is open of it, as far as it is durable; nothing while it is not in memory as a whole. */
@@ -228,7 +213,7 @@ export class Instance implements Identity, CommitsOwner {
   /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */
   abort(): void {
     this.runner.abort()
-    if (this.held) this.mailbox.refuse(closed(this.where))
+    if (this.holding.held) this.mailbox.refuse(closed(this.where))
   }
 
   close(): void {
@@ -277,22 +262,16 @@ export class Instance implements Identity, CommitsOwner {
 
   private refusal({ kind }: Input): DuramenError | undefined {
     if (this.phase === 'closed' || !this.host.accepting) return closed(this.where)
-    if (this.phase === 'broken' || this.phase === 'purged') return this.stuck
+    if (this.phase === 'broken' || this.phase === 'purged') return this.holding.stuck
     if (kind === 'operator') return undefined
-    if (this.held) return this.heldBy()
+    if (this.holding.held) return this.holding.refusal
     return this.mailbox.size >= this.host.limits.mailbox ? mailboxFull(this.where, this.mailbox.size) : undefined
-  }
-
-  /** Why events from outside are refused. */
-  private heldBy(): DuramenError {
-    const { problem } = this
-    return problem ? parked(this.where, problem) : paused(this.where)
   }
 
   /** Records what has finished, if no other commit has done so meanwhile; also while the instance is parked. */
   mark(): void {
     if (!this.runner.unsaid) return
-    if (this.stuck && (this.phase !== 'live' || this.decider.stale)) return // the journal does not take it
+    if (this.holding.stuck && (this.phase !== 'live' || this.decider.stale)) return // the journal does not take it
     this.accept({ kind: 'mark', payload: NOTHING, keep: true })
   }
 
@@ -310,7 +289,7 @@ export class Instance implements Identity, CommitsOwner {
           this.host.rota.pumpSoon(this)
           break
         }
-        const input = this.held ? mailbox.nextOf(this.stuck ? OPERATORS : WHILE_HELD) : mailbox.next()
+        const input = this.holding.held ? this.holding.next() : mailbox.next()
         if (!input) break
         if (input.kind === 'operator') this.decideOperation(input)
         else this.decide(input)
@@ -319,7 +298,7 @@ export class Instance implements Identity, CommitsOwner {
       this.pumping = false
     }
     if (commits.waiting) this.host.rota.flushSoon(this)
-    if (commits.certain && decider.stale && (!this.stuck || mailbox.has(OPERATORS))) void this.reload()
+    if (commits.certain && decider.stale && (!this.holding.stuck || this.holding.waits)) void this.reload()
   }
 
   private decide(input: Input): void {
@@ -330,7 +309,7 @@ export class Instance implements Identity, CommitsOwner {
     } else if ('header' in verdict) this.commits.add(verdict)
     else if ('seq' in verdict) input.caller?.resolve(verdict)
     else if (input.caller) input.caller.reject(verdict)
-    else if (!this.boundary.buried(input, verdict)) this.park(verdict, input)
+    else if (!this.boundary.buried(input, verdict)) this.holding.park(verdict, input)
   }
 
   /** On nothing but what is certain, and nothing on it until it is. */
@@ -340,15 +319,7 @@ export class Instance implements Identity, CommitsOwner {
       this.barrier = true
       return
     }
-    const { where, tree, runner, mailbox } = this
-    const ruling = rule(input.payload.value as Operation, {
-      where,
-      tree,
-      runner,
-      header: this.last?.header,
-      stuck: this.stuck,
-      waits: (key) => mailbox.waiting(key).length > 0,
-    })
+    const ruling = this.holding.rule(input)
     if (ruling === 'nothing') input.caller?.resolve(this.decider.unhandled(false))
     else if ('code' in ruling) input.caller?.reject(ruling)
     else {
@@ -362,35 +333,18 @@ export class Instance implements Identity, CommitsOwner {
     }
   }
 
-  /** What an operator wanted is durable. */
-  private operated({ input, header, turn }: Decided): void {
-    const { runner, mailbox } = this
-    const { op, key } = header
-    if (op === 'purge') return this.purged()
-    if (key !== undefined) {
-      for (const waiting of mailbox.waiting(key)) mailbox.remove(waiting)
-      if (op === 'retry') runner.retry(key)
-    }
-    for (const ended of [...(turn?.ended ?? []), ...(input.ruling?.finished ?? [])]) runner.drop(ended)
-    this.stuck = undefined
-    this.settleHold()
-    if (op === 'park' && header.problem) this.listeners.parked(problemOf(header.problem))
-    if (!runner.held) runner.resume()
-  }
-
-  /** What is durable says whether the instance is held. */
-  private settleHold(): void {
-    this.runner.held = this.last?.header.held !== undefined
-    if (this.runner.held) this.mailbox.refuseCallers(this.heldBy())
+  private operated(decided: Decided): void {
+    if (decided.header.op === 'purge') this.purged()
+    else this.holding.operated(decided)
   }
 
   /** An operator has purged it, here or by another host. */
   private purged(): void {
     this.phase = 'purged'
-    this.stuck = unknownInstance(this.where, 'was purged')
+    this.holding.stuck = unknownInstance(this.where, 'was purged')
     this.boundary.disarm()
     this.runner.abort()
-    this.mailbox.refuse(this.stuck)
+    this.mailbox.refuse(this.holding.stuck)
     this.listeners.complete()
     this.host.purged(this)
   }
@@ -437,26 +391,6 @@ export class Instance implements Identity, CommitsOwner {
 
   // ---- when it goes wrong --------------------------------------------------------------------------------------------
 
-  /** An operator has to see to it; until then the instance takes nothing but what nobody can send again. */
-  park(error: DuramenError, input?: Input): void {
-    if (input) this.mailbox.putBack(afresh(input))
-    if (this.stuck || this.last?.header.held === 'parked') return
-    const problem = input ? withSkip(this.where, error, nameOf(input)) : error
-    this.stick(problem)
-    const operation: Operation = { op: 'park', who: 'duramen', why: error.message, problem: plainProblem(problem) }
-    const park = operatorInput(this.where, operation, Number.POSITIVE_INFINITY)
-    this.accept({ ...park, keep: true })
-  }
-
-  /** It is parked, as far as memory goes: the journal has not taken it yet, or won't. */
-  private stick(error: DuramenError): void {
-    this.stuck = error
-    this.host.logger.error(`${this.stream} is parked: ${error.message}`, error)
-    this.mailbox.refuseCallers(parked(this.where, error))
-    this.listeners.parked(error)
-    this.host.finished(this)
-  }
-
   /** The journal is in trouble that may pass: go on in a while. */
   private pause(error: DuramenError): void {
     this.host.logger.warn(`${this.stream}: ${error.message}; trying again in ${RETRY_AFTER} ms`, error)
@@ -471,7 +405,7 @@ export class Instance implements Identity, CommitsOwner {
   /** The instance can't be rebuilt: it takes nothing any more, the others go on. */
   broke(error: DuramenError): void {
     this.phase = 'broken'
-    this.stuck = error
+    this.holding.stuck = error
     this.host.logger.error(`${this.stream} can't be loaded: ${error.message}`, error)
     this.mailbox.refuse(error)
     this.listeners.complete()
@@ -494,7 +428,7 @@ export class Instance implements Identity, CommitsOwner {
     this.mailbox.putBack(...back.map((d) => afresh(d.input)))
     if (back.length === 0) return
     if (error.retryable) this.pause(error)
-    else if (!this.stuck) this.stick(ofJournal(this.where, error))
+    else if (!this.holding.stuck) this.holding.stick(ofJournal(this.where, error))
   }
 
   private async reload(): Promise<void> {
@@ -542,7 +476,7 @@ export class Instance implements Identity, CommitsOwner {
     if (before && !decider.tree.alive) this.rested ??= this.tree.shown // it was purged: what it was last
     this.decider = decider
     this.inDoubt.settle(happened.keys())
-    this.settleHold()
+    this.holding.settle()
     for (const [own, position] of happened) {
       this.host.tail.reached(position)
       own.input.caller?.resolve(receiptOf(own, position))
