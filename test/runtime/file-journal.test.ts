@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { openHost } from '../../src/index.ts'
 import { fileJournal } from '../../src/journal/index.ts'
-import { noUnhandledRejections, quiet } from '../support/host.ts'
+import { by, noUnhandledRejections, quiet } from '../support/host.ts'
 import { acting, counter, mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -47,4 +47,29 @@ it('K7: positions follow each other over all instances', async () => {
   const positions = receipts.map((r) => r.position).sort((a, b) => a - b)
   expect(positions).toEqual(Array.from({ length: 10 }, (_, i) => i + 7))
   await host.close()
+})
+
+it('K8: on disk as in memory: what is held, purged and forked is so in the next process', async () => {
+  const dir = join(root, 'operators')
+  const machine = counter()
+  const open = async () => openHost({ journal: await fileJournal(dir), machines: [machine], logger: quiet })
+  const host = await open()
+  const [a, b] = [await host.actor(machine, 'a'), await host.actor(machine, 'b')]
+  for (let k = 0; k < 100; k++) await Promise.all([a.send({ type: 'INC' }, { id: `e${k}` }), b.send({ type: 'INC' })])
+  await host.fork(b, 51, { ...by, id: 'fork' })
+  await host.pause(machine, 'b', by)
+  await host.stop(machine, 'a', by)
+  await host.purge(machine, 'a', by)
+  await host.close()
+  const host2 = await open()
+  expect((await host2.list()).map(({ id, status }) => `${id} ${status}`).sort()).toEqual(['b paused', 'fork paused'])
+  expect((await host2.actor(machine, 'fork')).getSnapshot().context.n).toBe(50)
+  const anew = await host2.actor(machine, 'a', { create: 'only' })
+  expect(await anew.send({ type: 'INC' }, { id: 'e7' })).toMatchObject({ seq: 105, duplicate: false })
+  await host2.resume(machine, 'b', by)
+  await host2.close()
+  const host3 = await open()
+  expect((await host3.actor(machine, 'a')).getSnapshot().context.n).toBe(1)
+  expect(await (await host3.actor(machine, 'b')).send({ type: 'INC' })).toMatchObject({ handled: true })
+  await host3.close()
 })
