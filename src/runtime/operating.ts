@@ -80,7 +80,8 @@ export abstract class Operating {
    */
   async purge(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     this.assertOpen()
-    const name = typeof machine === 'string' ? machine : machine.id
+    const name = typeof machine === 'string' ? machine : machine?.id
+    if (typeof name !== 'string') this.assertKnown(machine as DurableMachine)
     assertId(name, id)
     const operation: Operation = { op: 'purge', who: by?.who, why: by?.why }
     const { host } = this.instances
@@ -113,6 +114,10 @@ export abstract class Operating {
     this.assertOpen()
     const { host } = this.instances
     const { id, who, why, effects = 'skip' } = options ?? {}
+    if (!(actor instanceof DurableActor))
+      throw new DuramenError('BAD_OPTION', 'fork: what is to be forked is no actor of a host', {
+        hint: 'Hold it first: host.fork(await host.actor(machine, id), seq, { id, who, why }).',
+      })
     const machine = host.machine(actor.machine)
     if (!machine) throw unknownMachine(actor.machine, [])
     assertId(machine.id, id)

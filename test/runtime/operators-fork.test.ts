@@ -222,6 +222,7 @@ describe('fork', () => {
     expect(await code(1, { ...by, id: '' })).toBe('BAD_ID')
     expect(await code(1, { ...by, id: 'f', effects: 'all' })).toBe('BAD_OPTION')
     expect(await code(1, { id: 'f' })).toBe('BAD_OPTION')
+    expect((await refused(host.fork('c' as never, 1, { ...by, id: 'f' }))).code).toBe('BAD_OPTION')
     expect(await code(1, undefined)).toBe('BAD_ID')
     expect(await texts(journal, 'counter/f')).toEqual([])
     await host.stop(machine, 'c', by)

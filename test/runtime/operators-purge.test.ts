@@ -101,6 +101,7 @@ describe('purge', () => {
     await host2.purge(machine, 'e', by)
     expect((await refused(host2.purge('counter', 'nobody', by))).code).toBe('UNKNOWN_INSTANCE')
     expect((await refused(host2.purge('counter', '', by))).code).toBe('BAD_ID')
+    expect((await refused(host2.purge(undefined as never, 'c', by))).code).toBe('BAD_MACHINE')
     expect(await host2.list()).toMatchObject([{ id: 'd' }])
     expect(await texts(journal, 'counter/c')).toHaveLength(1)
     await host2.close()
