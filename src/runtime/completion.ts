@@ -4,7 +4,7 @@
 import { instanceOf } from '../journal/records.ts'
 import { encodeFor, encodeInternal } from './events.ts'
 import { completionId, readToken, type Token, unknownToken } from './handover.ts'
-import type { Receipt } from './inputs.ts'
+import { NOTHING, type Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 
 /** How it ended: as a promise does. */
@@ -28,6 +28,8 @@ export async function complete(
   end: Completion,
 ): Promise<Receipt> {
   const id = completionId(token)
+  // what it remembers is not in memory while it is at rest
+  if (instance.phase === 'asleep') await instance.ask({ kind: 'mark', payload: NOTHING, keep: true })
   const known = instance.receiptOf(id)
   if (known) return { ...known, duplicate: true }
   if (instance.runner.secretOf(key) !== secret) throw unknownToken()

@@ -35,7 +35,7 @@ function handing(given: string[], give: (token: string) => unknown = () => {}) {
             },
             on: { LEAVE: 'left' },
           },
-          done: {},
+          done: { type: 'final' },
           failed: {},
           left: {},
         },
@@ -124,7 +124,10 @@ it('K9: an instance that waits for the outside leaves memory, and complete wakes
   for (let i = 1; i < 20; i++) await host.actor(machine, `i-${i}`)
   await settle()
   expect(given).toHaveLength(20)
-  for (const token of given) await host.complete(token, 1)
+  for (const token of given) {
+    await host.complete(token, 1)
+    expect((await host.complete(token, 1)).duplicate).toBe(true)
+  }
   expect(held.getSnapshot().value).toBe('done')
   expect(await host.list({ state: 'done' })).toHaveLength(20)
   await host.close()
