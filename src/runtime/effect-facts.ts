@@ -48,7 +48,7 @@ export class EffectFacts {
   private readonly unsaid = new Map<string, EffectFact>()
 
   get(key: string): Readonly<EffectFact> {
-    return this.known.get(key) ?? NOTHING
+    return (this.known.size ? this.known.get(key) : undefined) ?? NOTHING
   }
 
   /** Something happened that is to be on record. */
@@ -59,8 +59,8 @@ export class EffectFacts {
 
   /** The effect has ended. */
   forget(key: string): void {
-    this.known.delete(key)
-    this.unsaid.delete(key)
+    if (this.known.size) this.known.delete(key)
+    if (this.unsaid.size) this.unsaid.delete(key)
   }
 
   /** Before the journal is read again. */
@@ -71,6 +71,11 @@ export class EffectFacts {
   /** After the journal was read again. */
   reapply(): void {
     for (const [key, change] of this.unsaid) apply(this.known, key, change)
+  }
+
+  /** Something is known of some effect. */
+  get any(): boolean {
+    return this.known.size > 0
   }
 
   /** Something is not in a commit yet. */

@@ -17,6 +17,8 @@ export const lasts = (item: Action | Start) => kindOf(item) === 'callback' || ki
 /** `over`: nothing that still comes of it counts. */
 type RunState = 'backoff' | 'queued' | 'recording' | 'running' | 'settled' | 'over'
 
+const NONE: Wish['gates'] = []
+
 export class Run implements Wish {
   readonly item: Action | Start
   readonly policy: Policy | undefined
@@ -27,10 +29,10 @@ export class Run implements Wish {
   heardAt = 0
   /** An operator wants it now, also while nothing else begins. */
   urgent = false
-  gates: Wish['gates'] = []
+  gates: Wish['gates'] = NONE
   passed = 0
   private readonly begins: (run: Run) => void
-  private readonly timers: (() => void)[] = []
+  private timers: (() => void)[] | undefined
 
   constructor(item: Action | Start, policy: Policy | undefined, begins: (run: Run) => void) {
     this.item = item
@@ -48,10 +50,11 @@ export class Run implements Wish {
 
   /** To be called off with all else that was to happen to it. */
   until(cancel: () => void): void {
+    this.timers ??= []
     this.timers.push(cancel)
   }
 
   quiet(): void {
-    if (this.timers.length) for (const cancel of this.timers.splice(0)) cancel()
+    if (this.timers) for (const cancel of this.timers.splice(0)) cancel()
   }
 }

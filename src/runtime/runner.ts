@@ -132,7 +132,7 @@ export class Runner implements RunsOwner {
       this.done.clear()
     }
     if (this.facts.waiting) Object.assign(header, this.facts.drain())
-    const outside = this.facts.outside.filter(runs).length
+    const outside = this.facts.any ? this.facts.outside.filter(runs).length : 0
     if (outside) header.handedOver = outside
   }
 
