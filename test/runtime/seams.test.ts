@@ -305,3 +305,13 @@ it('maxIterations is read from the options of the machine at every transition', 
   actor.send({ type: 'L' })
   expect(String(error)).toContain('Infinite loop')
 })
+
+it('a promise logic keeps its function as `config`, and its start calls it with these options', async () => {
+  const given: string[][] = []
+  const logic = fromPromise(async (options) => void given.push(Object.keys(options).sort()))
+  expect(typeof logic.config).toBe('function')
+  const actor = createActor(logic).start()
+  await settle()
+  actor.stop()
+  expect(given).toEqual([['emit', 'input', 'self', 'signal', 'system']])
+})
