@@ -23,13 +23,15 @@ export function memoryJournal(): Journal {
     const refused = refusal(append)
     if (refused !== undefined) return left(refused)
     const { stream, expected, texts } = append
-    const last = lastOf(stream)
+    let records = streams.get(stream)
+    const last = records?.at(-1)?.seq ?? 0
     if (last !== expected) return left(conflict(stream, expected, last))
-    const records = recordsOf(stream)
-    streams.set(stream, records)
+    if (!records) streams.set(stream, (records = []))
     const position = all.length + 1
-    for (const [number, text] of texts.entries()) {
-      const record = { stream, seq: expected + number + 1, position: all.length + 1, text }
+    let seq = expected
+    for (const text of texts) {
+      text.charCodeAt(0) // makes one string of the many that it was put together from
+      const record = { stream, seq: ++seq, position: all.length + 1, text }
       records.push(record)
       all.push(record)
     }

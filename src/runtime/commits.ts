@@ -27,9 +27,12 @@ export interface CommitsOwner {
   answered(): void
 }
 
+/** So that an instance with nothing under way holds no array; never written to. */
+const NONE: Decided[] = []
+
 export class Commits {
-  private pending: Decided[] = []
-  private flight: Decided[] = []
+  private pending = NONE
+  private flight: readonly Decided[] = NONE
   private readonly journal: Journal
   private readonly owner: CommitsOwner
 
@@ -49,14 +52,15 @@ export class Commits {
   }
 
   add(decided: Decided): void {
-    this.pending.push(decided)
+    if (this.pending === NONE) this.pending = [decided]
+    else this.pending.push(decided)
   }
 
   flush(): void {
     if (this.flight.length || !this.pending.length) return
     const group = this.pending
     this.flight = group
-    this.pending = []
+    this.pending = NONE
     const texts = group.length === 1 ? [group[0]!.text] : group.map((d) => d.text)
     this.journal
       .append({ stream: this.owner.stream, expected: group[0]!.header.seq - 1, texts })()
@@ -69,10 +73,10 @@ export class Commits {
   }
 
   private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
-    this.flight = []
+    this.flight = NONE
     if (isLeft(answer)) {
       const all = [...group, ...this.pending]
-      this.pending = []
+      this.pending = NONE
       this.owner.failed(all, answer.left)
     } else {
       let { position } = answer.right

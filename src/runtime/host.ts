@@ -378,7 +378,7 @@ export class Host extends Operating implements InstanceHost {
   finished(instance: Instance): void {
     this.goOn?.()
     if (this.closing) return
-    if (instance.canRest && !instance.active) return this.instances.rest(instance)
+    if (instance.decidedToEnd && instance.canRest) return this.instances.rest(instance)
     if (this.instances.live.size > this.limits.maxActive) this.instances.makeRoom()
     if (instance.runner.unsaid) {
       this.unmarked.add(instance)

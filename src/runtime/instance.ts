@@ -177,6 +177,11 @@ export class Instance implements Identity, CommitsOwner {
     return this.snapshot().status === 'active'
   }
 
+  /** Decided to be at its end. */
+  get decidedToEnd(): boolean {
+    return this.tree.alive && this.tree.decided.status !== 'active'
+  }
+
   /** When its first delayed transition is due here. */
   get nextDue(): number | undefined {
     const { tree, host, machine } = this

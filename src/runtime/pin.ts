@@ -19,7 +19,11 @@ export const sourceOf = ({ host = '', stream, seq }: { stream: string; seq: numb
 
 /** Runs a synchronous function with time fixed at `time` and chance drawn from `source`. */
 export function pinned<T>(time: number, source: string, fn: () => T): T {
-  const before = { Date: globalThis.Date, random: Math.random, at, seed, state }
+  const clock = globalThis.Date
+  const { random } = Math
+  const before = at
+  const beforeSeed = seed
+  const beforeState = state
   at = time
   seed = source
   state = undefined
@@ -29,11 +33,11 @@ export function pinned<T>(time: number, source: string, fn: () => T): T {
   try {
     return fn()
   } finally {
-    globalThis.Date = before.Date
-    Math.random = before.random
-    at = before.at
-    seed = before.seed
-    state = before.state
+    globalThis.Date = clock
+    Math.random = random
+    at = before
+    seed = beforeSeed
+    state = beforeState
     running--
   }
 }

@@ -58,7 +58,10 @@ export class ActorTree implements Tree {
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
   private readonly works = new Set<string>()
-  private counts = { booked: 0, actions: 0, relays: 0 }
+  /** What the turn has made so far: names, actions, events between actors. */
+  private booked = 0
+  private actions = 0
+  private relays = 0
   private childFault: Turn['fault']
   /** While actors are restored: their addresses by path, and the path of each that is there already. */
   private restoring: { addresses: Map<string, string>; paths: Map<InnerActor, string> } | undefined
@@ -85,8 +88,10 @@ export class ActorTree implements Tree {
   run(seq: number, at: number, host: string | undefined, input: TurnInput): Turn {
     const turn = newTurn(seq, at, input.kind !== 'event')
     this.turn = turn
-    this.made.clear()
-    this.counts = { booked: 0, actions: 0, relays: 0 }
+    if (this.made.size) this.made.clear()
+    this.booked = 0
+    this.actions = 0
+    this.relays = 0
     this.book.begin()
     this.childFault = undefined
     try {
@@ -338,8 +343,8 @@ export class ActorTree implements Tree {
   }
 
   private captureAction(path: string, src: string, params: unknown, run: () => unknown): void {
-    if (this.counts.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
-    const key = `${this.turn!.seq}/${this.counts.actions++}`
+    if (this.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
+    const key = `${this.turn!.seq}/${this.actions++}`
     this.turn!.effects.push({ kind: 'action', key, src, path, params, run })
   }
 
@@ -347,7 +352,7 @@ export class ActorTree implements Tree {
     this.root = root
     this.alive = true
     const { system } = root
-    system._bookId = () => `x${this.turn!.seq}.${this.counts.booked++}`
+    system._bookId = () => `x${this.turn!.seq}.${this.booked++}`
     system._sendInspectionEvent = (event) => {
       if (event.type === '@xstate.actor') this.adopt(event.actorRef)
       else if (event.type === '@xstate.microstep' && event._transitions?.length) this.turn!.handled = true
@@ -355,7 +360,7 @@ export class ActorTree implements Tree {
     system._relay = (source, target, event) => {
       if (this.restoring) return // what is said again was said before
       if (!this.turn) return this.owner.input(target.sessionId, event)
-      if (++this.counts.relays > this.owner.maxRelays) {
+      if (++this.relays > this.owner.maxRelays) {
         this.turn.fault ??= {
           error: new Error(`more than ${this.owner.maxRelays} events within one turn`),
           path: target.sessionId,
