@@ -214,7 +214,7 @@ export class Decider {
     if (input.target !== undefined && input.target !== ROOT) header.target = input.target
     if (input.key !== undefined) header.key = input.key
     if (input.op !== undefined) header.op = input.op
-    runner.drain(header, (key) => this.tree.actors.has(key))
+    runner.drain(header, this.tree.actors)
     this.hold(header, input)
     const unfinished = runner.unfinished.size + this.ahead - (input.ruling?.finished?.length ?? 0)
     if (unfinished) header.unfinished = unfinished
@@ -252,4 +252,8 @@ export class Decider {
 const nameOf = ({ id, from }: Pick<CommitHeader, 'id' | 'from'> | Input): string | undefined =>
   id ?? (from && `${senderName(from)}\n${from[1]}`)
 
-const actionsOf = ({ effects }: Turn) => effects.reduce((n, e) => (e.kind === 'action' ? n + 1 : n), 0)
+function actionsOf({ effects }: Turn): number {
+  let count = 0
+  for (const { kind } of effects) if (kind === 'action') count++
+  return count
+}

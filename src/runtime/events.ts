@@ -8,22 +8,21 @@ import type { DurableMachine } from './durable.ts'
 
 /** An event as it will be decided and kept. Throws BAD_EVENT, NOT_SERIALIZABLE or BINARY_TOO_LARGE. */
 export function encodeEvent(machine: DurableMachine, instance: string, event: unknown, maxBinary: number): Encoded {
-  const where: ErrorPlace = { machine: machine.id, instance }
-  const name = `${machine.id}/${instance}`
   const type = (event as { type?: unknown } | null | undefined)?.type
   if (typeof event !== 'object' || Array.isArray(event) || typeof type !== 'string' || type === '')
-    throw new DuramenError('BAD_EVENT', `${name}: an event is an object with a type`, {
-      where: { ...where, path: 'event.type' },
+    throw new DuramenError('BAD_EVENT', `${machine.id}/${instance}: an event is an object with a type`, {
+      where: { machine: machine.id, instance, path: 'event.type' },
       hint: "Send something like { type: 'PAY', amount: 3 }.",
     })
-  where.event = type
+  const where: ErrorPlace = { machine: machine.id, instance, event: type }
   if (type === '*' || (type.startsWith('xstate.') && type !== 'xstate.route'))
-    throw new DuramenError('BAD_EVENT', `${name}: '${type}' is no event that can come from outside`, {
+    throw new DuramenError('BAD_EVENT', `${machine.id}/${instance}: '${type}' is no event that can come from outside`, {
       where: { ...where, path: 'event.type' },
       hint: 'Types that begin with xstate. belong to XState; choose another name.',
     })
   const schema = (machine.options.events as Record<string, StandardSchemaV1> | undefined)?.[type]
   if (!schema) return encodeFor(event, where, { name: 'event', maxBinary })
+  const name = `${machine.id}/${instance}`
   const result = validated(schema, event, name, where)
   if (result instanceof Promise)
     throw new DuramenError('BAD_EVENT', `${name}: the schema of ${type} is asynchronous`, {

@@ -2,7 +2,7 @@
 import type { StateValue } from 'xstate'
 import type { CommitOutcome, EffectRecord, TimerRecord } from '../journal/records.ts'
 import type { DurableMachine } from './durable.ts'
-import { pinned, sourceOf } from './pin.ts'
+import { pinned } from './pin.ts'
 import { type Effect, ROOT, type Timer, type Turn } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
@@ -39,7 +39,7 @@ export function outcomeText(
         ...(turn.set.length && { set: turn.set.map(timerRecord) }),
         ...(turn.gone.length && { gone: turn.gone }),
       }
-    const started = turn.effects.map(effectRecord).filter((e) => e !== undefined)
+    const started = turn.effects.length ? turn.effects.map(effectRecord).filter((e) => e !== undefined) : []
     if (started.length || turn.ended.length)
       outcome.effects = { ...(started.length && { started }), ...(turn.ended.length && { ended: turn.ended }) }
   }
@@ -47,6 +47,8 @@ export function outcomeText(
   if (tree.running) outcome.running = tree.running
   const { attributes } = machine.options
   if (attributes)
-    outcome.attributes = pinned(place.at, sourceOf({ ...place, stream: tree.origin }), () => attributes(root as never))
+    outcome.attributes = pinned(place.at, { host: place.host, seq: place.seq, stream: tree.origin }, () =>
+      attributes(root as never),
+    )
   return JSON.stringify(outcome)
 }

@@ -7,25 +7,28 @@ import { DuramenError } from '../ports/errors.ts'
 
 let running = 0
 let at = 0
-let seed = ''
+let place: Place | undefined
 let state: Uint32Array | undefined
 
 /**
- * Where a record's chance is drawn from. The host is random for each process, so that two instances of the same name, of
+ * The record that chance is drawn from. The host is random for each process, so that two instances of the same name, of
  * different journals, don't draw the same ids.
  */
-export const sourceOf = ({ host = '', stream, seq }: { stream: string; seq: number; host?: string | undefined }) =>
-  `${host}/${stream}/${seq}`
+interface Place {
+  readonly host?: string | undefined
+  readonly stream: string
+  readonly seq: number
+}
 
-/** Runs a synchronous function with time fixed at `time` and chance drawn from `source`. */
-export function pinned<T>(time: number, source: string, fn: () => T): T {
+/** Runs a synchronous function with time fixed at `time` and chance drawn from the place of its record. */
+export function pinned<T>(time: number, source: Place, fn: () => T): T {
   const clock = globalThis.Date
   const { random } = Math
   const before = at
-  const beforeSeed = seed
+  const beforePlace = place
   const beforeState = state
   at = time
-  seed = source
+  place = source
   state = undefined
   running++
   globalThis.Date = PinnedDate
@@ -36,7 +39,7 @@ export function pinned<T>(time: number, source: string, fn: () => T): T {
     globalThis.Date = clock
     Math.random = random
     at = before
-    seed = beforeSeed
+    place = beforePlace
     state = beforeState
     running--
   }
@@ -54,7 +57,7 @@ const pinnedNow = () => (running > 0 ? at : realNow())
 
 /** A number of 32 bits: sfc32, its 128 bits of state made of the record's place at the first call. */
 function next(): number {
-  state ??= hash(seed)
+  state ??= hash(place!)
   const [a, b, c, d] = state as unknown as [number, number, number, number]
   const t = (a + b + d) | 0
   state[0] = b ^ (b >>> 9)
@@ -64,8 +67,8 @@ function next(): number {
   return t >>> 0
 }
 
-const hash = (text: string) =>
-  new Uint32Array(new Uint8Array(nodeCrypto.createHash('sha256').update(text).digest()).buffer)
+const hash = ({ host = '', stream, seq }: Place) =>
+  new Uint32Array(new Uint8Array(nodeCrypto.createHash('sha256').update(`${host}/${stream}/${seq}`).digest()).buffer)
 
 const pinnedRandom = () => next() / 4294967296
 

@@ -125,14 +125,14 @@ export class Runner implements RunsOwner {
     return this.done.size > 0 || this.facts.waiting
   }
 
-  /** What the commit that is made now says of effects; `runs`: whether the work at an address still does, then. */
-  drain(header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] }, runs: (key: string) => boolean): void {
+  /** What the commit that is made now says of effects; `actors`: those that are there then, by address. */
+  drain(header: { -readonly [K in keyof CommitHeader]: CommitHeader[K] }, actors: ReadonlyMap<string, unknown>): void {
     if (this.done.size) {
       header.finished = [...this.done]
       this.done.clear()
     }
     if (this.facts.waiting) Object.assign(header, this.facts.drain())
-    const outside = this.facts.any ? this.facts.outside.filter(runs).length : 0
+    const outside = this.facts.any ? this.facts.outside.filter((key) => actors.has(key)).length : 0
     if (outside) header.handedOver = outside
   }
 

@@ -10,7 +10,7 @@ import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createAc
 
 import { type EffectRecord, instanceOf } from '../../journal/records.ts'
 import { type TreeState, withActors } from '../checkpoint.ts'
-import { pinned, sourceOf } from '../pin.ts'
+import { pinned } from '../pin.ts'
 import { TimerBook } from '../timer-book.ts'
 import {
   type ActorSnapshot,
@@ -95,7 +95,7 @@ export class ActorTree implements Tree {
     this.book.begin()
     this.childFault = undefined
     try {
-      pinned(at, sourceOf({ stream: this.origin, seq, host }), () => this.decide(turn, input))
+      pinned(at, { stream: this.origin, seq, host }, () => this.decide(turn, input))
     } catch (error) {
       turn.fault ??= { error, path: ROOT }
     } finally {
