@@ -45,12 +45,13 @@ export interface StoredSnapshot {
 
 /** Bounds of a read, both inclusive. */
 export interface Range {
-  /** Default: the first that is kept. */
+  /** The first one to read. Default: the first that is kept. */
   readonly from?: number
-  /** Default: the end as it is when the read begins. */
+  /** The last one to read. Default: the end as it is when the read begins. */
   readonly to?: number
 }
 
+/** Where commits are kept: what a host needs of it, and what the contract in `duramen/testing` tries. */
 export interface Journal {
   /**
    * Adds to a stream. Appends to the same stream keep the order of the calls; concurrent ones share a group commit.

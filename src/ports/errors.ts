@@ -63,12 +63,15 @@ export interface ErrorPlace {
   host?: string
 }
 
+/** What an error says beside its code and message. */
 export interface DuramenErrorOptions {
+  /** What it came from. Default: nothing. */
   cause?: unknown
   /** Whether the same call may succeed later without anything being changed. Default false. */
   retryable?: boolean
-  /** What to do next, as one sentence. */
+  /** What to do next, as one sentence. Default: none. */
   hint?: string
+  /** Machine, instance, event and path, or file and offset, as far as they are known. Default: nothing. */
   where?: ErrorPlace
 }
 

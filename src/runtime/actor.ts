@@ -44,7 +44,13 @@ export class DurableActor<TMachine extends AnyStateMachine> {
    * Rejects, and nothing has changed: BAD_EVENT, NOT_SERIALIZABLE, BINARY_TOO_LARGE, MACHINE_THREW, MAILBOX_FULL, PARKED,
    * CLOSED, NO_SPACE, IO. Rejects, and it may have happened: OUTCOME_UNKNOWN.
    */
-  send(event: EventFromLogic<TMachine>, options?: { id?: string }): Promise<Receipt> {
+  send(
+    event: EventFromLogic<TMachine>,
+    options?: {
+      /** Id of the event; sent again with the same one it transitions once (K4). Default: none, each is a new event. */
+      id?: string
+    },
+  ): Promise<Receipt> {
     return sendTo(this.instance, event, options?.id)
   }
 

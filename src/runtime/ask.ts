@@ -22,11 +22,11 @@ export interface AskOptions<Reply extends AnyEventObject = AnyEventObject> {
   reply: Reply['type']
   /** Whether it answers this question and not another's. Default: the first of its type does. */
   match?: (event: Reply) => boolean
-  /** The event's id: asked again with the same one, the machine is not asked again and the answer is the same (K4). */
+  /** The event's id: asked again with the same one, the machine is not asked again and the answer is the same (K4). Default: none, each is a new question. */
   id?: string
-  /** How long to wait for the answer. Default 30 s. */
+  /** How long to wait for the answer; then TIMEOUT. Default 30 s. */
   timeout?: Duration
-  /** Calls the waiting off. */
+  /** Calls the waiting off; then ABORTED. Default: none. */
   signal?: AbortSignal
 }
 

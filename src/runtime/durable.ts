@@ -12,7 +12,7 @@ export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachi
   id?: string
   /** Version of the machine, kept with every commit. Default 1. */
   version?: number
-  /** Schemas (any Standard Schema library) by event type; an event that fails its own is refused (K8). */
+  /** Schemas (any Standard Schema library) by event type; an event that fails its own is refused (K8). Default: none. */
   events?: { readonly [Type in EventFromLogic<TMachine>['type']]?: StandardSchemaV1 }
   /**
    * What it means for delayed transitions that no host runs (K6, docs/TIMERS.md). `absolute`: nothing, they fire when they
@@ -22,10 +22,10 @@ export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachi
   timers?: 'absolute' | 'resume' | 'restart'
   /**
    * What is done when an effect fails, is slow or one of too many: by name of the action or actor, `'*'` for all actions and
-   * promises without a policy of their own. Default: one attempt, as in XState.
+   * promises without a policy of their own. Default: none, one attempt as in XState.
    */
   retry?: Readonly<Record<string, RetryPolicy>>
-  /** Small facts for `host.list`, computed at every commit; plain JSON. */
+  /** Small facts for `host.list`, computed at every commit; plain JSON. Default: none. */
   attributes?: (snapshot: SnapshotFrom<TMachine>) => Record<string, unknown>
 }
 

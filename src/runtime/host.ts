@@ -49,13 +49,13 @@ export type { Listed }
 export interface HostOptions extends Partial<Limits> {
   /** Where commits are kept: `memoryJournal()`, `await fileJournal(dir)`. The host closes it. */
   journal: Journal
-  /** Machines to register at once; `host.register` takes more later. */
+  /** Machines to register at once; `host.register` takes more later. Default: none. */
   machines?: readonly DurableMachine[]
   /** Where messages go: `console` or what is shaped like it, or a pino logger. Default: `console`. */
   logger?: Logger | PinoLogger
   /** Where time comes from. Default: the system's clock. */
   clock?: Clock
-  /** How long `close` waits for effects that were told to stop. Default 10 s. */
+  /** How long `close` waits for effects that were told to stop; then it warns and closes all the same. Default 10 s. */
   closeTimeout?: Duration
 }
 
@@ -63,7 +63,12 @@ export interface HostOptions extends Partial<Limits> {
 export type ActorOptions<TMachine extends AnyStateMachine> =
   | { create: false; input?: InputFrom<TMachine> }
   | (undefined extends InputFrom<TMachine>
-      ? { create?: boolean | 'only'; input?: InputFrom<TMachine> }
+      ? {
+          /** What if there is none, or one: `true` opens or creates, `false` only opens, `'only'` only creates. Default `true`. */
+          create?: boolean | 'only'
+          /** What the machine starts with, if it is created. Default: none; required where the machine needs an input and may be created. */
+          input?: InputFrom<TMachine>
+        }
       : { create?: true | 'only'; input: InputFrom<TMachine> })
 
 /** The options may be left out where the machine can do without an input. */

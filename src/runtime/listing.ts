@@ -27,9 +27,13 @@ export interface Listed {
   readonly problem?: DuramenError
 }
 
+/** Which instances to list. */
 export interface Filter {
+  /** Only instances of the machine with this id. Default: those of all machines. */
   machine?: string
+  /** A state that it is in, as `snapshot.matches` takes it. Default: any. */
   state?: StateValue
+  /** `active`, `done`, `error`, `stopped`, `asleep`, `paused`, `parked` or `broken`; see `Listed`. Default: any. */
   status?: Listed['status']
 }
 

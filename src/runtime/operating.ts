@@ -109,7 +109,12 @@ export abstract class Operating {
   async fork<TMachine extends AnyStateMachine>(
     actor: DurableActor<TMachine>,
     seq: number,
-    options: By & { id: string; effects?: 'skip' | 'run' },
+    options: By & {
+      /** Id of the new instance. */
+      id: string
+      /** What becomes of actions that were not finished: they count as done, or they run. Default `'skip'`. */
+      effects?: 'skip' | 'run'
+    },
   ): Promise<DurableActor<TMachine>> {
     this.assertOpen()
     const { host } = this.instances

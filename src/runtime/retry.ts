@@ -12,8 +12,17 @@ import { kindOf, logicOf } from './xstate/logic.ts'
 export interface RetryPolicy {
   /** How many attempts may fail before the effect has failed for good. Default 1. */
   attempts?: number
-  /** The wait after a failure: `first` (1 s), times `factor` (2) after each, at most `max` (1 min), less a random share up to `jitter` (0.2). */
-  backoff?: { first?: Duration; factor?: number; max?: Duration; jitter?: number }
+  /** The wait between a failure and the next attempt. Default: as below. */
+  backoff?: {
+    /** After the first failure. Default 1 s. */
+    first?: Duration
+    /** Each further wait is so many times the one before. Default 2. */
+    factor?: number
+    /** No wait is longer. Default 1 min. */
+    max?: Duration
+    /** A random share, from 0 to this, is taken off each wait. Default 0.2. */
+    jitter?: number
+  }
   /** How long one attempt may last; then its signal is aborted and it has failed with TIMEOUT. Default: for ever. */
   timeout?: Duration
   /** How long an attempt may go without `currentEffect().heartbeat()`; then as `timeout`. Default: for ever. */
@@ -22,10 +31,20 @@ export interface RetryPolicy {
   crashes?: number
   /** Whether another attempt makes sense after this error. Default: always. */
   retryable?: (error: unknown) => boolean
-  /** Most attempts at once on one host; with `key` (of the promise's input, or the action's params) for each key by itself. */
-  concurrency?: { limit: number; key?: (input: any) => string | number }
-  /** Most attempts that begin on one host within a time. */
-  rate?: { limit: number; per: Duration }
+  /** How many attempts go on at once on one host; not for callbacks and observables. Default: no limit. */
+  concurrency?: {
+    /** Most at once. */
+    limit: number
+    /** Of the promise's input or the action's params: the limit is for each key by itself. Default: one limit for all. */
+    key?: (input: any) => string | number
+  }
+  /** How many attempts begin on one host within a time. Default: no limit. */
+  rate?: {
+    /** Most that begin. */
+    limit: number
+    /** Within this time. */
+    per: Duration
+  }
 }
 
 /** A policy with its defaults, all times in ms. */

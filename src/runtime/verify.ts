@@ -17,12 +17,12 @@ import { calmly, scratchTree } from './scratch.ts'
 
 /** What to verify, and against what. */
 export interface VerifyOptions {
-  /** Only instances of the machine with this id. Default: of all. */
+  /** Only instances of the machine with this id. Default: those of all machines. */
   machine?: string
   /** Only instances with this id. Default: all. */
   id?: string
   /**
-   * Machines to decide the histories with. Default: those that are registered. Give the next version of a machine, without
+   * Machines to decide the histories with. Default: the registered ones. Give the next version of a machine, without
    * registering it, to learn what it would make of what is there.
    */
   against?: readonly DurableMachine<any>[]
@@ -30,7 +30,7 @@ export interface VerifyOptions {
   concurrency?: number
   /** How many findings the report keeps; all are counted, and `each` hears of all. Default 1,000. */
   findings?: number
-  /** Called with what was found of each instance. */
+  /** Called with what was found of each instance. Default: nobody is told. */
   each?: (verified: Verified) => void
 }
 

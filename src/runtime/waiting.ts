@@ -4,10 +4,11 @@ import { DuramenError } from '../ports/errors.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Instance } from './instance.ts'
 
+/** How long to wait. */
 export interface WaitOptions {
-  /** How long to wait; then TIMEOUT. */
+  /** How long to wait; then TIMEOUT. Default: for ever. */
   timeout?: Duration | undefined
-  /** Calls the waiting off; then ABORTED. */
+  /** Calls the waiting off; then ABORTED. Default: none. */
   signal?: AbortSignal | undefined
 }
 

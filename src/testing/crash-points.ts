@@ -39,7 +39,7 @@ export interface Aftermath<TOutside> {
 
 /** Settings of `everyCrashPoint`. */
 export interface CrashPointOptions<TOutside> {
-  /** Makes the world outside of the process, anew for each crash point: who was charged, what was printed. */
+  /** Makes the world outside of the process, anew for each crash point: who was charged, what was printed. Default: nothing. */
   outside?: () => TOutside
   /** Kills the second life as well, at each of its writes in turn. Default false. */
   again?: boolean

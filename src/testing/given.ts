@@ -21,7 +21,7 @@ export type Step<TMachine extends AnyStateMachine> = EventFromLogic<TMachine> | 
 
 /** Settings of `given`. */
 export interface GivenOptions<TMachine extends AnyStateMachine> {
-  /** The machine's input. */
+  /** The machine's input. Default: none. */
   input?: InputFrom<TMachine>
   /** The time at which it begins, ms since the epoch. Default 1,000,000. */
   at?: number

@@ -21,10 +21,10 @@ import { createWaiting } from './waiting.ts'
 export interface FileSystemFoldersOptions {
   /**
    * Which file comes first: by name (UTF-16 code units, the same on every machine) or by time of last modification,
-   * oldest first. Default 'name'.
+   * oldest first. Default `'name'`.
    */
   readonly order?: 'name' | 'time'
-  /** How long a file must be unchanged to count as complete, in ms, unless a `<name>.done` lies beside it. Default 1000. */
+  /** How long a file must be unchanged to count as complete, in ms, unless a `<name>.done` lies beside it. Default 1,000. */
   readonly stableFor?: number
 }
 

@@ -20,6 +20,7 @@ import type {
 const childOf = (event: unknown) => (event as { actorId: string }).actorId
 const without = (list: readonly Active[], id: string) => list.filter((a) => a.id !== id)
 
+/** Takes the next file when a slot is free (I4), one instance a pipeline; `imagePipeline` gives it what it needs of the world. */
 export const coordinatorMachine = setup({
   types: {} as {
     context: CoordinatorContext

@@ -40,16 +40,21 @@ export interface ImagePipelineOptions {
   store: ImageStore
   /** File in, outputs out, e.g. `sharpProcessor()`. May run more than once for one image; never after its outcome is recorded. */
   process: ImageProcessor
-  /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `auto`. */
+  /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `'auto'`. */
   mode?: Mode
   /** Most images in images_sources at a time (I4). Default 1. */
   slots?: number
-  /** Name of the pipeline on its host. Default `images`. */
+  /** Name of the pipeline on its host. Default `'images'`. */
   id?: string
   /** Between looks into an empty source/. Default 500 ms. */
   poll?: Duration
-  /** Before something that failed is tried again: doubled each time from `first` to `max`. Default 1 s to 1 min. */
-  retry?: { first?: Duration; max?: Duration }
+  /** How long to wait before something that failed is tried again. Default: as below. */
+  retry?: {
+    /** After the first failure; doubled each time. Default 1 s. */
+    first?: Duration
+    /** No wait is longer. Default 1 min. */
+    max?: Duration
+  }
   /** How often the processor may fail at an image before it goes to quarantine. Default 3. */
   processAttempts?: number
   /** How often processing may end the whole process before the image goes to quarantine. Default 10. */
@@ -75,6 +80,7 @@ export interface PipelineStatus {
   readonly totals: Readonly<Record<Outcome, number>>
 }
 
+/** What `events$` tells: a step of one image, or of the pipeline as a whole. */
 export type PipelineEvent = (ImageMessage & { readonly id: string }) | CoordinatorMessage
 
 /** A running pipeline. */

@@ -28,6 +28,7 @@ const say = (type: ImageMessage['type'], text: (context: ImageContext) => string
 
 const force = { FORCE_ARCHIVE: { target: '#image.images_sources.forcing', actions: 'rememberWho' } } as const
 
+/** The machine of one image, to be drawn or tested; `imagePipeline` gives it what it needs of the world. */
 export const imageMachine = setup({
   types: {} as {
     context: ImageContext

@@ -13,6 +13,7 @@ export interface CodedOutput extends OutputFile {
 /** `auto`: an image goes all the way by itself. `manual`: it waits for PROCESS and for UPLOAD. */
 export type Mode = 'auto' | 'manual'
 
+/** What the machine of one image starts with. */
 export interface ImageInput extends ClaimedFile {
   readonly mode: Mode
   readonly retry: Backoff
@@ -23,6 +24,7 @@ export interface ImageInput extends ClaimedFile {
 /** How it ended: `gone`: the file vanished from images_sources under our hands. */
 export type Outcome = 'archived' | 'duplicate' | 'forced' | 'quarantined' | 'gone'
 
+/** What the machine of one image knows. */
 export interface ImageContext extends ImageInput {
   readonly outputs: readonly CodedOutput[]
   readonly info: Readonly<Record<string, unknown>>
@@ -38,6 +40,7 @@ export interface ImageContext extends ImageInput {
   readonly forced: { readonly who: string; readonly why: string | null } | null
 }
 
+/** What the machine of one image is told; `imagePipeline` sends these. */
 export type ImageEvent =
   | { type: 'PROCESS' }
   | { type: 'UPLOAD' }
@@ -67,6 +70,7 @@ export interface ImageMessage {
   readonly problem: Problem | null
 }
 
+/** What processing has come to; `duplicate`: the store has the content already (I5). */
 export type Processed =
   | { readonly duplicate: true }
   | {
@@ -80,6 +84,7 @@ export interface Active extends ClaimedFile {
   readonly id: string
 }
 
+/** What the coordinator starts with. */
 export interface CoordinatorInput {
   /** Prefix of the ids of its images. */
   readonly id: string
@@ -87,6 +92,7 @@ export interface CoordinatorInput {
   readonly retry: Backoff
 }
 
+/** What the coordinator knows. */
 export interface CoordinatorContext extends CoordinatorInput {
   readonly active: readonly Active[]
   /** Images whose instances can't go on; their files stay in images_sources and are not taken again. */
@@ -97,11 +103,13 @@ export interface CoordinatorContext extends CoordinatorInput {
   readonly totals: Readonly<Record<Outcome, number>>
 }
 
+/** What the coordinator is told; `imagePipeline` sends these. */
 export type CoordinatorEvent =
   | { type: 'CONFIGURE'; slots: number; retry: Backoff }
   /** What was stuck is tried again. */
   | { type: 'RETRY' }
 
+/** What the coordinator says: a file was taken, or why none can be. */
 export type CoordinatorMessage =
   | { readonly type: 'claimed'; readonly id: string; readonly name: string; readonly message: string }
   | { readonly type: 'blocked'; readonly message: string; readonly problem: Problem }

@@ -10,26 +10,26 @@ import type { CatchUp, Overlap, Settings, When } from './types.ts'
 
 /** Settings of a schedule: `every` or `cron`, and what else differs from the defaults. */
 export interface ScheduleOptions<TMachine extends AnyStateMachine = AnyStateMachine> {
-  /** Time from one due time to the next, at least 1 s. Real time: a day is 24 hours, also when the clocks change. */
+  /** Time from one due time to the next, at least 1 s. Real time: a day is 24 hours, also when the clocks change. Default: none, give this or `cron`. */
   every?: Duration
-  /** What `every` counts from. Default: the time at which the schedule is first made; it is then due one `every` later. */
+  /** What `every` counts from. It is first due one `every` later. Default: when the schedule is first made. */
   anchor?: Date | string
   /**
    * A cron pattern: `minute hour day month weekday`, with a second in front if there are six, or `@hourly`, `@daily` and the
-   * like. Day and weekday both given: either will do.
+   * like. Day and weekday both given: either will do. Default: none, give this or `every`.
    */
   cron?: string
-  /** Time zone of the cron pattern, like `Europe/Berlin`. Default `UTC`. */
+  /** Time zone of the cron pattern, like `Europe/Berlin`. Default `'UTC'`. */
   timezone?: string
-  /** A run is due and the one before it has not ended: leave it out, begin it afterwards, or begin it beside. Default `skip`. */
+  /** A run is due and the one before it has not ended: leave it out, begin it afterwards, or begin it beside. Default `'skip'`. */
   overlap?: Overlap
-  /** Which runs are made up for of those that were missed, because the host was down. Default `last`. */
+  /** Which runs are made up for of those that were missed, because the host was down. Default `'last'`. */
   catchUp?: CatchUp
   /** A run that is later than this was missed. Default 1 min. */
   grace?: Duration
   /** Most runs that are made up for, and most that wait. Default 100. */
   limit?: number
-  /** Input of every run, or a function that makes it for each; it may be called again for the same run after a crash. */
+  /** Input of every run, or a function that makes it for each; it may be called again for the same run after a crash. Default: none. */
   input?: InputFrom<TMachine> | ((run: DueRun) => InputFrom<TMachine> | Promise<InputFrom<TMachine>>)
 }
 

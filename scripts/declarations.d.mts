@@ -1,0 +1,2 @@
+export function entryPoints(): Map<string, string>
+export function exportsOf(file: string): Map<string, string>
