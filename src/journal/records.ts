@@ -92,7 +92,7 @@ export interface CommitHeader {
   readonly held?: 'paused' | 'parked'
   /** Why it is parked; on every commit for as long as it is. */
   readonly problem?: Problem
-  /** Of a fork, on its first record: the stream whose records these were. */
+  /** Of a fork, on its first record: the stream whose records these were; on the record of the fork: its own. */
   readonly origin?: string
   /** Keys of actions that have finished since the commit before. */
   readonly finished?: readonly string[]

@@ -59,7 +59,8 @@ export async function forkOf(host: InstanceHost, machine: DurableMachine, fork: 
   const finished = effects === 'skip' ? [...runner.unfinished.keys()] : []
   const decided = decider.decide({ ...input, ruling: { hold: PAUSED, finished } }, true)!
   if (isDuramenError(decided)) throw decided
-  const texts = [...records.map((record) => record.text), (decided as { text: string }).text]
+  const own = headed((decided as { text: string }).text, (header) => ({ ...header, origin: stream }))
+  const texts = [...records.map((record) => record.text), own]
   const answer = await journal.append({ stream, expected: 0, texts })()
   if (!isLeft(answer)) return host.tail.reached(answer.right.position + texts.length - 1)
   throw answer.left.code === 'CONFLICT' ? instanceExists(where) : ofJournal(where, answer.left)

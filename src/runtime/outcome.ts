@@ -47,7 +47,7 @@ export function outcomeText(
   if (tree.running) outcome.running = tree.running
   const { attributes } = machine.options
   if (attributes)
-    outcome.attributes = pinned(place.at, { host: place.host, seq: place.seq, stream: tree.origin }, () =>
+    outcome.attributes = pinned(place.at, { host: place.host, seq: place.seq, stream: tree.chance }, () =>
       attributes(root as never),
     )
   return JSON.stringify(outcome)

@@ -30,7 +30,10 @@ export async function replay(
   const again = (commit: Commit): Turn | undefined => {
     if (commit.kind === 'definition') throw diverged(commit, 'a definition is no part of an instance')
     if (commit.kind !== 'start' && !tree.alive) throw diverged(commit, 'it comes before the start')
-    if (commit.origin !== undefined) tree.origin = commit.origin
+    if (commit.kind === 'start' && commit.origin !== undefined) {
+      tree.origin = commit.origin
+      tree.chance = commit.origin
+    }
     const empty = commit.kind === 'timer' || commit.kind === 'mark'
     const input = turnInput(commit.kind, commit, empty ? undefined : commit.payload(), tree)
     const turn = input && tree.run(commit.seq, commit.at, commit.host, input)
@@ -42,6 +45,7 @@ export async function replay(
       if (commit.version === machine.version)
         throw diverged(commit, `it gives ${outcome}, recorded is ${commit.outcomeText}`)
     }
+    if (commit.op === 'fork' && commit.origin !== undefined) tree.chance = commit.origin
     if (turn) tree.show(turn)
     return turn
   }

@@ -149,6 +149,7 @@ class Past implements PastState {
         const copy = scratchTree(machine, id, limits.maxRelays)
         const text = encode(state, { name: 'state', identity: true, maxBinary: Number.POSITIVE_INFINITY })
         copy.origin = tree.origin
+        copy.chance = tree.chance
         copy.restore(decode(text) as TreeState, seq, at)
         return copy
       }

@@ -101,6 +101,29 @@ describe('fork', () => {
     await host2.close()
   })
 
+  it('K3 draws chance of its own from there on, also as a fork of a fork, and replays it', async () => {
+    const { open } = world()
+    const { machine } = scene()
+    const host = await open([machine], { snapshotEvery: 3 })
+    const actor = await opened(host, machine, 'SEE')
+    const fork = await host.fork(actor, 2, { ...by, id: 'f' })
+    await host.resume(machine, 'f', by)
+    const other = await host.fork(fork, 4, { ...by, id: 'g' })
+    await host.resume(machine, 'g', by)
+    for (let i = 0; i < 4; i++) for (const each of [actor, fork, other]) await each.send({ type: 'SEE' })
+    const uuids = (each: typeof actor) =>
+      (each.getSnapshot().context.seen as { uuid: string }[]).map(({ uuid }) => uuid)
+    const all = [actor, fork, other].flatMap((each) => uuids(each).slice(1))
+    expect(new Set(all).size).toBe(12)
+    const states = [actor, fork, other].map(state)
+    await host.close()
+    const host2 = await open([machine])
+    const { findings } = await host2.verify()
+    expect(findings).toEqual([])
+    for (const [i, id] of ['x', 'f', 'g'].entries()) expect(state(await host2.actor(machine, id))).toEqual(states[i])
+    await host2.close()
+  })
+
   it('is paused, says where it is from, and goes its own way', async () => {
     const { open } = world()
     const { machine } = scene()

@@ -54,6 +54,8 @@ export class ActorTree implements Tree {
   alive = false
   /** The stream whose place in the world this one has: another than its own for a fork. */
   origin: string
+  /** The stream that chance is drawn for: until it was forked, its origin's. */
+  chance: string
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
   private made = new Set<string>()
@@ -72,6 +74,7 @@ export class ActorTree implements Tree {
     this.owner = owner
     this.logic = logic
     this.origin = owner.stream
+    this.chance = owner.stream
   }
 
   /** The instance was purged: all begins anew. */
@@ -79,6 +82,7 @@ export class ActorTree implements Tree {
     this.alive = false
     this.lacking = undefined
     this.origin = this.owner.stream
+    this.chance = this.owner.stream
     this.book = new TimerBook(() => this.turn!)
     this.actors.clear()
     this.works.clear()
@@ -95,7 +99,7 @@ export class ActorTree implements Tree {
     this.book.begin()
     this.childFault = undefined
     try {
-      pinned(at, { stream: this.origin, seq, host }, () => this.decide(turn, input))
+      pinned(at, { stream: this.chance, seq, host }, () => this.decide(turn, input))
     } catch (error) {
       turn.fault ??= { error, path: ROOT }
     } finally {
