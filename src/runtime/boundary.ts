@@ -9,6 +9,7 @@ import type { DuramenError } from '../ports/errors.ts'
 import type { Counts } from './counts.ts'
 import type { Deliverer } from './deliver.ts'
 import type { CurrentEffect } from './effects.ts'
+import { NO_ENTRIES, own } from './empty.ts'
 import { encodeError, encodeInternal } from './events.ts'
 import { effectFailed } from './failures.ts'
 import { type Input, NOTHING, type Receipt } from './inputs.ts'
@@ -34,7 +35,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   readonly counts: Counts
   private readonly instance: Instance
   /** Timers that the host has: key to entry. */
-  private readonly armed = new Map<string, number>()
+  private armed: Map<string, number> = NO_ENTRIES
 
   constructor(instance: Instance) {
     this.id = instance.id
@@ -86,13 +87,13 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
   arm(timer: Timer): void {
     if (this.armed.has(timer.key)) return
     const { host, machine } = this.instance
-    this.armed.set(timer.key, host.timers.add(host.dueOf(machine, timer), this.stream, timer.key))
+    this.armed = own(this.armed).set(timer.key, host.timers.add(host.dueOf(machine, timer), this.stream, timer.key))
   }
 
   /** The host's timers for this instance count no more. */
   disarm(): void {
     const { size } = this.armed
-    this.armed.clear()
+    this.armed = NO_ENTRIES
     this.instance.host.timers.drop(size)
   }
 

@@ -12,6 +12,7 @@ import type { DuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
 import type { FactsState } from './effect-facts.ts'
+import { NO_ITEMS, ownSet } from './empty.ts'
 import { machineThrew } from './failures.ts'
 import { holdOf } from './hold.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
@@ -68,7 +69,7 @@ export class Decider {
   private readonly runner: Runner
   private readonly receipts: Receipts
   /** Events that were decided and are not durable yet. */
-  private readonly underWay = new Set<string>()
+  private underWay: Set<string> = NO_ITEMS
   /** Actions that were decided and are not durable yet. */
   private ahead = 0
   private seq = 0
@@ -169,7 +170,7 @@ export class Decider {
     const header = this.header(input, turn, seq, at)
     this.seq = seq
     this.at = at
-    if (name !== undefined) this.underWay.add(name)
+    if (name !== undefined) this.underWay = ownSet(this.underWay).add(name)
     const payload = input.op === 'purge' ? this.lastWords(input) : input.payload
     return { input, turn, header, outcome, text: encodeCommit(header, outcome, payload) }
   }

@@ -3,12 +3,13 @@
 import type { StoredRecord } from '../journal/port.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import type { Decided } from './commits.ts'
+import { NO_ENTRIES } from './empty.ts'
 import { afresh } from './inputs.ts'
 import type { Mailbox } from './mailbox.ts'
 
 export class InDoubt {
   private readonly mailbox: Mailbox
-  private readonly commits = new Map<number, Decided>()
+  private commits: Map<number, Decided> = NO_ENTRIES
 
   constructor(mailbox: Mailbox) {
     this.mailbox = mailbox
@@ -16,7 +17,7 @@ export class InDoubt {
 
   /** `unknown`: the journal can't say whether they happened; else they did not, and somebody else was first. */
   add(all: Decided[], unknown: boolean): void {
-    this.commits.clear()
+    this.commits = new Map()
     const again = all.map((decided) => ({
       ...decided,
       input: unknown ? { ...afresh(decided.input), doubted: true as const } : afresh(decided.input),
@@ -33,7 +34,7 @@ export class InDoubt {
 
   /** The stream has been read: these happened, the others are decided again. */
   settle(happened: Iterable<Decided>): void {
-    this.commits.clear()
+    this.commits = NO_ENTRIES
     for (const { input } of happened) this.mailbox.remove(input)
   }
 

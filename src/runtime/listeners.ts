@@ -3,13 +3,14 @@
 import type { AnyEventObject } from 'xstate'
 import type { DuramenError } from '../ports/errors.ts'
 import type { Logger } from '../ports/logger.ts'
+import { NO_ENTRIES, own } from './empty.ts'
 import type { ActorSnapshot, Observing } from './turn.ts'
 
 type Handler = { type: string; handler: (event: AnyEventObject, seq: number | undefined) => void }
 
 export class Listeners {
-  private readonly observers = new Map<string, Set<Observing>>()
-  private readonly handlers = new Map<string, Set<Handler>>()
+  private observers: Map<string, Set<Observing>> = NO_ENTRIES
+  private handlers: Map<string, Set<Handler>> = NO_ENTRIES
   private waiters: Set<(problem: DuramenError) => void> | undefined
   private readonly logger: Logger
   private readonly turned: () => void
@@ -26,7 +27,7 @@ export class Listeners {
   }
 
   observe(address: string, observer: Observing) {
-    return this.add(this.observers, address, observer)
+    return this.add((this.observers = own(this.observers)), address, observer)
   }
 
   listen(address: string, type: string, handler: (event: AnyEventObject) => void) {
@@ -35,7 +36,7 @@ export class Listeners {
 
   /** As `listen`; the handler also hears the seq of the commit that emitted the event. */
   hear(address: string, type: string, handler: Handler['handler']) {
-    return this.add(this.handlers, address, { type, handler })
+    return this.add((this.handlers = own(this.handlers)), address, { type, handler })
   }
 
   /** Calls back when the instance is parked. */

@@ -2,6 +2,7 @@
 // those that have arrived and might come again. Both are rebuilt by replay.
 // K9: a promise that delivers is a sender of its own, and forgotten once it can't deliver again.
 import type { CommitHeader } from '../journal/records.ts'
+import { NO_ENTRIES, own } from './empty.ts'
 import type { Receipt, Sender } from './inputs.ts'
 
 type Plain = readonly [seq: number, position: number, handled: boolean]
@@ -19,10 +20,10 @@ const plain = ({ seq, position, handled }: Receipt): Plain => [seq, position, ha
 const receipt = ([seq, position, handled]: Plain): Receipt => ({ seq, position, duplicate: false, handled })
 
 export class Receipts {
-  private readonly ids = new Map<string, Receipt>()
-  private readonly senders = new Map<string, { low: number; arrived: Map<number, Receipt>; last: Receipt }>()
+  private ids: Map<string, Receipt> = NO_ENTRIES
+  private senders: Map<string, { low: number; arrived: Map<number, Receipt>; last: Receipt }> = NO_ENTRIES
   /** Promises among the senders, by the stream they belong to. */
-  private readonly works = new Map<string, Set<string>>()
+  private works: Map<string, Set<string>> = NO_ENTRIES
   private readonly limit: number
 
   constructor(limit: number) {
@@ -40,9 +41,11 @@ export class Receipts {
   }
 
   restore({ ids, senders }: ReceiptsState): void {
-    this.ids.clear()
-    this.senders.clear()
-    this.works.clear()
+    this.ids = NO_ENTRIES
+    this.senders = NO_ENTRIES
+    this.works = NO_ENTRIES
+    if (ids.length) this.ids = new Map()
+    if (senders.length) this.senders = new Map()
     for (const [id, one] of ids) this.ids.set(id, receipt(one))
     for (const [id, { low, arrived, last }] of senders) {
       const counts = new Map(arrived.map(([count, one]) => [count, receipt(one)]))
@@ -64,7 +67,7 @@ export class Receipts {
   add(header: CommitHeader, receipt: Receipt): void {
     if (header.from) this.arrived(header.from, receipt)
     if (header.id === undefined) return
-    this.ids.set(header.id, receipt)
+    this.ids = own(this.ids).set(header.id, receipt)
     if (this.ids.size > this.limit) this.ids.delete(this.ids.keys().next().value!)
   }
 
@@ -73,7 +76,7 @@ export class Receipts {
     const name = senderName(from)
     if (work !== undefined) this.forgetBefore(low, sender, work)
     let known = this.senders.get(name)
-    if (!known) this.senders.set(name, (known = { low: 0, arrived: new Map(), last: receipt }))
+    if (!known) this.senders = own(this.senders).set(name, (known = { low: 0, arrived: new Map(), last: receipt }))
     known.last = receipt
     known.arrived.set(count, receipt)
     if (work !== undefined || low <= known.low) return
@@ -94,7 +97,7 @@ export class Receipts {
 
   private worksOf(sender: string): Set<string> {
     let works = this.works.get(sender)
-    if (!works) this.works.set(sender, (works = new Set()))
+    if (!works) this.works = own(this.works).set(sender, (works = new Set()))
     return works
   }
 }

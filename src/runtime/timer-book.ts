@@ -2,6 +2,7 @@
 //
 // K6: a timer's due time is absolute, from the record that set it.
 import type { AnyEventObject } from 'xstate'
+import { NO_ENTRIES, own } from './empty.ts'
 import type { Timer } from './turn.ts'
 
 interface Addressed {
@@ -17,7 +18,7 @@ interface TimerTurn {
 }
 
 export class TimerBook {
-  readonly timers = new Map<string, Timer>()
+  timers: Map<string, Timer> = NO_ENTRIES
   private readonly turn: () => TimerTurn
   private nth = 0
   /** Undefined: to be looked for. */
@@ -36,7 +37,7 @@ export class TimerBook {
 
   /** One that was set in an earlier life of the actors. */
   restore(timer: Timer): void {
-    this.timers.set(timer.key, timer)
+    this.timers = own(this.timers).set(timer.key, timer)
     this.first = undefined
   }
 
@@ -53,7 +54,7 @@ export class TimerBook {
     const key = `${from.sessionId}|${name}@${seq}.${nth}`
     const due = at + (delay > 0 && delay < Number.POSITIVE_INFINITY ? delay : 0) // as setTimeout takes what is no delay
     const timer = { key, source: from.sessionId, id: name, target: to.sessionId, event, at, due }
-    this.timers.set(key, timer)
+    this.timers = own(this.timers).set(key, timer)
     if (this.first !== undefined && due < this.first) this.first = due
     set.push(timer)
   }

@@ -10,6 +10,7 @@ import { type AnyActorLogic, type AnyEventObject, type AnyStateMachine, createAc
 
 import { type EffectRecord, instanceOf } from '../../journal/records.ts'
 import { type TreeState, withActors } from '../checkpoint.ts'
+import { NO_ITEMS, ownSet } from '../empty.ts'
 import { pinned } from '../pin.ts'
 import { TimerBook } from '../timer-book.ts'
 import {
@@ -58,8 +59,8 @@ export class ActorTree implements Tree {
   chance: string
   turn: Turn | undefined
   private readonly logic: AnyActorLogic
-  private made = new Set<string>()
-  private readonly works = new Set<string>()
+  private made: Set<string> = NO_ITEMS
+  private works: Set<string> = NO_ITEMS
   /** What the turn has made so far: names, actions, events between actors. */
   private booked = 0
   private actions = 0
@@ -92,7 +93,7 @@ export class ActorTree implements Tree {
   run(seq: number, at: number, host: string | undefined, input: TurnInput): Turn {
     const turn = newTurn(seq, at, input.kind !== 'event')
     this.turn = turn
-    if (this.made.size) this.made.clear()
+    this.made = NO_ITEMS
     this.booked = 0
     this.actions = 0
     this.relays = 0
@@ -271,7 +272,7 @@ export class ActorTree implements Tree {
 
   captureStart(actor: InnerActor, logic: AnyActorLogic, kind: EffectRecord['kind']): void {
     const snapshot = actor._snapshot
-    this.works.add(actor.sessionId)
+    this.works = ownSet(this.works).add(actor.sessionId)
     const src = typeof actor.src === 'string' ? actor.src : '(inline)'
     const acting = this.owner.standIn?.work(src, logic) ?? logic
     this.turn!.effects.push({
@@ -309,7 +310,7 @@ export class ActorTree implements Tree {
     const path = parent ? `${parent.sessionId}/${actor.id}@${this.turn!.seq}` : ROOT
     let address = path
     for (let k = 1; this.made.has(address); k++) address = `${path}.${k}`
-    this.made.add(address)
+    this.made = ownSet(this.made).add(address)
     return address
   }
 
