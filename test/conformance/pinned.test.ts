@@ -26,7 +26,7 @@ const questions: Record<string, () => unknown> = {
   'process.hrtime()': () => [process.hrtime(), process.hrtime([1, 5]), process.hrtime.bigint()],
   'Math.random()': () => [Math.random(), Math.random()],
   'randomUUID()': () => [randomUUID(), crypto.randomUUID(), nodeCrypto.randomUUID()],
-  'randomInt()': () => [randomInt(6), randomInt(10, 20)],
+  'randomInt()': () => [randomInt(2 ** 40), randomInt(10, 2 ** 40)],
 }
 
 const asking = (ask: () => unknown) =>
