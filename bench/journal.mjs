@@ -4,7 +4,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { fileJournal } from '../dist/journal/index.js'
-import { scratch } from './side-by-side.mjs'
+import { median, scratch } from './side-by-side.mjs'
 
 const ROUNDS = 9
 const IN_FLIGHT = 256
@@ -96,10 +96,6 @@ async function writeRaw(file, groups) {
   const took = performance.now() - begun
   await handle.close()
   return took
-}
-
-function median(values) {
-  return values.sort((a, b) => a - b)[values.length >> 1]
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) console.table(await benchJournal())

@@ -3,23 +3,19 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { benchHost } from './host.mjs'
 import { benchJournal } from './journal.mjs'
+import { benchRecovery } from './recovery.mjs'
 import { scratch } from './side-by-side.mjs'
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } })
-const results = [...(await benchJournal()), ...(await benchHost())]
-for (const { name, value, goal, rates } of results) {
-  const verdict = value >= goal ? 'reached' : 'MISSED'
-  console.log(
-    `${value.toFixed(2).padStart(7)}  goal ${goal}  ${verdict}  ${name}${rates ? ` (${rates.join(' : ')} a second)` : ''}`,
-  )
+const results = []
+for (const part of [benchJournal, benchHost, benchRecovery]) {
+  for (const result of await part()) {
+    const { name, value, goal, lowerIsBetter, rates, unit = 'a second' } = result
+    const verdict = (lowerIsBetter ? value <= goal : value >= goal) ? 'reached' : 'MISSED'
+    const told = `${value.toFixed(2).padStart(7)}  goal ${`${lowerIsBetter ? '≤' : '≥'} ${goal}`.padEnd(6)}  ${verdict}  ${name}`
+    console.log(rates ? `${told} (${rates.join(' : ')} ${unit})` : told)
+    results.push({ name, value, goal, ...(lowerIsBetter && { lowerIsBetter }) })
+  }
 }
-if (values.json !== undefined) {
-  const plain = results.map(({ name, value, goal, lowerIsBetter }) => ({
-    name,
-    value,
-    goal,
-    ...(lowerIsBetter && { lowerIsBetter }),
-  }))
-  writeFileSync(values.json, `${JSON.stringify(plain, null, 2)}\n`)
-}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
 rmSync(scratch(), { recursive: true, force: true })

@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** A folder for bench files on the same disk as the project. */
@@ -8,9 +9,19 @@ export function scratch() {
   return dir
 }
 
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
+/** Does the work in a folder of its own there, which is removed afterwards. */
+export async function inFolder(work) {
+  const dir = mkdtempSync(join(scratch(), 'run-'))
+  try {
+    return await work(dir)
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
 
-/** Runs two measurements in turns; the median of the ratios pair by pair, and of each rate. The first pair warms up. */
+export const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]
+
+/** Runs two measurements in turns; the median of the ratios pair by pair, and of each figure. The first pair warms up. */
 export async function best(rounds, a, b) {
   await a()
   await b()
