@@ -4,7 +4,7 @@ import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { Appended, Journal } from '../journal/port.ts'
 import type { CommitHeader } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
-import type { Input } from './inputs.ts'
+import type { Input, Receipt } from './inputs.ts'
 import type { Turn } from './turn.ts'
 
 /** An input, what it made of the actors, and the commit that says so. */
@@ -15,6 +15,14 @@ export interface Decided {
   readonly outcome: string
   readonly text: string
 }
+
+/** What its sender is told once it is durable. */
+export const receiptOf = ({ header, turn }: Decided, position: number): Receipt => ({
+  seq: header.seq,
+  position,
+  duplicate: false,
+  handled: turn?.handled ?? true,
+})
 
 export interface CommitsOwner {
   readonly stream: string

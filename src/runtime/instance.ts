@@ -1,40 +1,33 @@
 // One instance: inputs wait in its mailbox, are decided one after the other in memory, committed in groups, then shown and
-// acted on: accept → pump → decide → flush → durable. And what becomes of it when something on that way goes wrong.
+// acted on: accept → pump → decide → flush → durable. What it comes from is in loading.ts, what becomes of it when the
+// journal refuses in trouble.ts, what operators do to it in holding.ts.
 //
 // K1: a decided turn is neither visible nor acted on before its append has answered; `durable` is the only way there.
-// K2: a conflict drops what is in memory, loads the stream anew and decides the same inputs again.
 // K8: an input for which the machine throws changes nothing; with nobody waiting for the answer the instance is parked.
 // K9: the mailbox is bounded, and how far is decided ahead of the journal. `rest` gives the memory back; who holds the
 //     instance goes on holding it, and the next input wakes it.
-// K11: after an unknown outcome the stream is read again: an own commit that is there counts.
 import type { Encoded } from '../journal/codec.ts'
 import { streamOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
 import { Boundary } from './boundary.ts'
 import { Caller } from './caller.ts'
-import { Commits, type CommitsOwner, type Decided } from './commits.ts'
+import { Commits, type CommitsOwner, type Decided, receiptOf } from './commits.ts'
 import type { Counts } from './counts.ts'
 import { Decider, type Head, type Verdict } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
-import {
-  asDuramenError,
-  closed,
-  mailboxFull,
-  ofJournal,
-  outcomeUnknown,
-  type Place,
-  unknownInstance,
-} from './failures.ts'
+import { closed, mailboxFull, outcomeUnknown, type Place, unknownInstance } from './failures.ts'
 import { Holding } from './holding.ts'
 import { InDoubt } from './in-doubt.ts'
 import { afresh, type Input, NOTHING, type Receipt } from './inputs.ts'
 import type { Identity, InstanceHost } from './instance-host.ts'
 import type { Listeners } from './listeners.ts'
+import { Loading } from './loading.ts'
 import { Mailbox } from './mailbox.ts'
 import { SHARE } from './rota.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
-import { type ActorSnapshot, ROOT, type Timer } from './turn.ts'
+import { Trouble } from './trouble.ts'
+import type { ActorSnapshot, Timer } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /**
@@ -43,10 +36,6 @@ import type { ActorTree } from './xstate/tree.ts'
  */
 export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'purged' | 'closed'
 
-/** How often in a row a conflict or an unknown outcome is decided again. */
-const CONFLICTS = 10
-/** Between tries while the journal is in trouble, ms. */
-const RETRY_AFTER = 1000
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
   readonly machine: DurableMachine
@@ -60,17 +49,15 @@ export class Instance implements Identity, CommitsOwner {
   private readonly boundary: Boundary
   private readonly mailbox = new Mailbox()
   readonly holding = new Holding(this, this.mailbox)
+  readonly trouble: Trouble
+  readonly loading: Loading
   private readonly commits: Commits
-  private readonly inDoubt = new InDoubt(this.mailbox)
   private decider: Decider
   private pumping = false
   /** It waits for its turn. */
   inRota = false
   /** The next input needs all before it to be certain. */
   private barrier = false
-  private conflicts = 0
-  /** Turns whose append of unknown outcome turned out to have happened. */
-  private readonly cameThrough: Decided[] = []
   private readonly snapshots: Snapshots
   /** The root's last state, while the instance is asleep. */
   private rested: ActorSnapshot | undefined
@@ -93,6 +80,9 @@ export class Instance implements Identity, CommitsOwner {
     this.decider = new Decider(this, this.runner, this.boundary)
     this.decider.last = head
     this.snapshots = new Snapshots(host.journal, this.stream, machine, host.limits)
+    const inDoubt = new InDoubt(this.mailbox)
+    this.trouble = new Trouble(this, this.mailbox, inDoubt)
+    this.loading = new Loading(this, this.boundary, this.snapshots, inDoubt)
   }
 
   /** A timer of this instance is due. */
@@ -126,17 +116,16 @@ export class Instance implements Identity, CommitsOwner {
     return this.ask({ kind: 'start', payload })
   }
 
-  /** Rebuilds the instance from its records and takes up what a crash has interrupted. */
-  async recover(): Promise<void> {
-    this.phase = 'loading'
-    await this.load()
-    if (this.ended) return
-    if (this.gone) return this.purged()
-    this.rested = undefined
-    this.phase = 'live'
-    for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
-    this.pump()
-    this.boundary.takeUp()
+  /** It was rebuilt: these are its actors from now on. One that was purged shows what it was last. */
+  loaded(decider: Decider): void {
+    if (decider.tree.alive) this.rested = undefined
+    else if (this.last && this.tree.alive) this.rested ??= this.tree.shown
+    this.decider = decider
+  }
+
+  /** All that is left of it is a purge. */
+  get gone(): boolean {
+    return this.last?.header.op === 'purge' && !this.mailbox.has(['start'])
   }
 
   /** Inputs that wait to be decided. */
@@ -303,7 +292,7 @@ export class Instance implements Identity, CommitsOwner {
       this.pumping = false
     }
     if (commits.waiting) this.host.rota.flushSoon(this)
-    if (commits.certain && decider.stale && (!this.holding.stuck || this.holding.waits)) void this.reload()
+    if (commits.certain && decider.stale && (!this.holding.stuck || this.holding.waits)) void this.loading.reload()
   }
 
   private decide(input: Input): void {
@@ -338,13 +327,14 @@ export class Instance implements Identity, CommitsOwner {
     }
   }
 
-  private operated(decided: Decided): void {
+  /** What an operator wanted is durable. */
+  operated(decided: Decided): void {
     if (decided.header.op === 'purge') this.purged()
     else this.holding.operated(decided)
   }
 
   /** An operator has purged it, here or by another host. */
-  private purged(): void {
+  purged(): void {
     this.phase = 'purged'
     this.holding.stuck = unknownInstance(this.where, 'was purged')
     this.boundary.disarm()
@@ -359,13 +349,13 @@ export class Instance implements Identity, CommitsOwner {
   }
 
   appended(): void {
+    this.trouble.over()
     this.counts.appends++
     this.host.tally.appended()
   }
 
   durable(decided: Decided, position: number): void {
     const { input, turn, header } = decided
-    this.conflicts = 0
     this.decider.committed(decided, position)
     this.host.tail.reached(position)
     this.snapshots.grew(decided.text.length)
@@ -394,126 +384,8 @@ export class Instance implements Identity, CommitsOwner {
     if (this.snapshots.due(seq)) this.snapshots.took(seq, this.decider.checkpoint())
   }
 
-  // ---- when it goes wrong --------------------------------------------------------------------------------------------
-
-  /** The journal is in trouble that may pass: go on in a while. */
-  private pause(error: DuramenError): void {
-    this.host.logger.warn(`${this.stream}: ${error.message}; trying again in ${RETRY_AFTER} ms`, error)
-    this.phase = 'waiting'
-    this.host.clock.after(RETRY_AFTER, () => {
-      if (this.phase !== 'waiting') return
-      this.phase = 'live'
-      this.pump()
-    })
-  }
-
-  /** The instance can't be rebuilt: it takes nothing any more, the others go on. */
-  broke(error: DuramenError): void {
-    this.phase = 'broken'
-    this.holding.stuck = error
-    this.host.logger.error(`${this.stream} can't be loaded: ${error.message}`, error)
-    this.mailbox.refuse(error)
-    this.listeners.complete()
-  }
-
   failed(all: Decided[], error: DuramenError): void {
     this.decider.stale = true
-    this.host.tally.notAppended(error, this.host.clock.now())
-    for (const { header, input } of all.toReversed()) this.runner.back(header, input.ruling)
-    const again = (error.code === 'CONFLICT' || error.code === 'OUTCOME_UNKNOWN') && ++this.conflicts <= CONFLICTS
-    if (again) return this.inDoubt.add(all, error.code === 'OUTCOME_UNKNOWN')
-    for (const { input } of all) {
-      if (input.keep) continue
-      // a journal that has failed can't be asked any more about what was in doubt before
-      const unknown = input.doubted && error.code === 'JOURNAL_FAILED'
-      input.caller?.reject(unknown ? outcomeUnknown(this.where, error) : ofJournal(this.where, error))
-    }
-    let back = all.filter(({ input }) => input.keep)
-    if (!error.retryable) back = back.filter(({ input }) => input.op === undefined) // parked in memory alone
-    this.mailbox.putBack(...back.map((d) => afresh(d.input)))
-    if (back.length === 0) return
-    if (error.retryable) this.pause(error)
-    else if (!this.holding.stuck) this.holding.stick(ofJournal(this.where, error))
-  }
-
-  private async reload(): Promise<void> {
-    this.phase = 'loading'
-    try {
-      await this.load()
-    } catch (error) {
-      const problem = asDuramenError(error, this.where)
-      this.inDoubt.refuse(outcomeUnknown(this.where, problem))
-      if (this.ended) return
-      return problem.retryable ? this.pause(problem) : this.broke(problem)
-    }
-    if (this.ended) return
-    if (this.gone) return this.purged()
-    this.phase = 'live'
-    for (const timer of this.tree.timers.values()) this.boundary.arm(timer)
-    this.runner.reloaded()
-    for (const own of this.cameThrough.splice(0)) {
-      if (own.header.op) this.operated(own)
-      if (own.turn) this.boundary.actNow(own.turn)
-    }
-    this.pump()
-    this.host.finished(this)
-  }
-
-  /** All that is left of it is a purge. */
-  get gone(): boolean {
-    return this.last?.header.op === 'purge' && !this.mailbox.has(['start'])
-  }
-
-  /** Closed while it was loading. */
-  private get ended(): boolean {
-    return this.phase === 'closed'
-  }
-
-  private async load(): Promise<void> {
-    const { runner, last: before } = this
-    const happened = new Map<Decided, number>()
-    const { decider, from } = await this.begin()
-    await decider.load(this.host.journal.read(this.stream, { from }), (commit, turn, record) => {
-      runner.replayed(commit, turn)
-      const own = this.inDoubt.find(record)
-      if (own) happened.set(own, record.position)
-    })
-    if (before && !decider.tree.alive) this.rested ??= this.tree.shown // it was purged: what it was last
-    this.decider = decider
-    this.inDoubt.settle(happened.keys())
-    this.holding.settle()
-    for (const [own, position] of happened) {
-      this.host.tail.reached(position)
-      own.input.caller?.resolve(receiptOf(own, position))
-      this.cameThrough.push(own)
-    }
-    if (before && decider.tree.alive && decider.last!.header.seq > before.header.seq)
-      this.listeners.changed(ROOT, this.tree.shown)
-  }
-
-  /** A decider at the newest snapshot, or at nothing; and the record that comes next. */
-  private async begin(): Promise<{ decider: Decider; from: number }> {
-    const afresh = () => {
-      this.runner.reset()
-      return new Decider(this, this.runner, this.boundary)
-    }
-    const snapshot = await this.snapshots.newest()
-    const decider = afresh()
-    try {
-      if (!snapshot) return { decider, from: 1 }
-      decider.restore(snapshot)
-      return { decider, from: snapshot.seq + 1 }
-    } catch (error) {
-      this.host.logger.debug(`${this.stream}: its snapshot is of no use: ${String(error)}`, error as object)
-      this.snapshots.forget()
-      return { decider: afresh(), from: 1 }
-    }
+    this.trouble.failed(all, error)
   }
 }
-
-const receiptOf = ({ header, turn }: Decided, position: number): Receipt => ({
-  seq: header.seq,
-  position,
-  duplicate: false,
-  handled: turn?.handled ?? true,
-})

@@ -125,7 +125,7 @@ export class Instances {
     this.alarms.clear(stream)
     try {
       for (let tries = 1; ; tries++) {
-        const failed = await instance.recover().then(
+        const failed = await instance.loading.recover().then(
           () => undefined,
           (error: unknown) => asDuramenError(error, where),
         )
@@ -135,7 +135,7 @@ export class Instances {
       }
     } catch (error) {
       const problem = asDuramenError(error, where)
-      instance.broke(problem)
+      instance.trouble.broke(problem)
       throw problem
     }
     if (instance.phase === 'purged') throw instance.problem

@@ -274,3 +274,20 @@ it('K9: two who open the same resting or missing instance at once get one', asyn
   expect(opened.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   await host.close()
 })
+
+it('K9 K2: what another host has done meanwhile is shown as soon as observers hear of it', async () => {
+  const { open } = world()
+  const host = await open([counter], { maxActive: 1 })
+  const [first] = await many(host, 3)
+  const other = await open([counter])
+  await other.send(counter, 'c0', { type: 'INC' })
+  const seen: number[][] = []
+  first!.subscribe((s) => seen.push([s.context.n, first!.getSnapshot().context.n]))
+  await host.send(counter, 'c0', { type: 'INC' })
+  expect(seen).toEqual([
+    [1, 1],
+    [2, 2],
+  ])
+  await other.close()
+  await host.close()
+})

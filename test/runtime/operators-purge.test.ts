@@ -17,6 +17,26 @@ async function stopped(host: Awaited<ReturnType<typeof openHost>>, machine: Retu
 }
 
 describe('purge', () => {
+  it('by another host, while this one is about to load it: it is not there', async () => {
+    const { open, journal } = world()
+    const machine = counter()
+    const other = await open([machine])
+    const held = await stopped(other, machine)
+    const racing: Journal = {
+      ...kept(journal),
+      async head(stream) {
+        const head = await journal.head(stream)
+        if (held.getSnapshot().status === 'stopped') await other.purge(machine, 'c', by).catch(() => {})
+        return head
+      },
+    }
+    const host = await open([machine], { journal: racing })
+    expect(await refused(host.actor(machine, 'c'))).toMatchObject({ code: 'UNKNOWN_INSTANCE' })
+    expect((await host.actor(machine, 'c')).getSnapshot()).toMatchObject({ status: 'active', context: { n: 0 } })
+    await other.close()
+    await host.close()
+  })
+
   it('drops the records; who holds it is told; the id is free, and numbers go on', async () => {
     const { open, journal } = world()
     const machine = counter()
