@@ -1,0 +1,71 @@
+// What the snippets of README.md and docs/*.md take as given: imports that they don't print, a host, an order. It is compiled
+// together with them, against dist, by snippets.test.ts.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as core from 'duramen'
+import * as journals from 'duramen/journal'
+import type { Schedule } from 'duramen/machines'
+import * as testing from 'duramen/testing'
+import * as xstate from 'xstate'
+
+const orderMachine = xstate
+  .setup({
+    types: {} as {
+      context: { total: number }
+      events: { type: 'PAY' } | { type: 'SHIP' } | { type: 'QUOTE' }
+      input: { total: number }
+      emitted: { type: 'QUOTED'; order: number; total: number }
+    },
+    actors: { charge: xstate.fromPromise<string, { total: number; bank: string }>(async () => 'receipt') },
+    actions: { mail: () => {} },
+  })
+  .createMachine({
+    id: 'order',
+    context: ({ input }) => ({ total: input.total }),
+    initial: 'open',
+    states: { open: { on: { PAY: 'paid' }, after: { 86400000: 'expired' } }, paid: {}, expired: {} },
+  })
+const order = core.durable(orderMachine)
+const report = core.durable(xstate.createMachine({ id: 'report' }))
+
+declare const host: core.Host
+declare const actor: core.DurableActor<typeof orderMachine>
+declare const nightly: Schedule
+declare const text: string
+declare const number: number
+
+declare class CardRefused extends Error {}
+declare function mail(to: string, token: string): Promise<void>
+declare function project(entry: core.JournalEntry): void
+declare function orderThatCharges(charged: Map<string, number>): typeof order
+declare function myJournal(place: string): Promise<journals.Journal>
+declare function emptyPlace(): string
+declare function placeOf(journal: journals.Journal): string
+
+export const given = {
+  ...core,
+  ...journals,
+  ...testing,
+  ...xstate,
+  assert,
+  test,
+  orderMachine,
+  order,
+  order2: order,
+  report,
+  host,
+  actor,
+  nightly,
+  token: text,
+  who: text,
+  why: text,
+  last: number,
+  CardRefused,
+  mail,
+  project,
+  orderThatCharges,
+  myJournal,
+  emptyPlace,
+  placeOf,
+}
+export type { Health } from 'duramen'
