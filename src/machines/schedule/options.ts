@@ -21,11 +21,11 @@ export interface ScheduleOptions<TMachine extends AnyStateMachine = AnyStateMach
   cron?: string
   /** Time zone of the cron pattern, like `Europe/Berlin`. Default `'UTC'`. */
   timezone?: string
-  /** A run is due and the one before it has not ended: leave it out, begin it afterwards, or begin it beside. Default `'skip'`. */
+  /** A run is due and the one before it has not ended: `skip` leaves it out, `queue` begins it afterwards, `allow` beside it. Default `'skip'`. */
   overlap?: Overlap
-  /** Which runs are made up for of those that were missed, because the host was down. Default `'last'`. */
+  /** Which runs are made up for of those that were missed: `none`, the `last`, or `all` (the newest, at most `limit`). Default `'last'`. */
   catchUp?: CatchUp
-  /** A run that is later than this was missed. Default 1 min. */
+  /** A run that is later than this was missed; one that is less late begins in any case. Default 1 min. */
   grace?: Duration
   /** Most runs that are made up for, and most that wait. Default 100. */
   limit?: number
