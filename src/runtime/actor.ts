@@ -20,7 +20,9 @@ export interface StateObserver<T> {
 
 /** A held instance. It stays valid for as long as its host is open; all it shows is committed (K1). */
 export class DurableActor<TMachine extends AnyStateMachine> {
+  /** Id of the instance. */
   readonly id: string
+  /** Id of its durable machine. */
   readonly machine: string
   /** Committed states: the present one at once, then each that follows. */
   readonly snapshot$: Observable<SnapshotFrom<TMachine>>

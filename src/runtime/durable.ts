@@ -12,7 +12,7 @@ export interface DurableOptions<TMachine extends AnyStateMachine = AnyStateMachi
   id?: string
   /** Version of the machine, kept with every commit. Default 1. */
   version?: number
-  /** Schemas (any Standard Schema library) by event type; an event that fails its own is refused (K8). Default: none. */
+  /** Schemas (any Standard Schema library, synchronous) by event type; an event that fails its own is refused (K8). Default: none. */
   events?: { readonly [Type in EventFromLogic<TMachine>['type']]?: StandardSchemaV1 }
   /**
    * What it means for delayed transitions that no host runs (K6, docs/TIMERS.md). `absolute`: nothing, they fire when they

@@ -97,10 +97,15 @@ export async function openHost(options: HostOptions): Promise<Host> {
 
 /** Runs durable machines on one journal. Made by `openHost`. */
 export class Host extends Operating implements InstanceHost {
+  /** Where commits are kept. */
   readonly journal: Journal
+  /** Where time comes from. */
   readonly clock: Clock
+  /** Where messages go. */
   readonly logger: Logger
+  /** The limits that hold, defaults included. */
   readonly limits: Limits
+  /** What this host writes on its commits; another one each time. */
   readonly name = randomBytes(6).toString('base64url')
   /** @internal */
   readonly tally = new Tally()
@@ -380,6 +385,7 @@ export class Host extends Operating implements InstanceHost {
 
   // ---- what instances call -------------------------------------------------------------------------------------------
 
+  /** @internal */
   finished(instance: Instance): void {
     this.goOn?.()
     if (this.closing) return
@@ -395,30 +401,37 @@ export class Host extends Operating implements InstanceHost {
     }
   }
 
+  /** @internal */
   purged({ stream }: Instance): void {
     this.instances.forget(stream)
   }
 
+  /** @internal */
   broken(stream: string): boolean {
     return this.instances.live.get(stream)?.phase === 'broken'
   }
 
+  /** @internal */
   wake(instance: Instance): void {
     this.instances.wake(instance)
   }
 
+  /** @internal */
   listened(instance: Instance): void {
     this.instances.listened(instance)
   }
 
+  /** @internal */
   machine(id: string): DurableMachine | undefined {
     return this.machines.get(id)
   }
 
+  /** @internal */
   dueOf({ options: { timers = 'absolute' } }: DurableMachine, timer: { at: number; due: number }): number {
     return timers === 'absolute' ? timer.due : effectiveDue(timers, timer, this.pulse)
   }
 
+  /** @internal */
   async deliver(machine: DurableMachine, id: string, event: object, line: string, from?: Sender): Promise<Receipt> {
     this.assertKnown(machine)
     const pair = `${line}\n${machine.id}\n${id}`
