@@ -1,5 +1,5 @@
 // What an editor shows of duramen is its doc comments.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { entryPoints, exportsOf } from '../../scripts/declarations.mjs'
 
@@ -22,3 +22,32 @@ test.each(['actor', 'host', 'operating'])(
     expect(bare).toEqual([])
   },
 )
+
+test.each([
+  ['A host', ['host', 'operating']],
+  ['An actor', ['actor']],
+])('docs: API.md has every call of: %s', (heading, classes) => {
+  const section = readFileSync('docs/API.md', 'utf8').split(`\n## ${heading}\n`)[1]!.split('\n## ')[0]!
+  const calls = classes.flatMap((name) => {
+    const lines = readFileSync(`dist/runtime/${name}.d.ts`, 'utf8').split('\n')
+    const methods = lines.map((line, at) => (lines[at - 1]?.includes('@internal') ? '' : line))
+    return methods
+      .flatMap((line) => /^ {4}([a-z]\w*\$?)[<(]/.exec(line)?.[1] ?? [])
+      .filter((call) => call !== 'constructor')
+  })
+  expect(calls.length).toBeGreaterThan(5)
+  expect(calls.filter((call) => !section.includes(`.${call}`))).toEqual([])
+})
+
+test.each([...entryPoints()])('docs: README or a page names every function and constant of %s', (_, file) => {
+  const text = [
+    'README.md',
+    ...readdirSync('docs')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ]
+    .map((page) => readFileSync(page, 'utf8'))
+    .join('\n')
+  const values = [...exportsOf(file).keys()].filter((name) => /^[a-z]/.test(name))
+  expect(values.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([])
+})
