@@ -81,8 +81,8 @@ export class Commits {
   }
 
   private settled(group: Decided[], answer: Either<DuramenError, Appended>): void {
-    this.flight = NONE
     if (isLeft(answer)) {
+      this.flight = NONE
       const all = [...group, ...this.pending]
       this.pending = NONE
       this.owner.failed(all, answer.left)
@@ -90,6 +90,7 @@ export class Commits {
       let { position } = answer.right
       this.owner.appended()
       for (const decided of group) this.owner.durable(decided, position++)
+      this.flight = NONE // not before: until all of it is acted on the instance must not leave memory
     }
     this.flush()
     this.owner.answered()

@@ -28,8 +28,8 @@ export async function complete(
   end: Completion,
 ): Promise<Receipt> {
   const id = completionId(token)
-  // what it remembers is not in memory while it is at rest
-  if (instance.phase === 'asleep') await instance.ask({ kind: 'mark', payload: NOTHING, keep: true })
+  // what it remembers is not in memory while it is at rest or being loaded
+  if (instance.phase !== 'live') await instance.ask({ kind: 'mark', payload: NOTHING, keep: true })
   const known = instance.receiptOf(id)
   if (known) return { ...known, duplicate: true }
   if (instance.runner.secretOf(key) !== secret) throw unknownToken()
