@@ -146,9 +146,9 @@ export class Runner implements RunsOwner {
 
   /** Attempts are on record: what waited for that begins, what an operator wants is known. */
   recorded(attempts: Readonly<Record<string, number>>): void {
-    this.runs.recorded(attempts)
     for (const [key, attempt] of Object.entries(attempts))
       if ((this.facts.get(key).attempt ?? 1) < attempt) this.facts.read({ attempts: { [key]: attempt } })
+    this.runs.recorded(attempts) // last: it may call the attempt off again
   }
 
   /** Has what is new recorded at once; all of this tick shares the commit. */
