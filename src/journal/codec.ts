@@ -49,7 +49,8 @@ export function encode(value: unknown, options: EncodeOptions): Encoded {
   } catch (cause) {
     if (isDuramenError(cause)) throw cause
     const path = cause instanceof DevalueError ? cause.path : ''
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const tooDeep = cause instanceof RangeError && cause.message.includes('call stack')
+    const reason = tooDeep ? 'it is nested too deep' : cause instanceof Error ? cause.message : String(cause)
     throw new DuramenError('NOT_SERIALIZABLE', `${options.name}${path} can't be kept: ${reason}`, {
       cause,
       where: { path: options.name + path },

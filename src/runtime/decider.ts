@@ -105,9 +105,9 @@ export class Decider {
     const effects = runner.state
     if (this.stale || last?.header.seq !== this.seq || !effects) return undefined
     if (last.header.op === 'purge') return undefined // these are the actors of before
-    const state = this.tree.state()
-    if (!state) return undefined
     try {
+      const state = this.tree.state()
+      if (!state) return undefined
       const { format, text } = encode(state, { name: 'state', identity: true, maxBinary: Number.POSITIVE_INFINITY })
       const { origin } = this.tree
       const head: CheckpointHead = {
