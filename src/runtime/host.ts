@@ -1,47 +1,30 @@
-// The host: what its user calls, and what its instances need of it.
-//
-// K5: what has finished is on record within half a second.
-// K10: `close` stops intake, lets commits end, aborts effects, records what has finished, releases the journal.
-import { randomBytes } from 'node:crypto'
+// The host: what its user calls. What it calls on is in engine.ts, what operators call in operating.ts.
 import { inspect } from 'node:util'
-import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Observable } from 'rxjs'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
-import { type Logger, loggerOf, type PinoLogger } from '../ports/logger.ts'
+import type { Logger, PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
-import { systemClock } from './clock.ts'
 import { type Completion, complete, placeOfToken } from './completion.ts'
-import { Tally } from './counts.ts'
 import { type DeadLetter, deadLettersOf } from './dead-letters.ts'
-import { recordDefinition } from './definitions.ts'
 import type { DurableMachine } from './durable.ts'
-import { type Duration, milliseconds } from './duration.ts'
-import { encodeEvent } from './events.ts'
-import { unknownMachine } from './failures.ts'
+import type { Duration } from './duration.ts'
+import { Engine } from './engine.ts'
 import { unknownToken } from './handover.ts'
-import { type Health, type HostStats, healthOf, statsOf } from './health.ts'
-import type { Receipt, Sender } from './inputs.ts'
-import type { Instance } from './instance.ts'
-import type { InstanceHost } from './instance-host.ts'
-import { Instances } from './instances.ts'
-import { type Limits, limitsOf } from './limits.ts'
+import { type Health, type HostStats, healthOf } from './health.ts'
+import type { Receipt } from './inputs.ts'
+import type { Limits } from './limits.ts'
 import { type Filter, fits, type Listed, listedOf } from './listing.ts'
 import { assertId, Operating } from './operating.ts'
 import { installPins } from './pin.ts'
-import { Pulse } from './pulse.ts'
-import { type JournalEntry, recordsOf, Tail } from './records-stream.ts'
-import { Rota } from './rota.ts'
+import { type JournalEntry, recordsOf } from './records-stream.ts'
+import { assertDurable } from './registry.ts'
 import { sendTo } from './send.ts'
-import { Slots } from './slots.ts'
 import { openTelemetry } from './telemetry.ts'
 import { type PastState, stateAt } from './time-travel.ts'
-import { Timers } from './timers.ts'
-import { effectiveDue } from './uptime.ts'
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts'
-import type { Telemetry } from './watching.ts'
 
 export type { Listed }
 
@@ -75,9 +58,6 @@ export type ActorOptions<TMachine extends AnyStateMachine> =
 export type ActorArguments<TMachine extends AnyStateMachine> =
   undefined extends InputFrom<TMachine> ? [options?: ActorOptions<TMachine>] : [options: ActorOptions<TMachine>]
 
-/** Within this time, ms, what has finished is recorded, if no commit of its instance comes first (K5). */
-const MARK_AFTER = 500
-
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
   installPins()
@@ -86,9 +66,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
       hint: 'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
     })
   try {
-    const host = new Host(options, await openTelemetry())
-    await host.open(options.machines ?? [])
-    return host
+    const engine = new Engine(options, await openTelemetry())
+    await engine.registry.register(options.machines ?? [])
+    engine.telemetry?.watch(engine)
+    return new Host(engine)
   } catch (error) {
     await options.journal.close()() // it was given to the host, and nobody else can release its lock
     throw error
@@ -96,7 +77,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
 }
 
 /** Runs durable machines on one journal. Made by `openHost`. */
-export class Host extends Operating implements InstanceHost {
+export class Host extends Operating {
   /** Where commits are kept. */
   readonly journal: Journal
   /** Where time comes from. */
@@ -106,56 +87,17 @@ export class Host extends Operating implements InstanceHost {
   /** The limits that hold, defaults included. */
   readonly limits: Limits
   /** What this host writes on its commits; another one each time. */
-  readonly name = randomBytes(6).toString('base64url')
-  /** @internal */
-  readonly tally = new Tally()
-  /** @internal */
-  readonly telemetry: Telemetry | undefined
-  private readonly closeTimeout: number
-  private readonly pulse: Pulse
-  private readonly machines = new Map<string, DurableMachine>()
-  private readonly registering = new Map<string, Promise<void>>()
-  protected readonly instances: Instances
-  /** @internal */
-  readonly timers: Timers
-  /** @internal */
-  readonly tail = new Tail()
-  /** @internal */
-  readonly rota = new Rota()
-  /** @internal */
-  readonly slots: Slots
-  private readonly unmarked = new Set<Instance>()
-  private readonly deliveries = new Map<string, Promise<unknown>>()
-  private cancelMark: (() => void) | undefined
-  private closing: Promise<void> | undefined
-  private goOn: (() => void) | undefined
+  readonly name: string
 
   /** @internal Use `openHost`. */
-  constructor(options: HostOptions, telemetry?: Telemetry) {
-    super()
-    this.journal = options.journal
-    this.clock = options.clock ?? systemClock
-    this.logger = loggerOf(options.logger ?? console)
-    this.telemetry = telemetry
-    this.closeTimeout = milliseconds(options.closeTimeout ?? '10s', 'closeTimeout')
-    this.limits = limitsOf(options)
-    this.pulse = new Pulse(this.journal, this.clock, this.logger, this.name)
-    this.slots = new Slots(this.clock, this.limits.maxEffects)
-    this.timers = new Timers(this.clock, {
-      waits: (stream, key, entry) =>
-        key === ''
-          ? this.instances.waits(stream, entry)
-          : (this.instances.live.get(stream)?.waits(key, entry) ?? false),
-      due: (stream, key) => this.instances.live.get(stream)?.due(key),
-      wake: (streams) => this.instances.wakeAll(streams),
-    })
-    this.instances = new Instances(this)
-  }
-
-  /** @internal */
-  async open(machines: readonly DurableMachine[]): Promise<void> {
-    await this.register(...machines)
-    this.telemetry?.watch(this)
+  constructor(engine: Engine) {
+    super(engine)
+    const { journal, clock, logger, limits, name } = engine
+    this.journal = journal
+    this.clock = clock
+    this.logger = logger
+    this.limits = limits
+    this.name = name
   }
 
   /**
@@ -164,33 +106,8 @@ export class Host extends Operating implements InstanceHost {
    * is listed as `broken` from then on and holds up nobody. Rejects with BAD_MACHINE when another machine has the same id.
    */
   async register(...machines: DurableMachine[]): Promise<void> {
-    this.assertOpen()
-    const added = new Map<string, DurableMachine>()
-    for (const machine of machines) {
-      assertDurable(machine)
-      const known = this.machines.get(machine.id) ?? added.get(machine.id)
-      if (known && known !== machine) throw another(machine.id)
-      if (!known) added.set(machine.id, machine)
-    }
-    const registering = this.takeOn([...added.values()])
-    for (const id of added.keys()) this.registering.set(id, registering)
-    try {
-      await Promise.all(machines.map(({ id }) => this.registering.get(id)))
-    } catch (error) {
-      // so that it can be tried again
-      for (const id of added.keys()) {
-        this.machines.delete(id)
-        this.registering.delete(id)
-      }
-      throw error
-    }
-  }
-
-  private async takeOn(machines: readonly DurableMachine[]): Promise<void> {
-    for (const machine of machines) this.machines.set(machine.id, machine)
-    await Promise.all(machines.map((machine) => recordDefinition(this.journal, this.clock, machine)))
-    if (machines.some(({ options }) => options.timers === 'resume')) await this.pulse.begin()
-    await this.instances.takeUp(machines)
+    this.engine.assertOpen()
+    await this.engine.registry.register(machines)
   }
 
   /**
@@ -205,10 +122,10 @@ export class Host extends Operating implements InstanceHost {
     ...[options]: ActorArguments<TMachine>
   ): Promise<DurableActor<TMachine>> {
     const { create = true, input } = (options ?? {}) as ActorOptions<TMachine>
-    this.assertOpen()
-    this.assertKnown(machine)
+    this.engine.assertOpen()
+    this.engine.registry.assertKnown(machine)
     assertId(machine.id, id)
-    const instance = await this.instances.open(machine, id, create === false ? undefined : input, create)
+    const instance = await this.engine.instances.open(machine, id, create === false ? undefined : input, create)
     return new DurableActor<TMachine>(instance)
   }
 
@@ -219,16 +136,16 @@ export class Host extends Operating implements InstanceHost {
     event: EventFromLogic<TMachine>,
     options: { id?: string } = {},
   ): Promise<Receipt> {
-    this.assertOpen()
-    this.assertKnown(machine)
-    return sendTo(await this.instances.find(machine, id), event, options.id)
+    this.engine.assertOpen()
+    this.engine.registry.assertKnown(machine)
+    return sendTo(await this.engine.instances.find(machine, id), event, options.id)
   }
 
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
   async list(filter: Filter = {}): Promise<Listed[]> {
     const found: Listed[] = []
-    for await (const [head, instance] of this.instances.heads()) {
-      const listed = listedOf(head, instance, this.machines)
+    for await (const [head, instance] of this.engine.instances.heads()) {
+      const listed = listedOf(head, instance, this.engine.registry.machines)
       if (fits(listed, filter)) found.push(listed)
     }
     return found
@@ -236,13 +153,13 @@ export class Host extends Operating implements InstanceHost {
 
   /** How the host is doing, as plain data: for a health check and for operators. Also once it is closed. */
   health(): Health {
-    const { tally, accepting, limits } = this
-    return healthOf({ instances: this.instances.live.values(), tally, accepting, mailbox: limits.mailbox })
+    const { tally, accepting, limits, instances } = this.engine
+    return healthOf({ instances: instances.live.values(), tally, accepting, mailbox: limits.mailbox })
   }
 
   /** Figures since the host was opened, for a page or a log line. */
   stats(): HostStats {
-    return statsOf(this.instances.live.values(), this.tally.total())
+    return this.engine.stats()
   }
 
   /**
@@ -265,7 +182,7 @@ export class Host extends Operating implements InstanceHost {
       throw new DuramenError('BAD_OPTION', `from: ${inspect(from)} is no position`, {
         hint: 'Give the position after the last that you know, or nothing for all.',
       })
-    return this.tail.follow(this.journal, from)
+    return this.engine.tail.follow(this.journal, from)
   }
 
   /**
@@ -277,8 +194,8 @@ export class Host extends Operating implements InstanceHost {
     id: string,
     seq: number,
   ): Promise<PastState<TMachine>> {
-    this.assertOpen()
-    this.assertKnown(machine)
+    this.engine.assertOpen()
+    this.engine.registry.assertKnown(machine)
     const { journal, limits } = this
     return (await stateAt({ journal, limits, machine, id }, seq)) as unknown as PastState<TMachine>
   }
@@ -290,14 +207,14 @@ export class Host extends Operating implements InstanceHost {
    * Rejects with BAD_OPTION, BAD_MACHINE, CLOSED, or what the journal answers.
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    this.assertOpen()
+    this.engine.assertOpen()
     for (const machine of options.against ?? []) assertDurable(machine)
-    return verify({ journal: this.journal, limits: this.limits, machines: this.machines }, options)
+    return verify({ journal: this.journal, limits: this.limits, machines: this.engine.registry.machines }, options)
   }
 
   /** All effects that have failed for good, oldest first; their instances are parked. */
   async deadLetters(): Promise<DeadLetter[]> {
-    return deadLettersOf(this.instances.live.values())
+    return deadLettersOf(this.engine.instances.live.values())
   }
 
   /**
@@ -317,11 +234,10 @@ export class Host extends Operating implements InstanceHost {
   }
 
   private async completed(token: string, end: Completion): Promise<Receipt> {
-    this.assertOpen()
+    this.engine.assertOpen()
     const place = placeOfToken(token)
-    const machine = this.machines.get(place.machine)
-    if (!machine) throw unknownMachine(place.machine, [...this.machines.keys()])
-    const instance = await this.instances.find(machine, place.instance).catch((error) => {
+    const machine = this.engine.registry.named(place.machine)
+    const instance = await this.engine.instances.find(machine, place.instance).catch((error) => {
       throw isDuramenError(error) && error.code === 'UNKNOWN_INSTANCE' ? unknownToken() : error
     })
     return complete(instance, token, place, end)
@@ -332,145 +248,6 @@ export class Host extends Operating implements InstanceHost {
    * for them up to `closeTimeout`, records what has finished, closes the journal. May be called twice.
    */
   close(): Promise<void> {
-    this.closing ??= this.end()
-    return this.closing
-  }
-
-  private async end(): Promise<void> {
-    this.timers.close()
-    this.cancelMark?.()
-    await this.instances.opened()
-    const { live } = this.instances
-    let over = false
-    const cancel = this.clock.after(this.closeTimeout, () => {
-      over = true
-      this.goOn?.()
-    })
-    const until = async (done: (instance: Instance) => boolean) => {
-      while (!over && ![...live.values()].every(done)) await new Promise<void>((resolve) => (this.goOn = resolve))
-    }
-    const quiet = (i: Instance) => i.quiet || i.phase === 'broken'
-    await until(quiet)
-    for (const instance of live.values()) instance.abort()
-    await until((i) => i.runner.idle && quiet(i))
-    for (const instance of live.values()) instance.mark()
-    await until(quiet)
-    let recorded = false
-    void this.pulse.close().then(() => {
-      recorded = true
-      this.goOn?.()
-    })
-    while (!over && !recorded) await new Promise<void>((resolve) => (this.goOn = resolve))
-    cancel()
-    if (over) this.logger.warn(`effects were still running ${this.closeTimeout} ms after they were told to stop`)
-    for (const instance of [...live.values(), ...this.instances.held]) instance.close()
-    this.telemetry?.unwatch(this)
-    await this.toldAll()
-    const closed = await this.journal.close()()
-    if (isLeft(closed)) throw closed.left
-  }
-
-  /** Who follows the journal has been told of all commits, or has taken too long. */
-  private async toldAll(): Promise<void> {
-    let cancel: (() => void) | undefined
-    const limit = new Promise<void>((resolve) => (cancel = this.clock.after(this.closeTimeout, resolve)))
-    await Promise.race([this.tail.close(), limit])
-    cancel?.()
-  }
-
-  /** Whether events from outside are taken. */
-  get accepting(): boolean {
-    return this.closing === undefined
-  }
-
-  // ---- what instances call -------------------------------------------------------------------------------------------
-
-  /** @internal */
-  finished(instance: Instance): void {
-    this.goOn?.()
-    if (this.closing) return
-    if (instance.decidedToEnd && instance.canRest) return this.instances.rest(instance)
-    if (this.instances.live.size > this.limits.maxActive) this.instances.makeRoom()
-    if (instance.runner.unsaid) {
-      this.unmarked.add(instance)
-      this.cancelMark ??= this.clock.after(MARK_AFTER, () => {
-        this.cancelMark = undefined
-        for (const i of this.unmarked) i.mark()
-        this.unmarked.clear()
-      })
-    }
-  }
-
-  /** @internal */
-  purged({ stream }: Instance): void {
-    this.instances.forget(stream)
-  }
-
-  /** @internal */
-  broken(stream: string): boolean {
-    return this.instances.live.get(stream)?.phase === 'broken'
-  }
-
-  /** @internal */
-  wake(instance: Instance): void {
-    this.instances.wake(instance)
-  }
-
-  /** @internal */
-  listened(instance: Instance): void {
-    this.instances.listened(instance)
-  }
-
-  /** @internal */
-  machine(id: string): DurableMachine | undefined {
-    return this.machines.get(id)
-  }
-
-  /** @internal */
-  dueOf({ options: { timers = 'absolute' } }: DurableMachine, timer: { at: number; due: number }): number {
-    return timers === 'absolute' ? timer.due : effectiveDue(timers, timer, this.pulse)
-  }
-
-  /** @internal */
-  async deliver(machine: DurableMachine, id: string, event: object, line: string, from?: Sender): Promise<Receipt> {
-    this.assertKnown(machine)
-    const pair = `${line}\n${machine.id}\n${id}`
-    const send = async () => {
-      const instance = await this.instances.find(machine, id)
-      const payload = encodeEvent(machine, id, event, this.limits.maxBinary)
-      return instance.ask({ kind: 'event', payload, from, keep: true })
-    }
-    const turn = (this.deliveries.get(pair) ?? Promise.resolve()).then(send, send)
-    const settled = turn.catch(() => undefined)
-    this.deliveries.set(pair, settled)
-    void settled.then(() => {
-      if (this.deliveries.get(pair) === settled) this.deliveries.delete(pair)
-    })
-    return turn
-  }
-
-  protected assertOpen(): void {
-    if (this.closing) throw new DuramenError('CLOSED', 'the host is closed', { hint: 'Open it again with openHost().' })
-  }
-
-  protected assertKnown(machine: DurableMachine): void {
-    assertDurable(machine)
-    const known = this.machines.get(machine.id)
-    if (known === machine) return
-    if (known) throw another(machine.id)
-    throw unknownMachine(machine.id, [...this.machines.keys()])
+    return this.engine.close()
   }
 }
-
-function assertDurable(machine: Partial<DurableMachine> | undefined): void {
-  if (typeof machine?.id === 'string' && machine.machine && machine.options) return
-  throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no durable machine`, {
-    hint: 'Wrap it once, `const order = durable(machine)`, and give that to openHost and to the host.',
-  })
-}
-
-const another = (id: string) =>
-  new DuramenError('BAD_MACHINE', `another machine is registered as '${id}'`, {
-    where: { machine: id },
-    hint: 'Use the very machine that was registered, or give one of them another id: durable(machine, { id }).',
-  })

@@ -6,20 +6,20 @@ import { streamOf } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
 import { DurableActor } from './actor.ts'
 import type { DurableMachine } from './durable.ts'
-import { unknownMachine } from './failures.ts'
+import type { Engine } from './engine.ts'
 import { forkOf } from './fork.ts'
 import type { Receipt } from './inputs.ts'
-import type { Instances } from './instances.ts'
 import { type By, type Operation, operatorInput } from './operators.ts'
 import { purgeUnloaded } from './purge.ts'
 
 /** The operators' part of a host. Every call is a record in the instance's history, with who and why. */
 export abstract class Operating {
-  protected abstract readonly instances: Instances
-  /** Throws CLOSED. */
-  protected abstract assertOpen(): void
-  /** Throws UNKNOWN_MACHINE, BAD_MACHINE. */
-  protected abstract assertKnown(machine: DurableMachine): void
+  protected readonly engine: Engine
+
+  /** @internal */
+  constructor(engine: Engine) {
+    this.engine = engine
+  }
 
   /**
    * Holds an instance: its effects that run go on, nothing else begins, timers and results wait, events are refused with
@@ -79,24 +79,24 @@ export abstract class Operating {
    * machine's id, too, where the machine itself is not registered any more. Rejects with STILL_ACTIVE.
    */
   async purge(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
-    this.assertOpen()
+    this.engine.assertOpen()
     const name = typeof machine === 'string' ? machine : machine?.id
-    if (typeof name !== 'string') this.assertKnown(machine as DurableMachine)
+    if (typeof name !== 'string') this.engine.registry.assertKnown(machine as DurableMachine)
     assertId(name, id)
     const operation: Operation = { op: 'purge', who: by?.who, why: by?.why }
-    const { host } = this.instances
+    const { engine } = this
     const where = { machine: name, instance: id }
-    const input = operatorInput(where, operation, host.limits.maxBinary)
+    const input = operatorInput(where, operation, engine.limits.maxBinary)
     const stream = streamOf(name, id)
-    const known = host.machine(name)
+    const known = engine.machine(name)
     const orBroken = (error: unknown) => {
-      if (!host.broken(stream)) throw error
+      if (!engine.broken(stream)) throw error
       return undefined
     }
-    const instance = known && (await this.instances.find(known, id).catch(orBroken))
-    const receipt = instance ? await instance.ask(input) : await purgeUnloaded(host, where, operation)
-    this.instances.forget(stream)
-    await this.instances.trim(stream, receipt.seq)
+    const instance = known && (await this.engine.instances.find(known, id).catch(orBroken))
+    const receipt = instance ? await instance.ask(input) : await purgeUnloaded(engine, where, operation)
+    this.engine.instances.forget(stream)
+    await this.engine.instances.trim(stream, receipt.seq)
     return receipt
   }
 
@@ -116,18 +116,17 @@ export abstract class Operating {
       effects?: 'skip' | 'run'
     },
   ): Promise<DurableActor<TMachine>> {
-    this.assertOpen()
-    const { host } = this.instances
+    this.engine.assertOpen()
+    const { engine } = this
     const { id, who, why, effects = 'skip' } = options ?? {}
     if (!(actor instanceof DurableActor))
       throw new DuramenError('BAD_OPTION', 'fork: what is to be forked is no actor of a host', {
         hint: 'Hold it first: host.fork(await host.actor(machine, id), seq, { id, who, why }).',
       })
-    const machine = host.machine(actor.machine)
-    if (!machine) throw unknownMachine(actor.machine, [])
+    const machine = engine.registry.named(actor.machine)
     assertId(machine.id, id)
-    await forkOf(host, machine, { of: actor.id, seq, id, effects, who, why })
-    return new DurableActor<TMachine>(await this.instances.find(machine, id))
+    await forkOf(engine, machine, { of: actor.id, seq, id, effects, who, why })
+    return new DurableActor<TMachine>(await this.engine.instances.find(machine, id))
   }
 
   private async operate(
@@ -137,12 +136,11 @@ export abstract class Operating {
     by: By,
     more: Partial<Operation> = {},
   ): Promise<Receipt> {
-    this.assertOpen()
-    this.assertKnown(machine)
-    const { limits } = this.instances.host
+    this.engine.assertOpen()
+    this.engine.registry.assertKnown(machine)
     const where = { machine: machine.id, instance: id }
-    const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, limits.maxBinary)
-    return (await this.instances.find(machine, id)).ask(input)
+    const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, this.engine.limits.maxBinary)
+    return (await this.engine.instances.find(machine, id)).ask(input)
   }
 }
 

@@ -2,9 +2,9 @@
 import { expect, it } from 'vitest'
 import { assign, fromPromise, setup } from 'xstate'
 import { deliver, durable, openHost } from '../../src/index.ts'
-import { memoryJournal } from '../../src/journal/index.ts'
-import { noUnhandledRejections, quiet, refused, settle, world } from '../support/host.ts'
-import { faultyJournal } from '../support/journals.ts'
+import { type Journal, memoryJournal } from '../../src/journal/index.ts'
+import { engineOf, noUnhandledRejections, quiet, refused, settle, world } from '../support/host.ts'
+import { faultyJournal, kept } from '../support/journals.ts'
 import { acting, counter, mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -21,7 +21,7 @@ it('K9: timers that were called off leave the heap', async () => {
   const host = await open([machine])
   const actor = await host.actor(machine, 'x')
   for (let i = 0; i < 5000; i++) await actor.send({ type: 'GO' })
-  expect((host.timers as unknown as { heap: { length: number } }).heap.length).toBeLessThan(2500)
+  expect((engineOf(host).timers as unknown as { heap: { length: number } }).heap.length).toBeLessThan(2500)
   clock.advance(1_000_000)
   await settle()
   expect(actor.getSnapshot().value).toBe('late')
@@ -172,5 +172,25 @@ it('K10: work that the closing host refuses fails by nobody: it is taken up agai
   host = await open([machine, box])
   const actor = await host.actor(machine, 'x')
   await actor.waitFor((s) => s.matches('done'))
+  await host.close()
+})
+
+it('a machine that is registered again is not taken up again: nothing of the journal is read', async () => {
+  const { open, journal } = world()
+  let reads = 0
+  const counting: Journal = {
+    ...kept(journal),
+    heads() {
+      reads++
+      if (reads > 1) throw new Error('the disk is gone')
+      return journal.heads()
+    },
+  }
+  const machine = counter()
+  const host = await open([machine], { journal: counting })
+  await host.register(machine)
+  await host.register()
+  await settle()
+  expect(reads).toBe(1)
   await host.close()
 })

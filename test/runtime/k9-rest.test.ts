@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { assign, fromCallback, fromPromise, setup } from 'xstate'
 import { deliver, durable } from '../../src/index.ts'
 import { memoryJournal } from '../../src/journal/index.ts'
-import { refused, settle, world } from '../support/host.ts'
+import { inMemory, refused, settle, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 
 const counter = durable(
@@ -20,9 +20,6 @@ const counter = durable(
     },
   }),
 )
-
-/** How many instances of a host are in memory. */
-const inMemory = (host: unknown) => (host as { instances: { live: Map<string, unknown> } }).instances.live.size
 
 const many = async (host: Awaited<ReturnType<ReturnType<typeof world>['open']>>, n: number) => {
   const actors = []

@@ -7,10 +7,10 @@ import { runInNewContext } from 'node:vm'
 import { right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { assign, fromPromise, setup } from 'xstate'
-import { durable, type Host, openHost } from '../../src/index.ts'
+import { durable, openHost } from '../../src/index.ts'
 import { fileJournal, type Journal, memoryJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { virtualClock } from '../../src/testing/clock.ts'
-import { quiet, settle } from '../support/host.ts'
+import { inMemory, quiet, settle } from '../support/host.ts'
 
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
@@ -33,8 +33,6 @@ const counter = durable(
     on: { INC: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
   }),
 )
-const inMemory = (host: Host) => (host as unknown as { instances: { live: Map<string, unknown> } }).instances.live.size
-
 /** Calls `fn` for 0 to n-1, a hundred at a time. */
 async function each(n: number, fn: (i: number) => Promise<unknown>): Promise<void> {
   let next = 0

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect } from 'vitest'
 import { type DuramenError, type Host, type HostOptions, isDuramenError, openHost } from '../../src/index.ts'
 import { type Journal, memoryJournal } from '../../src/journal/index.ts'
+import type { Engine } from '../../src/runtime/engine.ts'
 import { openTelemetry } from '../../src/runtime/telemetry.ts'
 import { quietLogger, settle } from '../../src/testing/index.ts'
 import { type VirtualClock, virtualClock } from './clock.ts'
@@ -31,6 +32,12 @@ export function world(): World {
       openHost({ journal: kept(journal), clock, logger: quiet, machines: machines ?? [], ...options }),
   }
 }
+
+/** What a host is made of, for tests that count what is in memory. */
+export const engineOf = (host: Host) => (host as unknown as { readonly engine: Engine }).engine
+
+/** How many instances of a host are in memory. */
+export const inMemory = (host: Host) => engineOf(host).instances.live.size
 
 /** The DuramenError that a promise rejects with. */
 export async function refused(promise: Promise<unknown>): Promise<DuramenError> {
