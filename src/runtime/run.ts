@@ -1,6 +1,7 @@
 // One effect on its way: it waits (for its time, its slot, or its beginning to be on record), runs, or has a result that is
 // not durable yet.
 import type { EffectRecord } from '../journal/records.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { RunningEffect } from './effects.ts'
 import type { Policy } from './retry.ts'
 import type { Wish } from './slots.ts'
@@ -52,6 +53,23 @@ export class Run implements Wish {
   until(cancel: () => void): void {
     this.timers ??= []
     this.timers.push(cancel)
+  }
+
+  /** Sees to it that it ends in time, and is heard of meanwhile; or says that it does not. */
+  limitTime({ timeout, heartbeat }: Policy, clock: Clock, late: (what: string) => void): void {
+    if (timeout !== undefined) this.until(clock.after(timeout, () => late(`did not end within ${timeout} ms`)))
+    if (heartbeat === undefined) return
+    this.heardAt = clock.now()
+    let cancel = () => {}
+    const listen = (wait: number) => {
+      cancel = clock.after(wait, () => {
+        const left = this.heardAt + heartbeat - clock.now()
+        if (left > 0) listen(left)
+        else late(`has not called heartbeat() for ${heartbeat} ms`)
+      })
+    }
+    listen(heartbeat)
+    this.until(() => cancel())
   }
 
   quiet(): void {

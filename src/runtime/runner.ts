@@ -5,43 +5,24 @@
 //     loading an instance anew does not run it twice.
 // K9: failures, interruptions and waits have limits; what has failed for good is a dead letter and waits for an operator.
 import type { Commit, CommitHeader, DeadLetterRecord } from '../journal/records.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { DuramenError } from '../ports/errors.ts'
-import type { Counts, EffectOutcome } from './counts.ts'
+import type { EffectOutcome } from './counts.ts'
 import { EffectFacts, type FactsState } from './effect-facts.ts'
-import type { CurrentEffect } from './effects.ts'
 import { Desk } from './handover.ts'
 import type { Ruling } from './inputs.ts'
 import type { OpenEffect } from './ledger.ts'
 import { effectRecord } from './outcome.ts'
 import { recordOf } from './receipts.ts'
-import { CRASHES, type Policy, plainError } from './retry.ts'
+import { CRASHES, plainError } from './retry.ts'
 import { type Action, kindOf, lasts, type Start } from './run.ts'
-import { Runs, type RunsOwner } from './runs.ts'
-import type { Slots } from './slots.ts'
+import { Runs, type RunsOwner, type RunsWorld } from './runs.ts'
 import type { Effect, Turn } from './turn.ts'
-import type { EffectSpan } from './watching.ts'
 
 /** The instance, as its effects need it. */
-export interface RunnerOwner {
+export interface RunnerOwner extends RunsWorld {
   readonly stream: string
-  readonly clock: Clock
-  readonly slots: Slots
   readonly maxBinary: number
-  readonly counts: Counts
-  /** The span of an attempt that begins. */
-  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
-  /** The instance takes no more from callbacks and observables. */
-  readonly flooded: DuramenError | undefined
-  policy(item: Action | Start): Policy | undefined
-  gatesOf(item: Action | Start, policy: Policy): ReturnType<Slots['gatesOf']>
   /** It has failed for good: it is a dead letter. */
   died(item: Action | Start, error: unknown): void
-  /** Invoked work could not be started, took too long, or a callback's receiver threw. */
-  workFailed(work: Start, error: unknown): void
-  /** What an effect has for an actor: a result, or an event. */
-  input(target: string, event: { type: string }): void
-  warn(message: string, error?: unknown): void
   /** Makes a commit of what is unsaid, now. */
   mark(): void
   /** The same, and waits for it. Rejects when the instance takes nothing any more. */
@@ -54,9 +35,6 @@ export class Runner implements RunsOwner {
   /** Actions that are durable and not known to be finished, in order. */
   unfinished = new Map<string, Action>()
   readonly facts = new EffectFacts()
-  readonly clock: Clock
-  readonly slots: Slots
-  readonly counts: Counts
   readonly world: Desk
   /** Keys of actions that have finished, not yet recorded. */
   private readonly done = new Set<string>()
@@ -70,10 +48,7 @@ export class Runner implements RunsOwner {
   /** `scope`: what `deliver` is given. */
   constructor(owner: RunnerOwner, scope: unknown) {
     this.owner = owner
-    this.clock = owner.clock
-    this.slots = owner.slots
-    this.counts = owner.counts
-    this.runs = new Runs(this)
+    this.runs = new Runs(this, owner)
     this.world = new Desk(owner, scope, this.facts, this.runs)
   }
 
@@ -165,14 +140,14 @@ export class Runner implements RunsOwner {
 
   /** What the end of a process has interrupted counts so; what it has interrupted too often is given up. */
   interrupted(): void {
-    const now = this.clock.now()
+    const now = this.owner.clock.now()
     for (const item of this.standing()) {
       const { key } = item
       const { crashes = 0, retryAt, dead, outside } = this.facts.get(key)
       if (retryAt !== undefined || dead || outside) continue
       if (!lasts(item)) this.facts.change(key, { crashes: crashes + 1 })
       this.facts.change(key, { retryAt: now })
-      if (!lasts(item) && crashes + 1 >= (this.policy(item)?.crashes ?? CRASHES))
+      if (!lasts(item) && crashes + 1 >= (this.owner.policy(item)?.crashes ?? CRASHES))
         this.bury(key, new Error(`it has ended the process, or its host was killed, ${crashes + 1} times`))
     }
   }
@@ -287,7 +262,7 @@ export class Runner implements RunsOwner {
     if (!item) return undefined
     this.runs.drop(key, 'failed')
     const { attempt: attempts = 1 } = this.facts.get(key)
-    const at = this.clock.now()
+    const at = this.owner.clock.now()
     this.facts.change(key, { dead: { src: item.src, kind: kindOf(item), attempts, error: plainError(error), at } })
     this.record()
     return item
@@ -343,22 +318,6 @@ export class Runner implements RunsOwner {
 
   // ---- what becomes of it ----------------------------------------------------------------------------------------------
 
-  policy(item: Action | Start): Policy | undefined {
-    return this.owner.policy(item)
-  }
-
-  gatesOf(item: Action | Start, policy: Policy | undefined): ReturnType<Slots['gatesOf']> {
-    return policy ? this.owner.gatesOf(item, policy) : this.slots.open
-  }
-
-  get flooded(): DuramenError | undefined {
-    return this.owner.flooded
-  }
-
-  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined {
-    return this.owner.span(item, attempt)
-  }
-
   ended(): void {
     this.owner.finished()
   }
@@ -373,14 +332,4 @@ export class Runner implements RunsOwner {
     this.bury(action.key, error)
     this.owner.died(action, error)
   }
-
-  workFailed(work: Start, error: unknown): void {
-    this.owner.workFailed(work, error)
-  }
-
-  heard(target: string, event: { type: string }): void {
-    this.owner.input(target, event)
-  }
-
-  warn = (message: string, error?: unknown): void => this.owner.warn(message, error)
 }

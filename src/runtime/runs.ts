@@ -19,27 +19,32 @@ const STOPPING = 60_000
 /** Whose effects they are, and what becomes of their ends. */
 export interface RunsOwner {
   readonly facts: EffectFacts
-  readonly clock: Clock
-  readonly slots: Slots
   readonly world: EffectWorld
-  readonly counts: Counts
-  /** The span of an attempt that begins. */
-  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
   fullKey(key: string): string
-  policy(item: Action | Start): Policy | undefined
-  /** The gates that an effect has to pass. Throws what the policy's `key` throws. */
-  gatesOf(item: Action | Start, policy: Policy | undefined): Run['gates']
-  /** The instance takes no more from callbacks and observables. */
-  readonly flooded: DuramenError | undefined
   record(): void
   /** Something is on its way no more, or has a result. */
   ended(): void
   actionFinished(action: Action): void
   /** For good. */
   actionFailed(action: Action, error: unknown): void
+}
+
+/** The instance, as its running effects need it. */
+export interface RunsWorld {
+  readonly clock: Clock
+  readonly slots: Slots
+  readonly counts: Counts
+  /** The span of an attempt that begins. */
+  span(item: Action | Start, attempt: CurrentEffect): EffectSpan | undefined
+  /** The instance takes no more from callbacks and observables. */
+  readonly flooded: DuramenError | undefined
+  policy(item: Action | Start): Policy | undefined
+  /** The gates that an effect has to pass. Throws what the policy's `key` throws. */
+  gatesOf(item: Action | Start, policy: Policy): Run['gates']
+  /** Invoked work could not be started, took too long, or a callback's receiver threw. */
   workFailed(work: Start, error: unknown): void
-  /** A result, or an event of a callback. */
-  heard(target: string, event: { type: string }): void
+  /** What an effect has for an actor: a result, or an event. */
+  input(target: string, event: { type: string }): void
   warn(message: string, error?: unknown): void
 }
 
@@ -50,9 +55,11 @@ export class Runs {
   aborted = false
   private readonly runs = new Map<string, Run>()
   private readonly owner: RunsOwner
+  private readonly instance: RunsWorld
 
-  constructor(owner: RunsOwner) {
+  constructor(owner: RunsOwner, instance: RunsWorld) {
     this.owner = owner
+    this.instance = instance
   }
 
   get size(): number {
@@ -74,19 +81,18 @@ export class Runs {
   /** Sets an effect going, at its time, unless it is a dead letter or outside. `all the same`: also while nothing else begins. */
   launch(item: Action | Start, how?: 'all the same'): void {
     if (this.aborted || (this.held && !how)) return
-    const { facts, clock } = this.owner
-    const { retryAt, dead, outside } = facts.get(item.key)
+    const { retryAt, dead, outside } = this.owner.facts.get(item.key)
     if (dead || outside) return
     const run = this.add(item)
     run.urgent = how !== undefined
-    const wait = retryAt === undefined ? 0 : retryAt - clock.now()
+    const wait = retryAt === undefined ? 0 : retryAt - this.instance.clock.now()
     if (wait <= 0) return this.enter(run)
     run.state = 'backoff'
-    run.until(clock.after(wait, () => this.enter(run)))
+    run.until(this.instance.clock.after(wait, () => this.enter(run)))
   }
 
   private add(item: Action | Start): Run {
-    const run = new Run(item, this.owner.policy(item), this.begin)
+    const run = new Run(item, this.instance.policy(item), this.begin)
     this.runs.set(item.key, run)
     return run
   }
@@ -97,11 +103,11 @@ export class Runs {
     run.quiet()
     run.state = 'queued'
     try {
-      if (!lasts(item)) run.gates = this.owner.gatesOf(item, policy)
+      if (!lasts(item)) run.gates = policy ? this.instance.gatesOf(item, policy) : this.instance.slots.open
     } catch (error) {
       return this.failed(run, error)
     }
-    if (this.owner.slots.enter(run)) this.begin(run)
+    if (this.instance.slots.enter(run)) this.begin(run)
   }
 
   /** It has its slot. */
@@ -135,8 +141,8 @@ export class Runs {
     run.state = 'running'
     const effect = new RunningEffect(world, fullKey(key), facts.get(key).attempt ?? 1, key, !lasts(item))
     run.effect = effect
-    effect.began(this.owner.counts, this.owner.span(item, effect))
-    if (run.policy) this.limitTime(run, run.policy)
+    effect.began(this.instance.counts, this.instance.span(item, effect))
+    if (run.policy) run.limitTime(run.policy, this.instance.clock, (what) => this.late(run, what))
     if (item.kind === 'action') return this.act(run, item, effect)
     run.attempt = item.begin((target, event) => this.heard(run, target, event))
     try {
@@ -182,9 +188,7 @@ export class Runs {
     try {
       within(run.effect!, () => run.attempt?.tell(event))
     } catch (error) {
-      run.effect!.ended('failed', error)
-      this.abandon(run)
-      this.failed(run, error)
+      this.cutOff(run, error)
     }
   }
 
@@ -194,43 +198,28 @@ export class Runs {
     if (run.state !== 'running') return result && this.release(run)
     if (result === 'failure') return this.failed(run, event.data, event)
     if (this.aborted && event.type !== 'xstate.promise.resolve') return // told to stop: not the machine's business
-    const { flooded } = result ? {} : this.owner
-    if (flooded) {
-      run.effect!.ended('failed', flooded)
-      this.abandon(run)
-      return this.failed(run, flooded)
-    }
+    const { flooded } = result ? {} : this.instance
+    if (flooded) return this.cutOff(run, flooded)
     if (result) this.settle(run)
-    this.owner.heard(target, event)
+    this.instance.input(target, event)
   }
 
-  private limitTime(run: Run, { timeout, heartbeat }: Policy): void {
-    const { clock } = this.owner
-    const late = (what: string) => {
-      const error = tooLate(`${run.item.src} (${this.owner.fullKey(run.key)}) ${what}`)
-      run.effect!.ended('failed', error)
-      this.abandon(run)
-      this.failed(run, error)
-    }
-    if (timeout !== undefined) run.until(clock.after(timeout, () => late(`did not end within ${timeout} ms`)))
-    if (heartbeat === undefined) return
-    run.heardAt = clock.now()
-    let cancel = () => {}
-    const listen = (wait: number) => {
-      cancel = clock.after(wait, () => {
-        const left = run.heardAt + heartbeat - clock.now()
-        if (left > 0) listen(left)
-        else late(`has not called heartbeat() for ${heartbeat} ms`)
-      })
-    }
-    listen(heartbeat)
-    run.until(() => cancel())
+  private late(run: Run, what: string): void {
+    this.cutOff(run, tooLate(`${run.item.src} (${this.owner.fullKey(run.key)}) ${what}`))
+  }
+
+  /** The attempt has failed, and may still go on: nobody listens to it any more. */
+  private cutOff(run: Run, error: unknown): void {
+    run.effect!.ended('failed', error)
+    this.abandon(run)
+    this.failed(run, error)
   }
 
   /** An attempt has failed. `event`: how it said so. */
   private failed(run: Run, error: unknown, event?: { type: string }): void {
     const { key, item, policy } = run
-    const { facts, clock } = this.owner
+    const { facts } = this.owner
+    const { clock } = this.instance
     run.effect?.ended(this.aborted ? 'stopped' : 'failed', error)
     if (run.state !== 'over') this.end(run)
     const failures = (facts.get(key).failures ?? 0) + 1
@@ -243,8 +232,8 @@ export class Runs {
     } else if (item.kind === 'action') this.owner.actionFailed(item, error)
     else {
       this.add(item).state = 'settled'
-      if (event) this.owner.heard(key, event)
-      else this.owner.workFailed(item, error)
+      if (event) this.instance.input(key, event)
+      else this.instance.workFailed(item, error)
     }
     this.owner.ended()
   }
@@ -253,7 +242,7 @@ export class Runs {
     try {
       return retryable(error)
     } catch (thrown) {
-      this.owner.warn('retryable() threw: the effect is not tried again', thrown)
+      this.instance.warn('retryable() threw: the effect is not tried again', thrown)
       return false
     }
   }
@@ -263,13 +252,14 @@ export class Runs {
     run.effect!.ended('completed')
     run.quiet()
     run.state = 'settled'
-    this.owner.slots.leave(run)
+    this.instance.slots.leave(run)
     this.owner.ended()
   }
 
   /** The attempt that was about to run, or ran, ends because the host closes: it does not count. */
   private callOff(key: string): void {
-    const { facts, clock } = this.owner
+    const { facts } = this.owner
+    const { clock } = this.instance
     facts.change(key, { attempt: (facts.get(key).attempt ?? 1) - 1 })
     facts.change(key, { retryAt: clock.now() })
   }
@@ -306,7 +296,7 @@ export class Runs {
     run.quiet()
     run.state = 'over'
     if (this.runs.get(run.key) === run) this.runs.delete(run.key)
-    this.owner.slots.leave(run)
+    this.instance.slots.leave(run)
   }
 
   /** Nobody wants to know any more how it ends. */
@@ -317,11 +307,11 @@ export class Runs {
     run.quiet()
     run.state = 'over'
     this.runs.delete(run.key)
-    const { clock, slots, fullKey, warn } = this.owner
+    const { clock, slots } = this.instance
     run.until(
       clock.after(policy.timeout ?? STOPPING, () => {
-        warn(
-          `${fullKey(run.key)} (${item.src}) still runs although its signal was aborted; its slot is given to others`,
+        this.instance.warn(
+          `${this.owner.fullKey(run.key)} (${item.src}) still runs although its signal was aborted; its slot is given to others`,
         )
         slots.leave(run)
       }),
@@ -331,7 +321,7 @@ export class Runs {
   /** One that was abandoned has ended after all. */
   private release(run: Run): void {
     run.quiet()
-    this.owner.slots.leave(run)
+    this.instance.slots.leave(run)
   }
 
   private halt({ effect, attempt }: Run): void {
@@ -339,7 +329,7 @@ export class Runs {
     try {
       within(effect!, () => attempt?.stop())
     } catch (error) {
-      this.owner.warn(`${effect!.key}: its clean-up threw`, error)
+      this.instance.warn(`${effect!.key}: its clean-up threw`, error)
     }
   }
 }
