@@ -66,10 +66,8 @@ it("K3: list tells a broken instance's last commit", async () => {
         states: { off: { on: { FLIP: on } }, [on]: {} },
       } as any) as any,
     )
-  const h = await w.open([lamp('on')])
-  const l = lamp('on')
-  void l
-  const m = (h as any).machines.get('lamp')
+  const m = lamp('on')
+  const h = await w.open([m])
   const a = await h.actor(m, 'x')
   await a.send({ type: 'FLIP' } as any)
   await h.close()
