@@ -9,7 +9,7 @@ import { currentEffect, durable, type Host, openHost } from '../../src/index.ts'
 import { type Journal, memoryJournal } from '../../src/journal/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
 import { type VirtualClock, virtualClock } from '../support/clock.ts'
-import { by, noUnhandledRejections, quiet, settle } from '../support/host.ts'
+import { by, engineOf, noUnhandledRejections, quiet, settle } from '../support/host.ts'
 import { crashJournal, type Fault, type FaultyJournal, faultyJournal } from '../support/journals.ts'
 
 noUnhandledRejections()
@@ -460,7 +460,7 @@ async function run(steps: { todo: Step; rests: boolean }[]) {
       if (to === id && type !== 'LEAVE')
         expect(type === 'ACT' ? context.acts : context.asked, 'what was acknowledged').toContain(label)
   }
-  const { slots } = host! as unknown as { slots: { lines: Map<string, unknown>; open: { used: number }[] } }
+  const { slots } = engineOf(host!) as unknown as { slots: { lines: Map<string, unknown>; open: { used: number }[] } }
   expect(slots.lines.size, 'lines').toBe(0)
   expect(slots.open[0]!.used, 'slots').toBe(0)
   const closed = host!.close()

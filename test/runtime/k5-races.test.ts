@@ -4,7 +4,7 @@ import { assign, fromPromise, setup } from 'xstate'
 import { currentEffect, durable, type RetryPolicy } from '../../src/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
 import { deferred } from '../support/deferred.ts'
-import { by, noUnhandledRejections, settle, world } from '../support/host.ts'
+import { by, engineOf, noUnhandledRejections, settle, world } from '../support/host.ts'
 import { crashJournal, faultyJournal } from '../support/journals.ts'
 
 noUnhandledRejections()
@@ -147,7 +147,7 @@ it(`K9: ${COUNT} effects with random ends, on 3 slots: never more than 3 run, al
   expect(ends.done + ends.failed + ends.left).toBe(COUNT)
   expect(Math.min(ends.done, ends.failed, ends.left)).toBeGreaterThan(COUNT / 40)
   expect([most, now]).toEqual([3, 0])
-  const { slots } = host as unknown as { slots: { lines: Map<string, unknown>; open: { used: number }[] } }
+  const { slots } = engineOf(host) as unknown as { slots: { lines: Map<string, unknown>; open: { used: number }[] } }
   expect([slots.lines.size, slots.open[0]!.used]).toEqual([0, 0])
   await host.close()
 }, 60_000)
