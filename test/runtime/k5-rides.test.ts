@@ -60,7 +60,7 @@ it('K5: completions are on record within a second and ride on the group commits 
   }
   await busy.send({ type: 'OTHER' })
   expect(await finished()).toBe(50)
-  expect(syncs.count).toBeGreaterThanOrEqual(others)
+  expect(syncs.count).toBeGreaterThan(1) // what is sent while a group is on its way shares the next one
   expect(syncs.count).toBeLessThanOrEqual(others + 3)
   await host.close()
 })
