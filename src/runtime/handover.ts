@@ -70,6 +70,10 @@ export class Desk implements EffectWorld {
     })
   }
 
+  close(): void {
+    this.keeping?.()
+  }
+
   async handOver(effect: RunningEffect, fn: (token: string) => unknown): Promise<never> {
     const { localKey: key } = effect
     const run = this.runOf(effect)

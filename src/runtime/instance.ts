@@ -215,6 +215,7 @@ export class Instance implements Identity, CommitsOwner {
     this.commits.giveUp(outcomeUnknown(this.where, closed(this.where)))
     this.mailbox.refuse(closed(this.where))
     this.listeners.complete()
+    this.runner.close()
   }
 
   // ---- inputs --------------------------------------------------------------------------------------------------------

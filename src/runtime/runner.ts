@@ -210,6 +210,12 @@ export class Runner implements RunsOwner {
     this.runs.abort()
   }
 
+  /** K10: after this nothing is waited for. */
+  close(): void {
+    this.runs.close()
+    this.world.close()
+  }
+
   /** Nothing runs, nothing should, and nothing waits to be recorded. */
   get empty(): boolean {
     if (this.runs.size + this.unfinished.size > 0 || this.unsaid) return false

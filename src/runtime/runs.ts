@@ -54,6 +54,8 @@ export class Runs {
   /** From here on a failure is only the abort's echo. */
   aborted = false
   private readonly runs = new Map<string, Run>()
+  /** Told to stop, and still at it. */
+  private readonly abandoned = new Set<Run>()
   private readonly owner: RunsOwner
   private readonly instance: RunsWorld
 
@@ -286,6 +288,11 @@ export class Runs {
     this.owner.ended()
   }
 
+  /** K10: nothing that it waits for keeps the process; what still runs is nobody's business any more. */
+  close(): void {
+    for (const run of [...this.runs.values(), ...this.abandoned]) run.quiet()
+  }
+
   /** Nothing runs. */
   get idle(): boolean {
     for (const { state } of this.runs.values()) if (state === 'running') return false
@@ -307,19 +314,20 @@ export class Runs {
     run.quiet()
     run.state = 'over'
     this.runs.delete(run.key)
-    const { clock, slots } = this.instance
+    this.abandoned.add(run)
     run.until(
-      clock.after(policy.timeout ?? STOPPING, () => {
+      this.instance.clock.after(policy.timeout ?? STOPPING, () => {
         this.instance.warn(
           `${this.owner.fullKey(run.key)} (${item.src}) still runs although its signal was aborted; its slot is given to others`,
         )
-        slots.leave(run)
+        this.release(run)
       }),
     )
   }
 
   /** One that was abandoned has ended after all. */
   private release(run: Run): void {
+    this.abandoned.delete(run)
     run.quiet()
     this.instance.slots.leave(run)
   }
