@@ -2,7 +2,9 @@
 //
 // K5: a change counts at once in memory and is on record with the next commit (`drain`); after a failed append it is `back`,
 //     after a reload it is put on top of what was read.
+
 import type { CommitHeader, DeadLetterRecord } from '../journal/records.ts'
+import { NO_ENTRIES, own } from './empty.ts'
 
 /** What is known of one effect. Nothing: its first attempt is under way. */
 export interface EffectFact {
@@ -43,9 +45,9 @@ export type FactsState = Readonly<Record<string, EffectFact>>
 const NOTHING: Readonly<EffectFact> = {}
 
 export class EffectFacts {
-  private known = new Map<string, EffectFact>()
+  private known: Map<string, EffectFact> = NO_ENTRIES
   /** Changes that are not in a commit yet. */
-  private readonly unsaid = new Map<string, EffectFact>()
+  private unsaid: Map<string, EffectFact> = NO_ENTRIES
 
   get(key: string): Readonly<EffectFact> {
     return (this.known.size ? this.known.get(key) : undefined) ?? NOTHING
@@ -53,8 +55,8 @@ export class EffectFacts {
 
   /** Something happened that is to be on record. */
   change(key: string, change: EffectFact): void {
-    apply(this.known, key, change)
-    apply(this.unsaid, key, change)
+    apply((this.known = own(this.known)), key, change)
+    apply((this.unsaid = own(this.unsaid)), key, change)
   }
 
   /** The effect has ended. */
@@ -65,12 +67,12 @@ export class EffectFacts {
 
   /** Before the journal is read again. */
   clear(): void {
-    this.known = new Map()
+    this.known = NO_ENTRIES
   }
 
   /** After the journal was read again. */
   reapply(): void {
-    for (const [key, change] of this.unsaid) apply(this.known, key, change)
+    for (const [key, change] of this.unsaid) apply((this.known = own(this.known)), key, change)
   }
 
   /** Something is known of some effect. */
@@ -100,7 +102,7 @@ export class EffectFacts {
   }
 
   restore(state: FactsState): void {
-    for (const [key, fact] of Object.entries(state)) this.known.set(key, { ...fact })
+    for (const [key, fact] of Object.entries(state)) this.known = own(this.known).set(key, { ...fact })
   }
 
   /** What the next commit says. */
@@ -111,28 +113,32 @@ export class EffectFacts {
         if (fact[field] !== undefined) ((header[name] ??= {}) as Record<string, unknown>)[key] = fact[field]
       if (fact.outside) ((header.outside ??= []) as string[]).push(key)
     }
-    this.unsaid.clear()
+    this.unsaid = NO_ENTRIES
     return header as FactsHeader
   }
 
   /** The commit was not made; what was said since is newer. */
   back(header: FactsHeader): void {
-    const newer = new Map(this.unsaid)
-    this.unsaid.clear()
-    take(this.unsaid, header)
-    for (const [key, change] of newer) apply(this.unsaid, key, change)
+    const newer = this.unsaid
+    this.unsaid = take(NO_ENTRIES, header)
+    for (const [key, change] of newer) apply((this.unsaid = own(this.unsaid)), key, change)
   }
 
   /** A commit that was read from the journal. */
   read(header: FactsHeader): void {
-    take(this.known, header)
+    this.known = take(this.known, header)
   }
 }
 
-function take(facts: Map<string, EffectFact>, header: FactsHeader): void {
-  for (const [field, name] of FIELDS)
-    for (const [key, value] of Object.entries(header[name] ?? {})) apply(facts, key, { [field]: value })
-  for (const key of header.outside ?? []) apply(facts, key, { outside: true })
+/** The facts with what the header says, in the same map where that is their own. */
+function take(facts: Map<string, EffectFact>, header: FactsHeader): Map<string, EffectFact> {
+  let taken = facts
+  for (const [field, name] of FIELDS) {
+    const said = header[name]
+    if (said) for (const [key, value] of Object.entries(said)) apply((taken = own(taken)), key, { [field]: value })
+  }
+  for (const key of header.outside ?? []) apply((taken = own(taken)), key, { outside: true })
+  return taken
 }
 
 function apply(facts: Map<string, EffectFact>, key: string, change: EffectFact): void {
