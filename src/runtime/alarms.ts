@@ -52,6 +52,12 @@ export class Alarms {
     return stream === '' ? this.farEntry === entry : this.entries.get(stream) === entry
   }
 
+  /** The journal could not be asked for those beyond the horizon: to be tried again then. */
+  lookAgain(at: number): void {
+    this.far = at
+    this.farEntry = this.timers.add(at, '', '')
+  }
+
   /** From now on `set` is to be called for all that rest: the horizon has moved on. */
   moveOn(): void {
     this.until = this.clock.now() + HORIZON

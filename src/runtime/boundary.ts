@@ -19,7 +19,7 @@ import type { Policy } from './retry.ts'
 import { type Action, kindOf, type Start } from './run.ts'
 import { Runner, type RunnerOwner } from './runner.ts'
 import type { Slots } from './slots.ts'
-import type { Effect, StandIn, Timer, TreeOwner, Turn, TurnActor } from './turn.ts'
+import type { ActorSnapshot, Effect, StandIn, Timer, TreeOwner, Turn } from './turn.ts'
 import type { EffectSpan } from './watching.ts'
 
 export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
@@ -149,8 +149,8 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
 
   // ---- in ------------------------------------------------------------------------------------------------------------
 
-  current(address: string): TurnActor | undefined {
-    return this.instance.tree.actors.get(address)
+  shown(address: string): ActorSnapshot | undefined {
+    return this.instance.shown(address)
   }
 
   /** An event from an effect, a child's reference or a resource. */

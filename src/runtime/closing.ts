@@ -24,22 +24,17 @@ export class Closing {
   /** Rejects with what the journal answers. */
   async end(): Promise<void> {
     const { instances, clock, logger, pulse, journal, telemetry } = this.engine
-    await instances.opened()
     const cancel = clock.after(this.limit, () => {
       this.over = true
       this.changed()
     })
+    await this.done(instances.opened())
     await this.all(quiet)
     for (const instance of instances.live.values()) instance.abort()
     await this.all((instance) => instance.runner.idle && quiet(instance))
     for (const instance of instances.live.values()) instance.mark()
     await this.all(quiet)
-    let recorded = false
-    void pulse.close().then(() => {
-      recorded = true
-      this.changed()
-    })
-    await this.until(() => recorded)
+    await this.done(pulse.close())
     cancel()
     if (this.over) logger.warn(`effects were still running ${this.limit} ms after they were told to stop`)
     for (const instance of [...instances.live.values(), ...instances.held]) instance.close()
@@ -52,6 +47,15 @@ export class Closing {
   private all(done: (instance: Instance) => boolean): Promise<void> {
     const { live } = this.engine.instances
     return this.until(() => [...live.values()].every(done))
+  }
+
+  private done(work: Promise<void>): Promise<void> {
+    let done = false
+    void work.then(() => {
+      done = true
+      this.changed()
+    })
+    return this.until(() => done)
   }
 
   /** Waits until it is so, or for too long. */

@@ -27,7 +27,8 @@ import { SHARE } from './rota.ts'
 import type { Runner } from './runner.ts'
 import { Snapshots } from './snapshots.ts'
 import { Trouble } from './trouble.ts'
-import type { ActorSnapshot, Timer } from './turn.ts'
+import { type ActorSnapshot, ROOT, type Timer } from './turn.ts'
+import { shownWithin } from './xstate/state.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /**
@@ -106,6 +107,11 @@ export class Instance implements Identity, CommitsOwner {
 
   snapshot(): ActorSnapshot {
     return this.rested ?? this.tree.shown
+  }
+
+  /** What the actor at this address shows, if it is there. */
+  shown(address: string): ActorSnapshot | undefined {
+    return this.rested ? shownWithin(this.rested, ROOT, address) : this.tree.shownAt(address)
   }
 
   // ---- life ----------------------------------------------------------------------------------------------------------
@@ -202,6 +208,12 @@ export class Instance implements Identity, CommitsOwner {
     this.snapshots.forget()
     this.decider = new Decider(this, this.runner, this.boundary)
     this.decider.last = last
+  }
+
+  /** The journal could not be read when it was to wake: it sleeps on. */
+  sleepOn(error: DuramenError): void {
+    this.phase = 'asleep'
+    this.mailbox.refuseCallers(error)
   }
 
   /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */

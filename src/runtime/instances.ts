@@ -2,10 +2,10 @@
 //
 // K6: an instance at rest is woken when its first delayed transition is due.
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
-//     somebody asks for them or an input reaches them.
+//     somebody asks for them or an input reaches them. A journal in trouble that may pass breaks none: it is asked again.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type CommitOutcome, instanceOf, streamOf } from '../journal/records.ts'
-import type { DuramenError } from '../ports/errors.ts'
+import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import { Alarms } from './alarms.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
@@ -19,6 +19,8 @@ import { Resting } from './resting.ts'
 /** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
 const READS = 3
 const READ_AGAIN_AFTER = 1000
+/** When those are tried again that had to be woken and could not be read, ms. */
+const WAKE_AGAIN_AFTER = 5000
 /** Instances that are looked at for rest at a time. */
 const LOOKS = 16
 
@@ -64,7 +66,7 @@ export class Instances {
       const { status, running, due } = outcomeOf(head)
       const { unfinished, held, handedOver = 0 } = head.header
       if (unfinished || held === 'parked' || (running && running > handedOver && !status))
-        left.push(this.find(known, id).catch(() => {})) // it has said so itself
+        left.push(this.find(known, id).catch((error) => this.missed(head.header.stream, error))) // it has said so itself
       else if (due !== undefined && !status) this.sleep(known, head, due)
     }
     await Promise.all(left)
@@ -84,7 +86,7 @@ export class Instances {
   open(machine: DurableMachine, id: string, input: unknown, create: boolean | 'only'): Promise<Instance> {
     const stream = streamOf(machine.id, id)
     const where = { machine: machine.id, instance: id }
-    const again = () => this.open(machine, id, input, create)
+    const again = (error: unknown) => (passes(error) ? rejected(error) : this.open(machine, id, input, create))
     const opening = this.opening.get(stream)
     if (opening)
       return create === 'only' ? opening.then(() => rejected(instanceExists(where)), again) : opening.catch(again)
@@ -111,16 +113,23 @@ export class Instances {
       { name: 'input', maxBinary: this.host.limits.maxBinary },
     )
     const instance = new Instance(this.host, machine, id)
-    const { duplicate } = await instance.create(payload)
-    if (only && duplicate) throw instanceExists(instance.where) // another host was first
-    this.live.set(instance.stream, instance)
-    this.host.finished(instance)
+    const { stream } = instance
+    this.live.set(stream, instance) // before its first timers are set: they are looked for here
+    try {
+      const { duplicate } = await instance.create(payload)
+      this.host.finished(instance)
+      if (only && duplicate) throw instanceExists(instance.where) // another host was first
+    } catch (error) {
+      if (!instance.last) this.live.delete(stream)
+      throw error
+    }
     return instance
   }
 
   /** Rebuilds an instance from the journal. */
   private async bring(instance: Instance): Promise<Instance> {
     const { stream, where } = instance
+    const slept = instance.phase === 'asleep'
     this.live.set(stream, instance)
     this.alarms.clear(stream)
     try {
@@ -132,15 +141,37 @@ export class Instances {
         if (!failed) break
         if (!failed.retryable || tries === READS) throw failed
         await new Promise<void>((resolve) => this.host.clock.after(READ_AGAIN_AFTER, resolve))
+        if (instance.phase === 'closed') return instance
       }
     } catch (error) {
       const problem = asDuramenError(error, where)
-      instance.trouble.broke(problem)
+      if (problem.retryable) this.later(instance, problem, slept)
+      else instance.trouble.broke(problem)
       throw problem
     }
     if (instance.phase === 'purged') throw instance.problem
     this.host.finished(instance)
     return instance
+  }
+
+  /** The journal is in trouble that may pass: who asks now is told so. Later it is tried again, for those that nobody asks for. */
+  private later(instance: Instance, problem: DuramenError, slept: boolean): void {
+    if (instance.phase === 'closed') return
+    const { stream } = instance
+    this.host.logger.warn(`${stream} can't be loaded for now: ${problem.message}`, problem)
+    this.live.delete(stream)
+    if (slept) {
+      instance.sleepOn(problem)
+      this.resting.add(instance)
+    }
+    this.missed(stream, problem)
+  }
+
+  /** It could not be woken. */
+  private missed(stream: string, error: unknown): void {
+    const at = this.host.clock.now() + WAKE_AGAIN_AFTER
+    if (stream === '') this.alarms.lookAgain(at)
+    else if (passes(error) && !this.live.has(stream)) this.alarms.set(stream, at)
   }
 
   /** One opening per instance at a time. */
@@ -169,7 +200,7 @@ export class Instances {
       this.wake(there)
       await this.opening.get(stream)
     })
-    await Promise.allSettled(woken)
+    await Promise.all(woken.map((one, nth) => one.catch((error) => this.missed(streams[nth]!, error))))
   }
 
   private async lookAhead(): Promise<void> {
@@ -251,4 +282,7 @@ const isPurge = ({ header }: Head) => header.op === 'purge'
 
 const outcomeOf = (head: Head) => JSON.parse(head.outcome) as CommitOutcome
 
-const rejected = (error: DuramenError): Promise<never> => Promise.reject(error)
+/** The same may succeed later. */
+const passes = (error: unknown) => isDuramenError(error) && error.retryable
+
+const rejected = (error: unknown): Promise<never> => Promise.reject(error)

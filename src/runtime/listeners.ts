@@ -61,6 +61,18 @@ export class Listeners {
     if (snapshot.status !== 'active') this.observers.delete(address)
   }
 
+  /** All may have changed, by what another host did: what each shows now, undefined for one that is gone. */
+  caughtUp(shown: (address: string) => ActorSnapshot | undefined): void {
+    for (const [address, observers] of [...this.observers]) {
+      const snapshot = shown(address)
+      if (snapshot) this.changed(address, snapshot)
+      else {
+        this.observers.delete(address)
+        for (const observer of [...observers]) this.call(() => observer.complete?.())
+      }
+    }
+  }
+
   /** `seq`: of the commit that emits it; none where work outside of a turn does. */
   emit(address: string, event: AnyEventObject, seq?: number): void {
     for (const { type, handler } of [...(this.handlers.get(address) ?? [])])

@@ -10,7 +10,6 @@ import { asDuramenError, outcomeUnknown } from './failures.ts'
 import type { InDoubt } from './in-doubt.ts'
 import type { Instance } from './instance.ts'
 import type { Snapshots } from './snapshots.ts'
-import { ROOT } from './turn.ts'
 
 export class Loading {
   private readonly instance: Instance
@@ -95,7 +94,7 @@ export class Loading {
       this.cameThrough.push(own)
     }
     if (before && decider.tree.alive && decider.last!.header.seq > before.header.seq)
-      instance.listeners.changed(ROOT, decider.tree.shown)
+      instance.listeners.caughtUp((address) => decider.tree.shownAt(address))
   }
 
   /** A decider at the newest snapshot, or at nothing; and the record that comes next. */

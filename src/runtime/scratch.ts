@@ -17,7 +17,7 @@ export function scratchTree(machine: DurableMachine, id: string, maxRelays: numb
     stream: streamOf(machine.id, id),
     maxRelays,
     listeners: new Listeners(silent, () => {}),
-    current: () => undefined,
+    shown: () => undefined,
     input() {},
     log() {},
   }

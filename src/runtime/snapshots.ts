@@ -56,14 +56,18 @@ export class Snapshots {
 
   /** The instance tried to take one; undefined: it has no such form now. */
   took(seq: number, taken: Checkpoint | undefined): void {
-    const pages = Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
-    this.next = seq + this.limits.snapshotEvery * pages
+    this.next = seq + this.distance(taken)
     this.since = 0
     if (!taken) return
     this.last = taken
     this.at = seq
     const text = `${this.key}\n${taken.text}`
     void this.journal.saveSnapshot({ stream: this.stream, seq, text })() // a cache: without it, loading takes longer
+  }
+
+  /** Commits until the one after this is due. */
+  private distance(taken: Checkpoint | undefined): number {
+    return this.limits.snapshotEvery * Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
   }
 
   /** The newest one, from memory or from the journal. */
@@ -78,6 +82,7 @@ export class Snapshots {
       const { head } = headOf(checkpoint)
       if (head.header.at !== at || head.header.host !== host) return undefined
       this.at = kept.seq
+      this.next = kept.seq + this.distance(checkpoint)
       return checkpoint
     }
     return undefined

@@ -75,5 +75,6 @@ export class Trouble {
     instance.host.logger.error(`${instance.stream} can't be loaded: ${error.message}`, error)
     this.mailbox.refuse(error)
     instance.listeners.complete()
+    instance.host.finished(instance)
   }
 }

@@ -88,8 +88,8 @@ export interface TreeOwner {
   readonly maxRelays: number
   readonly listeners: Listeners
   readonly standIn?: StandIn | undefined
-  /** The actor that has this address now; a system is replaced when the instance is loaded anew. */
-  current(address: string): TurnActor | undefined
+  /** What the actor shows that has this address now; a system is replaced when the instance is loaded anew. */
+  shown(address: string): ActorSnapshot | undefined
   /** An event that reached the system from outside a turn. */
   input(target: string, event: AnyEventObject): void
   log(args: unknown[]): void

@@ -92,7 +92,7 @@ it('K6 K9: a day of timers, effects and events on the virtual clock: the heap st
   )
   // history is dropped, so that what grows is the host
   const journal = forgetful()
-  const host = await openHost({ journal, machines: [busy], clock, logger: quiet, maxActive: 4 })
+  const host = await openHost({ journal, machines: [busy], clock, logger: quiet, maxActive: 4, snapshotEvery: 8 })
   const actors = await Promise.all(Array.from({ length: 6 }, (_, i) => host.actor(busy, `b${i}`)))
   const sizes: number[] = []
   for (let hour = 0; hour < 24; hour++) {

@@ -32,10 +32,16 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]))
 }
 
-/** A journal with the same records. */
+/** A journal with the same records, and no snapshots. */
 export async function copyOf(journal: Journal): Promise<Journal> {
   const copy = memoryJournal()
-  for await (const { stream, seq, text } of journal.readAll())
+  const ends = new Map<string, number>()
+  for await (const { stream, seq, text } of journal.readAll()) {
+    const gap = seq - 1 - (ends.get(stream) ?? 0)
+    if (gap > 0) await copy.append({ stream, expected: seq - 1 - gap, texts: Array(gap).fill('trimmed') })()
     await copy.append({ stream, expected: seq - 1, texts: [text] })()
+    if (gap > 0) await copy.trim(stream, seq)()
+    ends.set(stream, seq)
+  }
   return copy
 }

@@ -20,8 +20,7 @@ export const durableActor = Object.create(Actor.prototype, {
     value(this: InnerActor) {
       const tree = this[TREE]
       if (tree.turn) return this._snapshot
-      const now = (tree.owner.current(this.sessionId) as InnerActor | undefined) ?? this
-      return now[SHOWN] ?? now._snapshot
+      return tree.owner.shown(this.sessionId) ?? this[SHOWN] ?? this._snapshot
     },
   },
   subscribe: {

@@ -9,7 +9,7 @@ import {
   withActors,
 } from '../checkpoint.ts'
 import type { ActorSnapshot, Timer } from '../turn.ts'
-import { type InnerActor, RUNNING, STOPPED } from './inside.ts'
+import { type InnerActor, RUNNING, SHOWN, STOPPED } from './inside.ts'
 import { kindOf, logicOf } from './logic.ts'
 
 /** The actors below `from`; undefined where one of the `count` that run is nobody's child any more. */
@@ -90,4 +90,16 @@ export function placesOf(
     if (!logic) throw new Error(`the actor source '${child.src}' of ${place} is missing`)
     if (kindOf(logic) === 'machine') placesOf(logic as AnyStateMachine, child.snapshot, place, addresses, stopped)
   }
+}
+
+/** What the actor at `address` shows, if it is the one at `from`, which shows `snapshot`, or below it. */
+export function shownWithin(snapshot: ActorSnapshot, from: string, address: string): ActorSnapshot | undefined {
+  if (address === from) return snapshot
+  const { children = {} } = snapshot as { children?: Record<string, InnerActor> }
+  for (const child of Object.values(children)) {
+    const { sessionId } = child
+    if (address === sessionId || address.startsWith(`${sessionId}/`))
+      return shownWithin(child[SHOWN] ?? child._snapshot, sessionId, address)
+  }
+  return undefined
 }

@@ -153,6 +153,12 @@ export class ActorTree implements Tree {
     return this.root.getSnapshot()
   }
 
+  /** What the actor at this address shows, if it is there. */
+  shownAt(address: string): ActorSnapshot | undefined {
+    const actor = this.actors.get(address)
+    return actor && (actor[SHOWN] ?? actor._snapshot)
+  }
+
   private decide(turn: Turn, input: TurnInput): void {
     if (input.kind === 'start') return this.start(turn, input.input)
     const wasActive = this.root._snapshot.status === 'active'
