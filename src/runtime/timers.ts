@@ -1,7 +1,8 @@
 // K6: one heap for all delayed transitions of a host; one real timer for the earliest. Never early: what the real timer
 // says is checked against the clock, and it is set for half a minute at most, so that a clock that was put forward, or a
 // machine that slept, is noticed.
-// K9: entries name their timer and hold nothing else; those of timers that were called off are swept out once they are many.
+// K9: however many are due at once, others have their turn after each batch. Entries name their timer and hold nothing else;
+//     those of timers that were called off are swept out once they are many.
 import TinyQueue from 'tinyqueue'
 import type { Clock } from '../ports/clock.ts'
 
@@ -23,7 +24,7 @@ export interface TimersOwner {
 }
 
 const SWEEP_FROM = 1024
-/** Sleeping instances that are woken at once. */
+/** Timers that fire, and sleeping instances that are woken, before others have their turn. */
 const BATCH = 64
 /** Longest time without a look at the clock, ms. */
 const LOOK_EVERY = 30_000
@@ -94,8 +95,9 @@ export class Timers {
       else {
         asleep.push(entry.stream)
         last = entry.due
-        if (entry.stream === '' || asleep.length === BATCH) break
+        if (entry.stream === '') break
       }
+      if (ready.length + asleep.length === BATCH) break
     }
     if (asleep.length === 0) {
       for (const { stream, key } of ready) this.owner.due(stream, key)
@@ -103,12 +105,13 @@ export class Timers {
     }
     for (const entry of ready) this.heap.push(entry)
     this.waking = true
-    void this.owner.wake(asleep).then(() => {
+    const woken = () => {
       this.waking = false
       if (this.closed) return
       this.release(last)
       this.fire()
-    })
+    }
+    void this.owner.wake(asleep).then(() => setImmediate(woken))
   }
 
   /** Fires what was due by then; who sleeps again has to be woken again. */

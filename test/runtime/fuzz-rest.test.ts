@@ -279,12 +279,15 @@ async function run(steps: Step[]) {
         const name = names[todo.to]!
         if (todo.op === 'purge') {
           await calm()
-          const answer = host!.pause(machine!, name, by).then(() => host!.purge(machine!, name, by))
+          const answer = host!
+            .pause(machine!, name, by)
+            .then(() => host!.purge(machine!, name, by))
+            .then(
+              () => true,
+              () => false,
+            )
           await calm()
-          const ok = await answer.then(
-            () => true,
-            () => false,
-          )
+          const ok = await answer
           if (!ok) break
           for (const known of [acknowledged, refusals])
             for (const id of known.keys()) if (id[0] === name) known.delete(id)

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { assign, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import { memoryJournal } from '../../src/journal/index.ts'
+import { Timers } from '../../src/runtime/timers.ts'
 import { world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 
@@ -70,4 +71,33 @@ it('K9: full mailboxes of many instances are worked off in turn, and in order wi
   expect(turns).toBeGreaterThan(5)
   expect(ended).toHaveLength(50)
   await host.close()
+})
+
+it('K6 K9: of many timers that are due at once a batch fires, then others have their turn; all fire, in due order', () => {
+  const waiting = new Set<() => void>()
+  const clock = {
+    now: () => 1000,
+    after(_ms: number, fn: () => void) {
+      waiting.add(fn)
+      return () => waiting.delete(fn)
+    },
+  }
+  const fired: string[] = []
+  const timers = new Timers(clock, {
+    waits: () => true,
+    due: (_stream, key) => void fired.push(key),
+    wake: () => Promise.resolve(),
+  })
+  const names = Array.from({ length: 1000 }, (_, i) => `t${i}`)
+  for (const [i, name] of names.entries()) timers.add(i < 900 ? i : 1001, 'm/a', name)
+  const turns: number[] = []
+  for (let before = 0; before < 900; before = fired.length) {
+    expect(waiting.size).toBe(1)
+    const [turn] = waiting
+    waiting.delete(turn!)
+    turn!()
+    turns.push(fired.length - before)
+  }
+  expect(Math.max(...turns)).toBeLessThanOrEqual(64)
+  expect(fired).toEqual(names.slice(0, 900))
 })
