@@ -1,11 +1,13 @@
 import { Observable } from 'rxjs'
 import type { AnyStateMachine, EmittedFrom, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Range } from '../journal/port.ts'
+import { assertFunction, badOption } from '../ports/given.ts'
 import { type AskOptions, ask } from './ask.ts'
 import { entryOf, type HistoryEntry } from './history.ts'
 import { type InstanceInfo, infoOf } from './info.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
+import { rangeGiven } from './records-stream.ts'
 import { sendTo } from './send.ts'
 import { type PastState, stateAt } from './time-travel.ts'
 import { ROOT } from './turn.ts'
@@ -80,6 +82,13 @@ export class DurableActor<TMachine extends AnyStateMachine> {
     unsubscribe(): void
   } {
     const observing = typeof observer === 'function' ? { next: observer } : observer
+    if (typeof observing !== 'object' || observing === null)
+      throw badOption(
+        'subscribe',
+        observer,
+        'is no observer',
+        'Give a function, or an object with next, error and complete.',
+      )
     const { phase } = this.instance
     if (this.instance.snapshot().status !== 'active' || phase === 'closed' || phase === 'broken') {
       observing.complete?.()
@@ -93,6 +102,9 @@ export class DurableActor<TMachine extends AnyStateMachine> {
     type: Type,
     handler: (event: EmittedFrom<TMachine> & (Type extends '*' ? unknown : { type: Type })) => void,
   ): { unsubscribe(): void } {
+    if (typeof type !== 'string')
+      throw badOption('on', type, 'is no type of an event', "Name what the machine emits, or '*' for all.")
+    assertFunction('on', handler, 'Give a function that is called with each event.')
     return this.instance.listeners.listen(ROOT, type, handler as never)
   }
 
@@ -100,10 +112,15 @@ export class DurableActor<TMachine extends AnyStateMachine> {
    * The first committed state, from the present one on, that satisfies the predicate.
    * Rejects with TIMEOUT, ABORTED, or CLOSED when no other state can come.
    */
-  waitFor(
+  async waitFor(
     predicate: (snapshot: SnapshotFrom<TMachine>) => boolean,
-    options: WaitOptions = {},
+    options?: WaitOptions,
   ): Promise<SnapshotFrom<TMachine>> {
+    assertFunction(
+      'waitFor',
+      predicate,
+      "Give one that says whether a state will do: (state) => state.matches('paid').",
+    )
     return waiting<SnapshotFrom<TMachine>>(this.instance, options, (wait) => {
       const check = (snapshot: SnapshotFrom<TMachine>) => {
         try {
@@ -140,6 +157,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
 
   /** Every commit, oldest first, as far as it is durable when the reading begins. */
   async *history(range?: Range): AsyncGenerator<HistoryEntry> {
-    for await (const record of this.instance.host.journal.read(this.instance.stream, range)) yield entryOf(record)
+    for await (const record of this.instance.host.journal.read(this.instance.stream, rangeGiven('history', range)))
+      yield entryOf(record)
   }
 }

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import { assertFunction, optionsGiven } from '../ports/given.ts'
 import { Caller } from './caller.ts'
 import type { Duration } from './duration.ts'
 import { parked } from './failures.ts'
@@ -32,12 +33,13 @@ export interface AskOptions<Reply extends AnyEventObject = AnyEventObject> {
 
 /** Sends an event and waits for its answer. */
 export function ask(instance: Instance, event: { type: string }, options: AskOptions): Promise<AnyEventObject> {
-  const { reply, match, id, timeout = '30s', signal } = options
+  const { reply, match, id, timeout = '30s', signal } = optionsGiven('ask', options)
   if (typeof reply !== 'string' || reply === '')
     throw new DuramenError('BAD_OPTION', `reply: ${inspect(reply)} is no type of an event`, {
       where: instance.where,
       hint: "Name the emitted event that answers: { reply: 'QUOTED' }.",
     })
+  if (match !== undefined) assertFunction('match', match, 'Give one that says whether an event answers this question.')
   return waiting<AnyEventObject>(instance, { timeout, signal }, (wait) => {
     const question = new Question(instance, wait, reply, match)
     const { listeners } = instance

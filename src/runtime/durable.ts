@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
+import { assertFunction, badOption, optionsGiven, shown } from '../ports/given.ts'
 import { type Policies, policiesOf, type RetryPolicy } from './retry.ts'
 import type { StandIn } from './turn.ts'
 import { assertCanRun, cantRun } from './validate.ts'
@@ -50,27 +51,42 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
  */
 export function durable<TMachine extends AnyStateMachine>(
   machine: TMachine,
-  options: DurableOptions<TMachine> = {},
+  given?: DurableOptions<TMachine>,
 ): DurableMachine<TMachine> {
-  if (typeof machine !== 'object' || !('implementations' in machine))
+  const options: DurableOptions<TMachine> = optionsGiven('durable', given)
+  if (typeof machine !== 'object' || machine === null || !('implementations' in machine))
     throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no XState machine`, {
       hint: 'Give what createMachine() or setup().createMachine() made.',
     })
   const id = options.id ?? (machine.id === UNNAMED ? '' : machine.id)
   const version = options.version ?? 1
-  if (!/^[^$/\s\p{Cc}][^/\p{Cc}]{0,199}$/u.test(id))
-    throw new DuramenError('BAD_MACHINE', `'${id}' can't be the id of a durable machine`, {
+  if (typeof id !== 'string' || !/^[^$/\s\p{Cc}][^/\p{Cc}]{0,199}$/u.test(id))
+    throw new DuramenError('BAD_MACHINE', `${shown(id)} can't be the id of a durable machine`, {
       where: { machine: id },
       hint: 'Give the machine an id, or durable(machine, { id }): 1 to 200 characters without slash and control characters, not beginning with a dollar.',
     })
   if (!Number.isSafeInteger(version) || version < 1)
     throw new DuramenError('BAD_MACHINE', `version ${inspect(version)} of machine '${id}' is no whole number from 1`, {
       where: { machine: id },
+      hint: 'Count versions from 1; leave it out for the first.',
     })
   if (options.timers !== undefined && !['absolute', 'resume', 'restart'].includes(options.timers))
-    throw new DuramenError('BAD_OPTION', `timers: ${inspect(options.timers)} is none of absolute, resume, restart`, {
-      where: { machine: id },
+    throw badOption('timers', options.timers, 'is none of absolute, resume, restart', 'See docs/TIMERS.md.', {
+      machine: id,
     })
+  if (options.attributes !== undefined)
+    assertFunction('attributes', options.attributes, 'Give one that makes plain JSON of a snapshot.')
+  for (const [type, schema] of Object.entries(optionsGiven('events', options.events)))
+    if (schema !== undefined && !(schema as Partial<StandardSchemaV1> | null)?.['~standard'])
+      throw badOption(
+        `events.${type}`,
+        schema,
+        'is no Standard Schema',
+        'Give a schema of zod, valibot, arktype or the like.',
+        {
+          machine: id,
+        },
+      )
   assertCanRun(machine, id)
   const { policies, problems } = policiesOf(machine, options.retry)
   if (problems.length) throw cantRun(id, problems)

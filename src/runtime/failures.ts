@@ -1,5 +1,6 @@
 // The errors of an instance: what, where, and what to do.
 import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
+import { shown } from '../ports/given.ts'
 
 /** Machine and instance, as every error of an instance names them. */
 export interface Place extends ErrorPlace {
@@ -115,3 +116,12 @@ export const instanceExists = (where: Place) =>
     where,
     hint: 'Open it without create, or choose another id.',
   })
+
+/** Throws BAD_ID. */
+export function assertId(machine: string, id: unknown): void {
+  if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return
+  throw new DuramenError('BAD_ID', `${shown(id)} can't be the id of an instance of ${machine}`, {
+    where: { machine },
+    hint: 'Use 1 to 500 characters without control characters.',
+  })
+}

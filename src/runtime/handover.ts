@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { decode, encode } from '../journal/codec.ts'
 import type { Clock } from '../ports/clock.ts'
 import { DuramenError } from '../ports/errors.ts'
+import { assertFunction } from '../ports/given.ts'
 import type { EffectFacts } from './effect-facts.ts'
 import type { EffectWorld, RunningEffect } from './effects.ts'
 import { kindOf, type Run } from './run.ts'
@@ -79,6 +80,7 @@ export class Desk implements EffectWorld {
     const run = this.runOf(effect)
     if (!run) throw ended(effect)
     if (kindOf(run.item) !== 'promise') throw noPromise(effect)
+    assertFunction('handOver', fn, 'Give one that passes the token on: handOver((token) => mail(to, token)).')
     if (this.facts.get(key).token === undefined)
       this.facts.change(key, { token: randomBytes(18).toString('base64url') })
     const { token } = this.facts.get(key)

@@ -1,10 +1,10 @@
 // The host: what its user calls. What it calls on is in engine.ts, what operators call in operating.ts.
-import { inspect } from 'node:util'
 import type { Observable } from 'rxjs'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
-import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import { isDuramenError } from '../ports/errors.ts'
+import { assertFunction, badOption, optionsGiven } from '../ports/given.ts'
 import type { Logger, PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
 import { type Completion, complete, placeOfToken } from './completion.ts'
@@ -12,14 +12,15 @@ import { type DeadLetter, deadLettersOf } from './dead-letters.ts'
 import type { DurableMachine } from './durable.ts'
 import type { Duration } from './duration.ts'
 import { Engine } from './engine.ts'
+import { assertId } from './failures.ts'
 import { unknownToken } from './handover.ts'
 import { type Health, type HostStats, healthOf } from './health.ts'
 import type { Receipt } from './inputs.ts'
 import type { Limits } from './limits.ts'
-import { type Filter, fits, type Listed, listedOf } from './listing.ts'
-import { assertId, Operating } from './operating.ts'
+import { type Filter, filterGiven, fits, type Listed, listedOf } from './listing.ts'
+import { Operating } from './operating.ts'
 import { installPins } from './pin.ts'
-import { type JournalEntry, recordsOf } from './records-stream.ts'
+import { type JournalEntry, rangeGiven, recordsOf } from './records-stream.ts'
 import { assertDurable } from './registry.ts'
 import { sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
@@ -61,13 +62,31 @@ export type ActorArguments<TMachine extends AnyStateMachine> =
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
   installPins()
-  if (typeof (options.journal as Partial<Journal> | undefined)?.append !== 'function')
-    throw new DuramenError('BAD_OPTION', `journal: ${inspect(options.journal, { depth: 0 })} is no journal`, {
-      hint: 'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
-    })
+  const { journal, machines = [], clock } = optionsGiven('openHost', options)
+  if (typeof (journal as Partial<Journal> | undefined)?.append !== 'function')
+    throw badOption(
+      'journal',
+      journal,
+      'is no journal',
+      'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
+    )
   try {
+    if (!Array.isArray(machines))
+      throw badOption(
+        'machines',
+        machines,
+        'is no array',
+        'Give an array of what durable() made: { machines: [order] }.',
+      )
+    if (clock !== undefined && !(typeof clock?.now === 'function' && typeof clock.after === 'function'))
+      throw badOption(
+        'clock',
+        clock,
+        'is no clock',
+        'Leave it out, or give an object with the functions now and after.',
+      )
     const engine = new Engine(options, await openTelemetry())
-    await engine.registry.register(options.machines ?? [])
+    await engine.registry.register(machines)
     engine.telemetry?.watch(engine)
     return new Host(engine)
   } catch (error) {
@@ -121,7 +140,14 @@ export class Host extends Operating {
     id: string,
     ...[options]: ActorArguments<TMachine>
   ): Promise<DurableActor<TMachine>> {
-    const { create = true, input } = (options ?? {}) as ActorOptions<TMachine>
+    const { create = true, input } = optionsGiven('host.actor', options as ActorOptions<TMachine> | undefined)
+    if (typeof create !== 'boolean' && create !== 'only')
+      throw badOption(
+        'create',
+        create,
+        "is none of true, false and 'only'",
+        'Leave it out to open the instance or create it.',
+      )
     this.engine.assertOpen()
     this.engine.registry.assertKnown(machine)
     assertId(machine.id, id)
@@ -134,19 +160,20 @@ export class Host extends Operating {
     machine: DurableMachine<TMachine>,
     id: string,
     event: EventFromLogic<TMachine>,
-    options: { id?: string } = {},
+    options?: { id?: string },
   ): Promise<Receipt> {
     this.engine.assertOpen()
     this.engine.registry.assertKnown(machine)
-    return sendTo(await this.engine.instances.find(machine, id), event, options.id)
+    return sendTo(await this.engine.instances.find(machine, id), event, options?.id)
   }
 
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
-  async list(filter: Filter = {}): Promise<Listed[]> {
+  async list(filter?: Filter): Promise<Listed[]> {
+    const wanted = filterGiven(filter)
     const found: Listed[] = []
     for await (const [head, instance] of this.engine.instances.heads()) {
       const listed = listedOf(head, instance, this.engine.registry.machines)
-      if (fits(listed, filter)) found.push(listed)
+      if (fits(listed, wanted)) found.push(listed)
     }
     return found
   }
@@ -167,8 +194,8 @@ export class Host extends Operating {
    * are durable when the reading begins. Positions ascend; numbers are missing where the journal keeps something of its own
    * (statecharts, in streams that begin with `$`).
    */
-  records(range: Range = {}): AsyncGenerator<JournalEntry> {
-    return recordsOf(this.journal, range)
+  records(range?: Range): AsyncGenerator<JournalEntry> {
+    return recordsOf(this.journal, rangeGiven('records', range))
   }
 
   /**
@@ -177,11 +204,8 @@ export class Host extends Operating {
    * further once it unsubscribes. Completes when the host closes; fails with what the journal answers.
    * Throws BAD_OPTION.
    */
-  records$({ from = 1 }: { from?: number } = {}): Observable<JournalEntry> {
-    if (!Number.isSafeInteger(from) || from < 0)
-      throw new DuramenError('BAD_OPTION', `from: ${inspect(from)} is no position`, {
-        hint: 'Give the position after the last that you know, or nothing for all.',
-      })
+  records$(options?: { from?: number }): Observable<JournalEntry> {
+    const { from = 1 } = rangeGiven('records$', options)
     return this.engine.tail.follow(this.journal, from)
   }
 
@@ -196,6 +220,7 @@ export class Host extends Operating {
   ): Promise<PastState<TMachine>> {
     this.engine.assertOpen()
     this.engine.registry.assertKnown(machine)
+    assertId(machine.id, id)
     const { journal, limits } = this
     return (await stateAt({ journal, limits, machine, id }, seq)) as unknown as PastState<TMachine>
   }
@@ -206,10 +231,16 @@ export class Host extends Operating {
    *
    * Rejects with BAD_OPTION, BAD_MACHINE, CLOSED, or what the journal answers.
    */
-  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options?: VerifyOptions): Promise<VerifyReport> {
     this.engine.assertOpen()
-    for (const machine of options.against ?? []) assertDurable(machine)
-    return verify({ journal: this.journal, limits: this.limits, machines: this.engine.registry.machines }, options)
+    const given = optionsGiven('verify', options)
+    const { against = [], each } = given
+    if (!Array.isArray(against))
+      throw badOption('against', against, 'is no array', 'Give an array of what durable() made: { against: [next] }.')
+    for (const machine of against) assertDurable(machine)
+    if (each !== undefined)
+      assertFunction('each', each, 'Give a function that is called with what was found of each instance.')
+    return verify({ journal: this.journal, limits: this.limits, machines: this.engine.registry.machines }, given)
   }
 
   /** All effects that have failed for good, oldest first; their instances are parked. */

@@ -10,7 +10,7 @@ import { Alarms } from './alarms.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { encodeFor } from './events.ts'
-import { asDuramenError, instanceExists, unknownInstance } from './failures.ts'
+import { asDuramenError, assertId, instanceExists, unknownInstance } from './failures.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { headOf } from './listing.ts'
@@ -79,6 +79,7 @@ export class Instances {
 
   /** The instance with this id, if it is there. */
   find(machine: DurableMachine, id: string): Promise<Instance> {
+    if (typeof id !== 'string') assertId(machine.id, id)
     return this.open(machine, id, undefined, false)
   }
 

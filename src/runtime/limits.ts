@@ -1,5 +1,5 @@
 // K9: every limit is an option with a default.
-import { DuramenError } from '../ports/errors.ts'
+import { badOption } from '../ports/given.ts'
 
 /** Limits of every instance of a host (K9). */
 export interface Limits {
@@ -44,7 +44,12 @@ export function limitsOf(options: Partial<Limits>): Limits {
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
     const value = options[name] ?? DEFAULTS[name]
     if (!Number.isSafeInteger(value) || value < 1)
-      throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
+      throw badOption(
+        name,
+        value,
+        'is no whole number from 1',
+        'Leave it out for its default; docs/OPTIONS.md has all of them.',
+      )
     limits[name] = value
   }
   return limits

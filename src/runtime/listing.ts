@@ -3,6 +3,7 @@ import { matchesState, type StateValue } from 'xstate'
 import type { StoredRecord } from '../journal/port.ts'
 import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
+import { badOption, optionsGiven } from '../ports/given.ts'
 import type { Head } from './decider.ts'
 import { problemOf } from './hold.ts'
 import type { Instance } from './instance.ts'
@@ -74,4 +75,33 @@ export function fits({ machine, state, status }: Listed, filter: Filter): boolea
   if (filter.machine !== undefined && machine !== filter.machine) return false
   if (filter.status !== undefined && status !== filter.status) return false
   return filter.state === undefined || (state !== undefined && matchesState(filter.state, state))
+}
+
+const STATUSES: readonly unknown[] = [
+  'active',
+  'done',
+  'error',
+  'stopped',
+  'asleep',
+  'paused',
+  'parked',
+  'broken',
+] satisfies Listed['status'][]
+
+/** A filter that can fit something. Throws BAD_OPTION. */
+export function filterGiven(filter: Filter | null | undefined): Filter {
+  const given = optionsGiven('list', filter)
+  const { machine, state, status } = given
+  if (machine !== undefined && typeof machine !== 'string')
+    throw badOption('machine', machine, 'is no id of a machine', 'Give its id: { machine: order.id }.')
+  if (status !== undefined && !STATUSES.includes(status))
+    throw badOption('status', status, `is none of ${STATUSES.join(', ')}`, 'Leave it out for all.')
+  if (state !== undefined && typeof state !== 'string' && (typeof state !== 'object' || state === null))
+    throw badOption(
+      'state',
+      state,
+      'is no state',
+      "Give it as snapshot.matches takes it: 'open', or { open: 'checked' }.",
+    )
+  return given
 }

@@ -4,9 +4,11 @@
 import type { AnyStateMachine } from 'xstate'
 import { streamOf } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
+import { shown } from '../ports/given.ts'
 import { DurableActor } from './actor.ts'
 import type { DurableMachine } from './durable.ts'
 import type { Engine } from './engine.ts'
+import { assertId } from './failures.ts'
 import { forkOf } from './fork.ts'
 import type { Receipt } from './inputs.ts'
 import { type By, type Operation, operatorInput } from './operators.ts'
@@ -70,7 +72,8 @@ export abstract class Operating {
    * Rejects with UNKNOWN_EFFECT, or with MACHINE_THREW where the machine has no `onError` for it.
    */
   cancel(machine: DurableMachine, id: string, key: string, by: By): Promise<Receipt> {
-    const error = new DuramenError('ABORTED', `${by?.who} has cancelled ${key}: ${by?.why}`)
+    const said = (word: unknown) => (typeof word === 'string' ? word : shown(word))
+    const error = new DuramenError('ABORTED', `${said(by?.who)} has cancelled ${said(key)}: ${said(by?.why)}`)
     return this.operate(machine, id, 'cancel', by, { key, error })
   }
 
@@ -138,17 +141,9 @@ export abstract class Operating {
   ): Promise<Receipt> {
     this.engine.assertOpen()
     this.engine.registry.assertKnown(machine)
+    assertId(machine.id, id)
     const where = { machine: machine.id, instance: id }
     const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, this.engine.limits.maxBinary)
     return (await this.engine.instances.find(machine, id)).ask(input)
   }
-}
-
-/** Throws BAD_ID. */
-export function assertId(machine: string, id: string): void {
-  if (typeof id === 'string' && /^[^\p{Cc}]{1,500}$/u.test(id)) return
-  throw new DuramenError('BAD_ID', `${JSON.stringify(id)} can't be the id of an instance of ${machine}`, {
-    where: { machine },
-    hint: 'Use 1 to 500 characters without control characters.',
-  })
 }

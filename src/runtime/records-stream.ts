@@ -6,6 +6,7 @@
 import { Observable } from 'rxjs'
 import type { Journal, Range, StoredRecord } from '../journal/port.ts'
 import { instanceOf } from '../journal/records.ts'
+import { badOption, optionsGiven } from '../ports/given.ts'
 import { entryOf, type HistoryEntry } from './history.ts'
 
 /** One commit, and whose it is. */
@@ -21,6 +22,22 @@ const PAGE = 256
 function journalEntryOf(record: StoredRecord): JournalEntry | undefined {
   const place = instanceOf(record.stream)
   return place && { ...place, ...entryOf(record) }
+}
+
+/** A part of a journal or a stream that can be. Throws BAD_OPTION. */
+export function rangeGiven(name: string, range: Range | null | undefined): Range {
+  const given = optionsGiven(name, range)
+  for (const end of ['from', 'to'] as const) {
+    const value = given[end]
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))
+      throw badOption(
+        end,
+        value,
+        'is no position',
+        'Give a whole number, the first or last that you want; or nothing for all.',
+      )
+  }
+  return given
 }
 
 /** All commits of instances in a range of positions, oldest first. */

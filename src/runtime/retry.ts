@@ -4,6 +4,7 @@
 import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
 import { isDuramenError } from '../ports/errors.ts'
+import { optionsGiven, shown } from '../ports/given.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { nodesOf } from './validate.ts'
 import { kindOf, logicOf } from './xstate/logic.ts'
@@ -72,17 +73,19 @@ const lasting = (kind: Kind) => kind === 'callback' || kind === 'observable'
 /** The policies that the options set, and what is wrong with them, as sentences. */
 export function policiesOf(
   machine: AnyStateMachine,
-  given: Readonly<Record<string, RetryPolicy | undefined>> = {},
+  given?: Readonly<Record<string, RetryPolicy | undefined>>,
 ): { policies: Policies; problems: string[] } {
   const known = sourcesOf(machine)
   const problems: string[] = []
   const policies = new Map<string, Policy>()
-  for (const [src, policy] of Object.entries(given)) {
+  for (const [src, policy] of Object.entries(optionsGiven('retry', given))) {
     if (policy === undefined) continue
     const kind = known.get(src)
     if (src !== '*' && !kind) problems.push(`retry.${src}: there is no action or actor of that name`)
-    else if (kind && lasting(kind) && policy.concurrency)
+    else if (kind && lasting(kind) && policy?.concurrency)
       problems.push(`retry.${src}.concurrency: a ${kind} may last for ever and would keep its slot; leave it out`)
+    else if (!isObject(policy))
+      problems.push(`retry.${src}: ${shown(policy)} is no policy; give { attempts: 5 } or the like`)
     else policies.set(src, resolved(`retry.${src}`, policy, problems))
   }
   const all = policies.get('*')
@@ -92,19 +95,26 @@ export function policiesOf(
 }
 
 function resolved(where: string, policy: RetryPolicy, problems: string[]): Policy {
-  const unknown = Object.keys(policy).filter((name) => !NAMES.has(name))
-  if (unknown.length) problems.push(`${where}: there is no ${unknown.join(', ')}; there are ${[...NAMES].join(', ')}`)
+  /** The names of what is given, looked at. */
+  const part = (of: string, given: object | undefined, names: readonly string[]) => {
+    const unknown = isObject(given) ? Object.keys(given).filter((name) => !names.includes(name)) : []
+    if (unknown.length) problems.push(`${of}: there is no ${unknown.join(', ')}; there are ${names.join(', ')}`)
+    if (given !== undefined && !isObject(given))
+      problems.push(`${of}: ${shown(given)} is no object with ${names.join(', ')}`)
+  }
+  part(where, policy, NAMES)
+  part(`${where}.backoff`, policy.backoff, ['first', 'factor', 'max', 'jitter'])
+  part(`${where}.concurrency`, policy.concurrency, ['limit', 'key'])
+  part(`${where}.rate`, policy.rate, ['limit', 'per'])
   const number = (value: number | undefined, name: string, otherwise: number, least: number, most = Infinity) => {
     if (value === undefined) return otherwise
     if (typeof value === 'number' && value >= least && value <= most) return value
-    problems.push(
-      `${where}.${name}: ${String(value)} is no number from ${least}${most < Infinity ? ` to ${most}` : ''}`,
-    )
+    problems.push(`${where}.${name}: ${shown(value)} is no number from ${least}${most < Infinity ? ` to ${most}` : ''}`)
     return otherwise
   }
   const count = (value: number | undefined, name: string, otherwise: number) => {
     if (value === undefined || value === Infinity || Number.isInteger(value)) return number(value, name, otherwise, 1)
-    problems.push(`${where}.${name}: ${String(value)} is no whole number from 1`)
+    problems.push(`${where}.${name}: ${shown(value)} is no whole number from 1`)
     return otherwise
   }
   const time = <T extends number | undefined>(value: Duration | undefined, name: string, otherwise: T): number | T => {
@@ -113,10 +123,11 @@ function resolved(where: string, policy: RetryPolicy, problems: string[]): Polic
       const ms = milliseconds(value, name)
       if (ms > 0) return ms
     } catch {}
-    problems.push(`${where}.${name}: ${String(value)} is no duration above 0; use milliseconds or a string like '5s'`)
+    problems.push(`${where}.${name}: ${shown(value)} is no duration above 0; use milliseconds or a string like '5s'`)
     return otherwise
   }
-  const { backoff = {}, concurrency, rate, retryable } = policy
+  const { concurrency, rate, retryable } = policy
+  const backoff = policy.backoff ?? {}
   for (const [name, fn] of [
     ['retryable', retryable],
     ['concurrency.key', concurrency?.key],
@@ -139,7 +150,7 @@ function resolved(where: string, policy: RetryPolicy, problems: string[]): Polic
   }
 }
 
-const NAMES: ReadonlySet<string> = new Set<keyof RetryPolicy>([
+const NAMES: readonly string[] = [
   'attempts',
   'backoff',
   'timeout',
@@ -148,7 +159,10 @@ const NAMES: ReadonlySet<string> = new Set<keyof RetryPolicy>([
   'retryable',
   'concurrency',
   'rate',
-])
+] satisfies (keyof RetryPolicy)[]
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The wait after so many failures, ms. `random`: 0 to 1, drawn by the caller. */
 export function delayAfter(failures: number, { backoff }: Policy, random: number): number {

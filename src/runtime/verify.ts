@@ -2,10 +2,10 @@
 //
 // K3: always from the first record, never from a snapshot, on scratch trees that reach nobody.
 // K9: instances are taken one by one from the journal's heads, a few at a time; of the findings a limited number is kept.
-import { inspect } from 'node:util'
 import type { Journal } from '../journal/port.ts'
 import { type Commit, type CommitKind, type CommitOutcome, instanceOf } from '../journal/records.ts'
-import { DuramenError } from '../ports/errors.ts'
+import type { DuramenError } from '../ports/errors.ts'
+import { badOption } from '../ports/given.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError } from './failures.ts'
@@ -105,7 +105,7 @@ export async function verify(host: Stored, options: VerifyOptions): Promise<Veri
   const { concurrency = 4, findings: most = 1000, against, each } = options
   for (const [name, value] of Object.entries({ concurrency, findings: most }))
     if (!Number.isSafeInteger(value) || value < 1)
-      throw new DuramenError('BAD_OPTION', `${name}: ${inspect(value)} is no whole number from 1`)
+      throw badOption(name, value, 'is no whole number from 1', 'Leave it out for its default.')
   const machines = against ? new Map(against.map((machine) => [machine.id, machine])) : host.machines
   const counts = { ok: 0, changed: 0, diverged: 0, unreadable: 0, unregistered: 0, replayOnly: 0, records: 0 }
   const findings: Verified[] = []

@@ -1,6 +1,7 @@
 // Waiting for something of an instance: it comes, or the time is over, or it is called off, or it can't come any more.
 import type { CommitOutcome } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
+import { badOption, optionsGiven } from '../ports/given.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Instance } from './instance.ts'
 
@@ -24,8 +25,14 @@ export interface Wait<T> {
 }
 
 /** A promise that `begin` has to resolve. Throws BAD_OPTION. */
-export function waiting<T>(instance: Instance, options: WaitOptions, begin: (wait: Wait<T>) => void): Promise<T> {
-  const { timeout, signal } = options
+export function waiting<T>(
+  instance: Instance,
+  options: WaitOptions | undefined,
+  begin: (wait: Wait<T>) => void,
+): Promise<T> {
+  const { timeout, signal } = optionsGiven('options', options)
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
+    throw badOption('signal', signal, 'is no AbortSignal', 'Give the signal of an AbortController.')
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
   const { machine, id, where } = instance
   return new Promise((resolve, reject) => {

@@ -89,7 +89,7 @@ async function oneEnd<TOutside>(
   const live = async (write: number | undefined): Promise<boolean> => {
     const journal = crashJournal(inner, write, point.when)
     clock = virtualClock(clock.now())
-    const life = scenario({ journal, clock, outside, nth: killed + 1 })
+    const life = (async () => scenario({ journal, clock, outside, nth: killed + 1 }))() // also where it throws at once
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`the scenario has not ended after ${limit} ms`)), limit)

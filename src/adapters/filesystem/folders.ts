@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { acquireLock, type Lock } from '../../journal/lock.ts'
 import { DuramenError } from '../../ports/errors.ts'
+import { assertPath, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders } from '../../ports/image.ts'
 import { Dir, pathOfHandle } from './dir.ts'
 import { errnoOf, fileError, task } from './errors.ts'
@@ -39,7 +40,8 @@ export function fileSystemFolders(
   options: FileSystemFoldersOptions = {},
   files: Files = nodeFiles,
 ): ImageFolders {
-  const { order = 'name', stableFor = 1000 } = options
+  assertPath('fileSystemFolders', root)
+  const { order = 'name', stableFor = 1000 } = optionsGiven('fileSystemFolders', options)
   checkOptions(order, stableFor)
   const top = resolve(root)
   const dir = (...names: string[]) => new Dir(join(top, ...names), files)

@@ -5,6 +5,7 @@
 // I5 the same content is stored once, and nothing is replaced but what is damaged.
 import { dirname, join, resolve } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
+import { assertPath } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
 import { draftName, isDraft } from './crossing.ts'
 import { errnoOf, fileError, task } from './errors.ts'
@@ -21,6 +22,7 @@ const ABANDONED = 60 * 60_000
  * for a record that is damaged or was written by something else: nothing is overwritten then.
  */
 export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageStore {
+  assertPath('fileSystemStore', dir)
   const top = resolve(dir)
   const units = join(top, 'units')
   const drafts = join(top, 'tmp')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
+import { optionsGiven } from '../../ports/given.ts'
 import type { ImageProcessor, ProcessInput } from '../../ports/image.ts'
 import { loadCodeReader } from './code.ts'
 import { decodeFailure, ioFailure, notAnImage } from './failures.ts'
@@ -26,9 +27,10 @@ export interface SharpProcessorOptions {
  * Errors: BAD_OPTION at once; then NOT_AN_IMAGE (empty, unknown format, truncated, damaged, too many pixels),
  * NO_SPACE and IO (retryable), ABORTED, MISSING_PACKAGE.
  */
-export function sharpProcessor(options: SharpProcessorOptions = {}): ImageProcessor {
-  const maxPixels = positive('maxPixels', options.maxPixels ?? 100_000_000)
-  const thumbnailSize = positive('thumbnailSize', options.thumbnailSize ?? 256)
+export function sharpProcessor(options?: SharpProcessorOptions): ImageProcessor {
+  const given = optionsGiven('sharpProcessor', options)
+  const maxPixels = positive('maxPixels', given.maxPixels ?? 100_000_000)
+  const thumbnailSize = positive('thumbnailSize', given.thumbnailSize ?? 256)
 
   return async (input) => {
     const sharp = await loadSharp()

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
+import { assertPath, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import { fsError } from '../fs-error.ts'
@@ -42,10 +43,11 @@ const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
  * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
-  const { segmentBytes = DEFAULT_SEGMENT_BYTES } = options
-  const logger = loggerOf(options.logger ?? console)
+  assertPath('fileJournal', dir)
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES, logger: given } = optionsGiven('fileJournal', options)
+  const logger = loggerOf(given ?? console)
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
-    throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${segmentBytes}`, {
+    throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${shown(segmentBytes)}`, {
       hint: 'Pass an integer between 1024 and 1073741824.',
     })
   }

@@ -5,6 +5,7 @@ import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs'
 import { fromPromise, type SnapshotFrom } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
+import { assertFunction, badOption, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable } from '../../runtime/durable.ts'
@@ -110,6 +111,12 @@ type ImageActor = DurableActor<typeof imageMachine>
  * machines answer.
  */
 export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption('imagePipeline', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  const given: Partial<ImagePipelineOptions> = optionsGiven('imagePipeline', options)
+  assertFunction('folders', given.folders?.open, "Give folders, e.g. fileSystemFolders('./images').")
+  assertFunction('store', given.store?.find, "Give a store, e.g. fileSystemStore('./store').")
+  assertFunction('process', given.process, 'Give a processor, e.g. sharpProcessor().')
   const { folders, store, mode = 'auto', slots = 1, id = 'images', processAttempts = 3, crashes = 10 } = options
   const poll = milliseconds(options.poll ?? 500, 'poll')
   const retry = {

@@ -5,11 +5,13 @@ import { isDeepStrictEqual } from 'node:util'
 import { Observable } from 'rxjs'
 import type { AnyStateMachine } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
+import { badOption, shown } from '../../ports/given.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host, Listed } from '../../runtime/host.ts'
 import type { Receipt } from '../../runtime/inputs.ts'
 import type { By } from '../../runtime/operators.ts'
+import { assertDurable } from '../../runtime/registry.ts'
 import { type Desk, deskOf } from './desk.ts'
 import { runId, type scheduleMachine } from './machine.ts'
 import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
@@ -54,9 +56,12 @@ export async function schedule<TMachine extends AnyStateMachine>(
   id: string,
   options: ScheduleOptions<TMachine>,
 ): Promise<Schedule> {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption('schedule', host, 'is no host', 'Give what openHost() has answered, then the machine.')
+  assertDurable(machine as unknown as DurableMachine)
   const where = { machine: machine.id, instance: id }
   if (typeof id !== 'string' || !/^[^\p{Cc}]{1,470}$/u.test(id))
-    throw new DuramenError('BAD_ID', `${JSON.stringify(id)} can't be the id of a schedule of ${machine.id}`, {
+    throw new DuramenError('BAD_ID', `${shown(id)} can't be the id of a schedule of ${machine.id}`, {
       where,
       hint: 'Use 1 to 470 characters without control characters.',
     })

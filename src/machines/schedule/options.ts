@@ -4,6 +4,7 @@
 import { inspect } from 'node:util'
 import type { AnyStateMachine, InputFrom } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
+import { badOption, optionsGiven } from '../../ports/given.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import { timesOf } from './times.ts'
 import type { CatchUp, Overlap, Settings, When } from './types.ts'
@@ -47,7 +48,8 @@ const LEAST = 1000
 const MOST = 1e5 * 86_400_000
 
 /** Throws BAD_OPTION. `now`: ms since the epoch. */
-export function settingsOf(options: ScheduleOptions<any>, now: number): Settings {
+export function settingsOf(given: ScheduleOptions<any>, now: number): Settings {
+  const options: ScheduleOptions<any> = optionsGiven('schedule', given)
   const { overlap = 'skip', catchUp = 'last', limit = 100 } = options
   oneOf('overlap', overlap, OVERLAPS)
   oneOf('catchUp', catchUp, CATCH_UPS)
@@ -71,7 +73,7 @@ function whenOf({ every, anchor, cron, timezone = 'UTC' }: ScheduleOptions<any>)
       })
     const ms = milliseconds(every, 'every')
     if (!Number.isSafeInteger(ms) || ms < LEAST || ms > MOST)
-      throw new DuramenError('BAD_OPTION', `every: ${inspect(every)} is not between one second and 100,000 days`)
+      throw badOption('every', every, 'is not between one second and 100,000 days', "Give a duration like '1h'.")
     return { every: ms, anchor: anchor === undefined ? null : anchorOf(anchor) }
   }
   if (anchor !== undefined)
@@ -88,7 +90,7 @@ function whenOf({ every, anchor, cron, timezone = 'UTC' }: ScheduleOptions<any>)
 }
 
 function anchorOf(anchor: Date | string): number {
-  const time = new Date(anchor).getTime()
+  const time = anchor instanceof Date || typeof anchor === 'string' ? new Date(anchor).getTime() : Number.NaN
   if (!Number.isNaN(time)) return time
   throw new DuramenError('BAD_OPTION', `anchor: ${inspect(anchor)} is no date`, {
     hint: "Give a Date, or a string like '2026-01-01T03:00:00Z'.",

@@ -1,0 +1,28 @@
+// What a caller gave, looked at before anything is done with it: in JavaScript it may be anything.
+import { inspect } from 'node:util'
+import { DuramenError, type ErrorPlace } from './errors.ts'
+
+/** A value as an error names it, in a few words. */
+export const shown = (value: unknown): string => inspect(value, { depth: 0 })
+
+/** BAD_OPTION, named after the option. `wrong`: what is wrong with it, after its value. */
+export const badOption = (name: string, value: unknown, wrong: string, hint: string, where: ErrorPlace = {}) =>
+  new DuramenError('BAD_OPTION', `${name}: ${shown(value)} ${wrong}`, { where, hint })
+
+/** Options of a call; none where nothing was given. Throws BAD_OPTION. */
+export function optionsGiven<T extends object>(name: string, options: T | null | undefined): Partial<T> {
+  if (options === undefined || options === null) return {}
+  if (typeof options === 'object' && !Array.isArray(options)) return options
+  throw badOption(name, options, 'is no object with options', 'Leave it out, or give an object: { timeout: … }.')
+}
+
+/** Throws BAD_OPTION where something is given and is no function. */
+export function assertFunction(name: string, value: unknown, hint: string): void {
+  if (typeof value !== 'function') throw badOption(name, value, 'is no function', hint)
+}
+
+/** Throws BAD_OPTION for what is no folder's name. */
+export function assertPath(name: string, path: unknown): void {
+  if (typeof path === 'string' && path !== '') return
+  throw badOption(name, path, 'is no path of a folder', "Give one like './data'.")
+}

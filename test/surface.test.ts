@@ -1,0 +1,197 @@
+// Every public function, called with what it can't take: the answer is a DuramenError that says what, where and what to do,
+// and nothing has changed.
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
+import { sharpProcessor } from '../src/adapters/sharp/index.ts'
+import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
+import { fileJournal, memoryJournal } from '../src/journal/index.ts'
+import { imagePipeline, schedule } from '../src/machines/index.ts'
+import { noUnhandledRejections, quiet, world } from './support/host.ts'
+import { acting, counter } from './support/machines.ts'
+
+noUnhandledRejections()
+
+const JUNK: Record<string, unknown> = {
+  undefined: undefined,
+  null: null,
+  5: 5,
+  text: 'text',
+  'empty text': '',
+  object: {},
+  array: [],
+  function: () => {},
+  symbol: Symbol('symbol'),
+  NaN: Number.NaN,
+  '-1': -1,
+  bigint: 10n,
+  'object without prototype': Object.create(null),
+}
+
+type Call = (value: any) => unknown
+const by = { who: 'ann', why: 'a test' }
+const end = async (stream: AsyncIterable<unknown>) => {
+  for await (const _ of stream);
+}
+
+/** What is called, with each of JUNK; and the names of those of JUNK that are right there. */
+function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableActor<any>): [string, Call, string][] {
+  const { machine: plain } = machine
+  const acts = acting(() => {}).machine
+  const nothing = 'undefined,null'
+  const event = { type: 'INC' }
+  const options = (name: string, call: Call, right = ''): [string, Call, string][] => [
+    [name, call, `${nothing},object,object without prototype${right}`],
+  ]
+  const operators = (['pause', 'park', 'resume', 'stop', 'purge'] as const).flatMap((op): [string, Call, string][] => [
+    [`host.${op} machine`, (v) => host[op](v, 'x', by), ''],
+    [`host.${op} id`, (v) => host[op](machine, v, by), ''],
+    [`host.${op} by`, (v) => host[op](machine, 'x', v), ''],
+    [`host.${op} who`, (v) => host[op](machine, 'x', { who: v, why: '' }), ''],
+  ])
+  const onEffects = (['retry', 'skip', 'cancel'] as const).flatMap((op): [string, Call, string][] => [
+    [`host.${op} key`, (v) => host[op](machine, 'x', v, by), ''],
+    [`host.${op} by`, (v) => host[op](machine, 'x', '1/0', v), ''],
+    [`host.${op} who`, (v) => host[op](machine, 'x', '1/0', { who: v, why: v }), ''],
+  ])
+  const policy = ['attempts', 'timeout', 'heartbeat', 'crashes'].map((name): [string, Call, string] => [
+    `retry.act.${name}`,
+    (v) => durable(acts, { retry: { act: { [name]: v } } }),
+    'undefined,5',
+  ])
+  const limits = ['mailbox', 'pipeline', 'dedupe', 'maxBinary', 'maxActive', 'maxEffects', 'snapshotEvery'].map(
+    (name): [string, Call, string] => [
+      `openHost ${name}`,
+      (v) => openHost({ journal: memoryJournal(), logger: quiet, [name]: v }),
+      `${nothing},5`,
+    ],
+  )
+  return [
+    ['durable', (v) => durable(v), ''],
+    ...options('durable options', (v) => durable(plain, v)),
+    ['durable id', (v) => durable(plain, { id: v }), `${nothing},text`],
+    ['durable version', (v) => durable(plain, { version: v }), `${nothing},5`],
+    ['durable timers', (v) => durable(plain, { timers: v }), 'undefined'],
+    ['durable attributes', (v) => durable(plain, { attributes: v }), 'undefined,function'],
+    ['durable events', (v) => durable(plain, { events: { INC: v } }), 'undefined'],
+    ...options('durable retry', (v) => durable(acts, { retry: v })),
+    ['retry.act', (v) => durable(acts, { retry: { act: v } }), 'undefined,object,object without prototype'],
+    [
+      'retry.act.backoff',
+      (v) => durable(acts, { retry: { act: { backoff: v } } }),
+      'undefined,object,object without prototype',
+    ],
+    ['retry.act.rate', (v) => durable(acts, { retry: { act: { rate: v } } }), 'undefined'],
+    ['retry.act.concurrency', (v) => durable(acts, { retry: { act: { concurrency: v } } }), 'undefined'],
+    ['retry.act.retryable', (v) => durable(acts, { retry: { act: { retryable: v } } }), 'undefined,function'],
+    ...policy,
+    ['openHost', (v) => openHost(v), ''],
+    ['openHost journal', (v) => openHost({ journal: v }), ''],
+    ['openHost machines', (v) => openHost({ journal: memoryJournal(), machines: v }), 'undefined,array'],
+    ['openHost logger', (v) => openHost({ journal: memoryJournal(), logger: v }), nothing],
+    ['openHost clock', (v) => openHost({ journal: memoryJournal(), clock: v }), 'undefined'],
+    ['openHost closeTimeout', (v) => openHost({ journal: memoryJournal(), closeTimeout: v }), `${nothing},5`],
+    ...limits,
+    ['host.register', (v) => host.register(v), ''],
+    ['host.actor machine', (v) => host.actor(v, 'x'), ''],
+    ['host.actor id', (v) => host.actor(machine, v, { create: false }), ''],
+    ...options('host.actor options', (v) => host.actor(machine, 'x', v)),
+    ['host.actor create', (v) => host.actor(machine, 'x', { create: v }), 'undefined'],
+    ['host.actor input', (v) => host.actor(machine, `new ${typeof v}`, { input: v, create: false } as never), ''],
+    ['host.send machine', (v) => host.send(v, 'x', event), ''],
+    ['host.send id', (v) => host.send(machine, v, event), ''],
+    ['host.send event', (v) => host.send(machine, 'x', v), ''],
+    ['actor.send', (v) => actor.send(v), ''],
+    ['actor.send type', (v) => actor.send({ type: v, x: Symbol('never kept') } as never), ''],
+    ['actor.send id', (v) => actor.send({ ...event, x: Symbol('never kept') } as never, { id: v }), ''],
+    ['actor.subscribe', (v) => actor.subscribe(v).unsubscribe(), 'object,array,function,object without prototype'],
+    ['actor.on type', (v) => actor.on(v, () => {}).unsubscribe(), 'text,empty text'],
+    ['actor.on handler', (v) => actor.on('*', v).unsubscribe(), 'function'],
+    ['actor.waitFor', (v) => actor.waitFor(v, { timeout: 0 }), 'function'],
+    ...options('actor.waitFor options', (v) => actor.waitFor(() => true, v)),
+    ['actor.waitFor timeout', (v) => actor.waitFor(() => true, { timeout: v }), 'undefined,5'],
+    ['actor.waitFor signal', (v) => actor.waitFor(() => true, { signal: v }), 'undefined'],
+    ['actor.ask options', (v) => actor.ask(event, v), ''],
+    ['actor.ask reply', (v) => actor.ask(event, { reply: v }), 'text'],
+    ['actor.ask match', (v) => actor.ask(event, { reply: 'R', match: v }), 'undefined,function'],
+    ['actor.ask timeout', (v) => actor.ask(event, { reply: 'R', timeout: v }), 'undefined,5'],
+    ['actor.snapshotAt', (v) => actor.snapshotAt(v), ''],
+    ...options('actor.history', (v) => end(actor.history(v))),
+    ['actor.history from', (v) => end(actor.history({ from: v })), 'undefined,5'],
+    ['host.records to', (v) => end(host.records({ to: v })), 'undefined,5'],
+    ...options('host.records$', (v) => host.records$(v)),
+    ['host.records$ from', (v) => host.records$({ from: v }), 'undefined,5'],
+    ...options('host.list', (v) => host.list(v)),
+    ['host.list machine', (v) => host.list({ machine: v }), 'undefined,text,empty text'],
+    ['host.list status', (v) => host.list({ status: v }), 'undefined'],
+    [
+      'host.list state',
+      (v) => host.list({ state: v }),
+      'undefined,text,empty text,object,array,object without prototype',
+    ],
+    ['host.snapshotAt id', (v) => host.snapshotAt(machine, v, 1), ''],
+    ['host.snapshotAt seq', (v) => host.snapshotAt(machine, 'x', v), ''],
+    ...options('host.verify', (v) => host.verify(v)),
+    ['host.verify against', (v) => host.verify({ against: v }), 'undefined,array'],
+    ['host.verify each', (v) => host.verify({ each: v }), 'undefined,function'],
+    ['host.complete', (v) => host.complete(v), ''],
+    ['host.fail', (v) => host.fail(v, new Error('no')), ''],
+    ...operators,
+    ...onEffects,
+    ['host.fork actor', (v) => host.fork(v, 1, { id: 'f', ...by }), ''],
+    ['host.fork seq', (v) => host.fork(actor, v, { id: 'f', ...by }), ''],
+    ['host.fork options', (v) => host.fork(actor, 1, v), ''],
+    ['host.fork effects', (v) => host.fork(actor, 0, { id: 'f', effects: v, ...by }), ''],
+    ['deliver', (v) => deliver(v, 'x', event as never), ''],
+    ['fileJournal', (v) => fileJournal(v), 'text'],
+    [
+      'fileJournal options',
+      (v) => fileJournal(join(tmpdir(), 'never-made'), v),
+      `${nothing},object,object without prototype`,
+    ],
+    ['fileJournal segmentBytes', (v) => fileJournal(join(tmpdir(), 'never-made'), { segmentBytes: v }), 'undefined'],
+    ['schedule host', (v) => schedule(v, machine, 's', { every: '1h' }), ''],
+    ['schedule machine', (v) => schedule(host, v, 's', { every: '1h' }), ''],
+    ['schedule id', (v) => schedule(host, machine, v, { every: '1h' }), 'text'],
+    ['schedule options', (v) => schedule(host, machine, 's', v), ''],
+    ['schedule every', (v) => schedule(host, machine, 's', { every: v }), ''],
+    ['schedule anchor', (v) => schedule(host, machine, 's', { every: '1h', anchor: v }), 'undefined'],
+    ['schedule cron', (v) => schedule(host, machine, 's', { cron: v }), ''],
+    ['schedule grace', (v) => schedule(host, machine, 's', { every: '1h', grace: v }), `${nothing},5`],
+    ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
+    ['imagePipeline options', (v) => imagePipeline(host, v), ''],
+    ['fileSystemFolders', (v) => fileSystemFolders(v), 'text'],
+    ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
+    ['fileSystemStore', (v) => fileSystemStore(v), 'text'],
+    ...options('sharpProcessor', (v) => sharpProcessor(v)),
+  ]
+}
+
+it('every public function refuses what it can not take by a DuramenError with a hint, and nothing has changed', async () => {
+  const { open, journal } = world()
+  const machine = counter()
+  const host = await open([machine])
+  const actor = await host.actor(machine, 'x')
+  const before = await host.list()
+  const wrong: string[] = []
+  let count = 0
+  for (const [name, call, right] of calls(host, machine, actor))
+    for (const [kind, value] of Object.entries(JUNK)) {
+      if (right.split(',').includes(kind)) continue
+      count++
+      const error: unknown = await Promise.resolve()
+        .then(() => call(value))
+        .then(
+          () => 'was taken',
+          (thrown) => thrown,
+        )
+      const well = isDuramenError(error) && error.message.length > 10 && (error.hint?.length ?? 0) > 5
+      if (!well) wrong.push(`${name}(${kind}): ${error}${isDuramenError(error) ? ', without a hint' : ''}`)
+    }
+  expect(wrong).toEqual([])
+  expect(count).toBeGreaterThan(1000)
+  expect(await host.list()).toEqual(before)
+  expect((await journal.head('counter/x'))!.seq).toBe(1)
+  await host.close()
+})
