@@ -7,7 +7,7 @@ import { place } from '../support/schedule.ts'
 test.each<[any, RegExp]>([
   [{}, /either `every` or `cron`/],
   [{ every: '1h', cron: '* * * * *' }, /either `every` or `cron`/],
-  [{ every: 'soon' }, /^every: soon is no duration/],
+  [{ every: 'soon' }, /^every: 'soon' is no duration/],
   [{ every: 0 }, /^every: 0 is not between/],
   [{ every: 999 }, /^every: 999 is not between/],
   [{ every: 1000.5 }, /^every: 1000.5 is not between/],
@@ -30,7 +30,7 @@ test.each<[any, RegExp]>([
   [{ every: '1h', catchUp: 'some' }, /^catchUp: 'some' is none of none, last, all/],
   [{ every: '1h', limit: 0 }, /^limit: 0 is no whole number/],
   [{ every: '1h', limit: Number.POSITIVE_INFINITY }, /^limit: Infinity is no whole number/],
-  [{ every: '1h', grace: 'long' }, /^grace: long is no duration/],
+  [{ every: '1h', grace: 'long' }, /^grace: 'long' is no duration/],
 ])('T12 %j', (options, message) => {
   expect(() => settingsOf(options, 0)).toThrow(
     expect.objectContaining({ name: 'DuramenError', code: 'BAD_OPTION', message: expect.stringMatching(message) }),
