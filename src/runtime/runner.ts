@@ -7,6 +7,7 @@
 import type { Commit, CommitHeader, DeadLetterRecord } from '../journal/records.ts'
 import type { EffectOutcome } from './counts.ts'
 import { EffectFacts, type FactsState } from './effect-facts.ts'
+import { NO_ENTRIES, NO_ITEMS, own, ownSet } from './empty.ts'
 import { Desk } from './handover.ts'
 import type { Ruling } from './inputs.ts'
 import type { OpenEffect } from './ledger.ts'
@@ -33,16 +34,16 @@ export interface RunnerOwner extends RunsWorld {
 
 export class Runner implements RunsOwner {
   /** Actions that are durable and not known to be finished, in order. */
-  unfinished = new Map<string, Action>()
+  unfinished: Map<string, Action> = NO_ENTRIES
   readonly facts = new EffectFacts()
   readonly world: Desk
   /** Keys of actions that have finished, not yet recorded. */
-  private readonly done = new Set<string>()
+  private done: Set<string> = NO_ITEMS
   /** Invoked work that should run. */
-  private works = new Map<string, Start>()
+  private works: Map<string, Start> = NO_ENTRIES
   private readonly runs: Runs
   private readonly owner: RunnerOwner
-  private readonly delivering = new Set<{ readonly record: number }>()
+  private delivering: Set<{ readonly record: number }> = NO_ITEMS
   private marking = false
 
   /** `scope`: what `deliver` is given. */
@@ -59,14 +60,14 @@ export class Runner implements RunsOwner {
 
   /** Forgets what was read from the journal, before it is read again; what is on its way goes on. */
   reset(): void {
-    this.unfinished = new Map()
-    this.works = new Map()
+    this.unfinished = NO_ENTRIES
+    this.works = NO_ENTRIES
     this.facts.clear()
   }
 
   /** Begins from a checkpoint instead of the first record. */
   restore(works: readonly Effect[], state: FactsState): void {
-    for (const work of works) if (work.kind === 'start') this.works.set(work.key, work)
+    for (const work of works) if (work.kind === 'start') this.works = own(this.works).set(work.key, work)
     this.facts.restore(state)
   }
 
@@ -86,8 +87,9 @@ export class Runner implements RunsOwner {
     if (commit.op === 'purge') return this.reset()
     if (!turn) return
     for (const effect of turn.effects) {
-      if (effect.kind === 'action' && !this.done.has(effect.key)) this.unfinished.set(effect.key, effect)
-      if (effect.kind === 'start') this.works.set(effect.key, effect)
+      if (effect.kind === 'action' && !this.done.has(effect.key))
+        this.unfinished = own(this.unfinished).set(effect.key, effect)
+      if (effect.kind === 'start') this.works = own(this.works).set(effect.key, effect)
     }
     for (const key of turn.ended) {
       this.works.delete(key)
@@ -113,7 +115,8 @@ export class Runner implements RunsOwner {
 
   /** A commit was not made after all; what was ruled with it is not ours to say. */
   back(header: CommitHeader, ruling: Ruling | undefined): void {
-    for (const key of header.finished ?? []) if (!ruling?.finished?.includes(key)) this.done.add(key)
+    for (const key of header.finished ?? [])
+      if (!ruling?.finished?.includes(key)) this.done = ownSet(this.done).add(key)
     if (!ruling?.attempts) return this.facts.back(header)
     const own = Object.entries(header.attempts ?? {}).filter(([key]) => !(key in ruling.attempts!))
     this.facts.back({ ...header, attempts: Object.fromEntries(own) })
@@ -171,12 +174,12 @@ export class Runner implements RunsOwner {
   }
 
   runAction(action: Action): void {
-    this.unfinished.set(action.key, action)
+    this.unfinished = own(this.unfinished).set(action.key, action)
     this.runs.launch(action)
   }
 
   start(work: Start): void {
-    this.works.set(work.key, work)
+    this.works = own(this.works).set(work.key, work)
     this.runs.launch(work)
   }
 
@@ -250,7 +253,7 @@ export class Runner implements RunsOwner {
   /** A promise delivers: also when it ends meanwhile, it counts as one that may, until that has arrived. */
   delivers(key: string, delivery: Promise<unknown>): void {
     const one = { record: recordOf(key) }
-    this.delivering.add(one)
+    this.delivering = ownSet(this.delivering).add(one)
     const over = () => void this.delivering.delete(one)
     delivery.then(over, over)
   }
@@ -331,7 +334,7 @@ export class Runner implements RunsOwner {
   actionFinished({ key }: Action): void {
     this.facts.forget(key)
     this.unfinished.delete(key)
-    this.done.add(key)
+    this.done = ownSet(this.done).add(key)
   }
 
   actionFailed(action: Action, error: unknown): void {

@@ -8,6 +8,7 @@ import { DuramenError } from '../ports/errors.ts'
 import type { Counts, EffectOutcome } from './counts.ts'
 import type { EffectFacts } from './effect-facts.ts'
 import { type CurrentEffect, type EffectWorld, RunningEffect, within } from './effects.ts'
+import { NO_ENTRIES, NO_ITEMS, own, ownSet } from './empty.ts'
 import { delayAfter, type Policy } from './retry.ts'
 import { type Action, lasts, Run, type Start } from './run.ts'
 import type { Slots } from './slots.ts'
@@ -53,9 +54,9 @@ export class Runs {
   held = false
   /** From here on a failure is only the abort's echo. */
   aborted = false
-  private readonly runs = new Map<string, Run>()
+  private runs: Map<string, Run> = NO_ENTRIES
   /** Told to stop, and still at it. */
-  private readonly abandoned = new Set<Run>()
+  private abandoned: Set<Run> = NO_ITEMS
   private readonly owner: RunsOwner
   private readonly instance: RunsWorld
 
@@ -95,7 +96,7 @@ export class Runs {
 
   private add(item: Action | Start): Run {
     const run = new Run(item, this.instance.policy(item), this.begin)
-    this.runs.set(item.key, run)
+    this.runs = own(this.runs).set(item.key, run)
     return run
   }
 
@@ -314,7 +315,7 @@ export class Runs {
     run.quiet()
     run.state = 'over'
     this.runs.delete(run.key)
-    this.abandoned.add(run)
+    this.abandoned = ownSet(this.abandoned).add(run)
     run.until(
       this.instance.clock.after(policy.timeout ?? STOPPING, () => {
         this.instance.warn(
