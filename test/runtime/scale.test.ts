@@ -98,7 +98,7 @@ it('K6 K9: a day of timers, effects and events on the virtual clock: the heap st
   for (let hour = 0; hour < 24; hour++) {
     for (let minute = 0; minute < 60; minute++) {
       clock.advance(60_000)
-      await settle(3)
+      await settle(8)
       await actors[(hour * 60 + minute) % 6]!.send({ type: 'POKE' }, { id: `${hour}:${minute}` })
     }
     if (hour >= 3) sizes.push(await heap())
