@@ -20,6 +20,8 @@ export class Snapshots {
   private last: Checkpoint | undefined
   private next: number
   private since = 0
+  /** As how many the last one counts. */
+  private pages = 1
   /** The record that the last one was taken after. */
   private at = 0
   private readonly journal: Journal
@@ -51,12 +53,12 @@ export class Snapshots {
 
   /** Loading the instance again would take long without one. */
   worth(seq: number): boolean {
-    return seq - this.at >= Math.min(WORTH, this.limits.snapshotEvery)
+    return seq - this.at >= Math.min(WORTH, this.limits.snapshotEvery) * this.pages
   }
 
   /** The instance tried to take one; undefined: it has no such form now. */
   took(seq: number, taken: Checkpoint | undefined): void {
-    this.next = seq + this.distance(taken)
+    this.follow(seq, taken)
     this.since = 0
     if (!taken) return
     this.last = taken
@@ -65,9 +67,9 @@ export class Snapshots {
     void this.journal.saveSnapshot({ stream: this.stream, seq, text })() // a cache: without it, loading takes longer
   }
 
-  /** Commits until the one after this is due. */
-  private distance(taken: Checkpoint | undefined): number {
-    return this.limits.snapshotEvery * Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
+  private follow(seq: number, taken: Checkpoint | undefined): void {
+    this.pages = Math.max(1, Math.ceil((taken?.text.length ?? 0) / PAGE))
+    this.next = seq + this.limits.snapshotEvery * this.pages
   }
 
   /** The newest one, from memory or from the journal. */
@@ -82,7 +84,7 @@ export class Snapshots {
       const { head } = headOf(checkpoint)
       if (head.header.at !== at || head.header.host !== host) return undefined
       this.at = kept.seq
-      this.next = kept.seq + this.distance(checkpoint)
+      this.follow(kept.seq, checkpoint)
       return checkpoint
     }
     return undefined

@@ -293,6 +293,7 @@ async function run(steps: Step[]) {
             for (const id of known.keys()) if (id[0] === name) known.delete(id)
           told.delete(name)
           kids.delete(name)
+          faulty.plan = () => undefined
           const held = hold(name)
           await calm()
           await held

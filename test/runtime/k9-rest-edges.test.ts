@@ -2,7 +2,7 @@
 import { left } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { type AnyEventObject, assign, fromCallback, sendTo, setup } from 'xstate'
-import { durable } from '../../src/index.ts'
+import { type DurableMachine, durable, type Host } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { DuramenError } from '../../src/ports/errors.ts'
 import { inMemory, isPending, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
@@ -35,6 +35,11 @@ function unreadable(inner: Journal) {
     },
   }
   return { journal, state }
+}
+
+/** Others are sent something, so that who was in memory leaves. */
+async function others(host: Host, machine: DurableMachine<any>) {
+  for (const id of ['b', 'c']) await (await host.actor(machine, id)).send({ type: 'NOTHING' })
 }
 
 const lamp = (ms: number, id = 'lamp') =>
@@ -195,8 +200,7 @@ it('K9: a child held from before its instance rested is the child that is there 
   let over = false
   kid.subscribe({ next: (s: any) => seen.push(s.context.n), complete: () => void (over = true) })
   for (let i = 0; i < 4; i++) {
-    await host.actor(machine, 'b')
-    await host.actor(machine, 'c')
+    await others(host, machine)
     if (i % 2) await a.send({ type: 'INC' })
     else {
       kid.send({ type: 'INC' })
@@ -204,12 +208,27 @@ it('K9: a child held from before its instance rested is the child that is there 
     }
     expect((kid.getSnapshot() as any).context.n).toBe(i + 1)
   }
-  await host.actor(machine, 'b')
-  await host.actor(machine, 'c')
+  await others(host, machine)
   expect((kid.getSnapshot() as any).context.n).toBe(4)
   await a.send({ type: 'END' })
   expect(seen).toEqual([1, 2, 3, 4, 4])
   expect(over).toBe(true)
+  await host.close()
+})
+
+it('K9: a child held from before its instance rested is at its end when the child is', async () => {
+  const { open } = world()
+  const machine = family()
+  const host = await open([machine], { maxActive: 1 })
+  const a = await host.actor(machine, 'a')
+  const kid = a.getSnapshot().children.kid!
+  await others(host, machine)
+  await a.send({ type: 'INC' })
+  await a.send({ type: 'END' })
+  expect(kid.getSnapshot()).toMatchObject({ status: 'done', context: { n: 1 } })
+  await others(host, machine)
+  expect(inMemory(host)).toBe(1)
+  expect(kid.getSnapshot()).toMatchObject({ status: 'done', context: { n: 1 } })
   await host.close()
 })
 
@@ -256,6 +275,29 @@ it('K9: instances that nobody holds do not write a snapshot for each event', asy
     await host.close()
   }
   expect(saved).toBeLessThanOrEqual(6)
+})
+
+it('K9: a large state is not copied each time that its instance rests', async () => {
+  const { open, journal: inner } = world()
+  let saved = 0
+  const journal: Journal = {
+    ...kept(inner),
+    saveSnapshot: (snapshot) => {
+      saved += snapshot.text.length
+      return inner.saveSnapshot(snapshot)
+    },
+  }
+  const machine = counter()
+  const host = await open([machine], { journal, maxActive: 1 })
+  const a = await host.actor(machine, 'a')
+  await a.send({ type: 'SEE', v: 'x'.repeat(200_000) })
+  for (let i = 0; i < 150; i++) {
+    await a.send({ type: 'INC' })
+    await others(host, machine)
+  }
+  expect(a.getSnapshot().context.n).toBe(150)
+  expect(saved).toBeLessThan(450_000)
+  await host.close()
 })
 
 it('K10: an instance that breaks while the host closes does not hold it up', async () => {

@@ -92,6 +92,9 @@ export function placesOf(
   }
 }
 
+/** What all may see of an actor. */
+export const shownOf = (actor: InnerActor): ActorSnapshot => actor[SHOWN] ?? actor._snapshot
+
 /** What the actor at `address` shows, if it is the one at `from`, which shows `snapshot`, or below it. */
 export function shownWithin(snapshot: ActorSnapshot, from: string, address: string): ActorSnapshot | undefined {
   if (address === from) return snapshot
@@ -99,7 +102,7 @@ export function shownWithin(snapshot: ActorSnapshot, from: string, address: stri
   for (const child of Object.values(children)) {
     const { sessionId } = child
     if (address === sessionId || address.startsWith(`${sessionId}/`))
-      return shownWithin(child[SHOWN] ?? child._snapshot, sessionId, address)
+      return shownWithin(shownOf(child), sessionId, address)
   }
   return undefined
 }

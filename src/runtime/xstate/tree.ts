@@ -26,7 +26,7 @@ import { base, durableActor } from './actor.ts'
 import { attemptAt } from './attempt.ts'
 import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
 import { isWork, wrap } from './logic.ts'
-import { placeOf, placesOf, reviveActors, stateOf } from './state.ts'
+import { placeOf, placesOf, reviveActors, shownOf, shownWithin, stateOf } from './state.ts'
 import { layTombs } from './tombs.ts'
 
 /** So that an action's place in its history is a number that `deliver` can count with. */
@@ -156,7 +156,8 @@ export class ActorTree implements Tree {
   /** What the actor at this address shows, if it is there. */
   shownAt(address: string): ActorSnapshot | undefined {
     const actor = this.actors.get(address)
-    return actor && (actor[SHOWN] ?? actor._snapshot)
+    if (actor) return shownOf(actor)
+    return this.alive ? shownWithin(shownOf(this.root), ROOT, address) : undefined // at its end, and its parent still has it
   }
 
   private decide(turn: Turn, input: TurnInput): void {
