@@ -306,6 +306,7 @@ export class Instance implements Identity, CommitsOwner {
     }
     if (commits.waiting) this.host.rota.flushSoon(this)
     if (commits.certain && decider.stale && (!this.holding.stuck || this.holding.waits)) void this.loading.reload()
+    else if (!this.host.accepting && this.quiet) this.host.finished(this) // the last input may have made no commit
   }
 
   private decide(input: Input): void {

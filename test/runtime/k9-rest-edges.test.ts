@@ -379,3 +379,14 @@ it('K9: what a callback says that was told to stop reaches nobody, also after it
   expect(inMemory(host)).toBeGreaterThan(0)
   await host.close()
 })
+
+it('K4 K10: close does not wait on when the last thing accepted was known already', async () => {
+  const { open } = world()
+  const machine = counter()
+  const host = await open([machine])
+  const a = await host.actor(machine, 'a')
+  const sent = [a.send({ type: 'INC' }, { id: 'x' }), a.send({ type: 'INC' }, { id: 'x' })]
+  const closed = host.close()
+  expect(await isPending(closed)).toBe(false)
+  expect((await Promise.all(sent)).map(({ duplicate }) => duplicate)).toEqual([false, true])
+})
