@@ -2,6 +2,7 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import { closed, conflict, refusal, snapshotRefusal, trimRefusal, within } from './check.ts'
 import type { Append, Journal, StoredRecord, StoredSnapshot } from './port.ts'
+import { urgencyOf } from './records.ts'
 
 /** A journal that lives as long as the process. It never fails; after close() every call answers CLOSED. */
 export function memoryJournal(): Journal {
@@ -87,9 +88,23 @@ export function memoryJournal(): Journal {
       const { from, count } = within(range, all.length)
       return read(all, from - 1, count)
     },
-    heads() {
+    heads({ pending = false } = {}) {
+      const heads = Array.from(streams.values()).filter((records) => !pending || mustLook(records))
+      return read(
+        heads.map((records) => records.at(-1)!),
+        0,
+        heads.length,
+      )
+    },
+    async *due(before) {
+      check()
       const heads = Array.from(streams.values(), (records) => records.at(-1)!)
-      return read(heads, 0, heads.length)
+      for (const { stream, text } of heads) {
+        const { due } = urgencyOf(stream, text)
+        if (due > before || due === Number.POSITIVE_INFINITY) continue
+        check()
+        yield { stream, due }
+      }
     },
     head: async (stream) => {
       check()
@@ -103,4 +118,10 @@ export function memoryJournal(): Journal {
       return Promise.resolve(right(undefined))
     },
   }
+}
+
+function mustLook(records: readonly StoredRecord[]): boolean {
+  const { stream, text } = records.at(-1)!
+  const { pending, purged } = urgencyOf(stream, text)
+  return pending || (purged && records.length > 1)
 }

@@ -51,6 +51,13 @@ export interface Range {
   readonly to?: number
 }
 
+/** An instance whose delayed transition is due. */
+export interface DueStream {
+  readonly stream: string
+  /** ms since the epoch. */
+  readonly due: number
+}
+
 /** Where commits are kept: what a host needs of it, and what the contract in `duramen/testing` tries. */
 export interface Journal {
   /**
@@ -66,8 +73,16 @@ export interface Journal {
   read(stream: string, range?: Range): AsyncIterable<StoredRecord>
   /** All records in order of position, without the trimmed ones. */
   readAll(range?: Range): AsyncIterable<StoredRecord>
-  /** The last record of every stream, in any order. */
-  heads(): AsyncIterable<StoredRecord>
+  /**
+   * The last record of every stream, in any order. `pending`: only of instances that a host must look at when it opens:
+   * something is unfinished or should run, they are parked, or were purged and not trimmed.
+   */
+  heads(filter?: { readonly pending?: boolean }): AsyncIterable<StoredRecord>
+  /**
+   * The instances whose first delayed transition is due at `before` (ms since the epoch) or earlier, in any order, as their
+   * last records tell when it is called; not those that are held, or at their end. Costs nothing for those due later.
+   */
+  due(before: number): AsyncIterable<DueStream>
   /** The last record of one stream; undefined for a stream that is not there. Rejects with DuramenError. */
   head(stream: string): Promise<StoredRecord | undefined>
   /**

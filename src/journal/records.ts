@@ -184,6 +184,45 @@ export function decodeCommit(record: StoredRecord): Commit {
   }
 }
 
+/** What the last record of an instance asks of a host that has not loaded it. */
+export interface Urgency {
+  /** When its first delayed transition is due, ms since the epoch; infinite for none, or while it is held or at its end. */
+  readonly due: number
+  /** It must be loaded when a host opens: something is unfinished or should run, or it is parked. */
+  readonly pending: boolean
+  /** It was purged: what is before must be trimmed. */
+  readonly purged: boolean
+}
+
+export const NOT_URGENT: Urgency = { due: Number.POSITIVE_INFINITY, pending: false, purged: false }
+
+const URGENT = /"(?:due|running|unfinished|held|op)":/
+
+/** Of any text: what is no commit asks for nothing. Most commits have none of the words and are not parsed. */
+export function urgencyOf(stream: string, text: string): Urgency {
+  if (text.charCodeAt(0) !== 123 || !URGENT.test(text) || !instanceOf(stream)) return NOT_URGENT
+  try {
+    const first = text.indexOf('\n')
+    const header = JSON.parse(text.slice(0, first)) as CommitHeader
+    const outcome = JSON.parse(text.slice(first + 1, text.indexOf('\n', first + 1))) as CommitOutcome
+    return urgencyIn(header, outcome)
+  } catch {
+    return NOT_URGENT
+  }
+}
+
+function urgencyIn({ op, held, unfinished, handedOver = 0 }: CommitHeader, outcome: CommitOutcome): Urgency {
+  const { status, running = 0, due } = outcome
+  const purged = op === 'purge'
+  const active = status === undefined && !purged
+  return {
+    due: active && held === undefined && due !== undefined ? due : Number.POSITIVE_INFINITY,
+    pending:
+      held !== 'paused' && !purged && (Boolean(unfinished) || held === 'parked' || (active && running > handedOver)),
+    purged,
+  }
+}
+
 /** The stream in which hosts say that they run. */
 export const HOST_STREAM = '$host'
 

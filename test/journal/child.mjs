@@ -1,4 +1,5 @@
-// A process with a journal, for the tests that kill it. Arguments: the compiled journal, the folder, what to do.
+// A process with a journal, for the tests that kill it. Arguments: the compiled journal, the folder, what to do, and
+// optionally `indexEvery`.
 //   hold     opens, prints "open", waits
 //   fill     appends 50 records to stream "a", prints "filled", waits
 //   append   appends to 20 streams without end and prints "stream seq" for each append that was acknowledged
@@ -6,9 +7,10 @@
 //   trim     appends to 20 streams, trims each to its last record, and prints "stream seq" once that is acknowledged
 import { writeSync } from 'node:fs'
 
-const [module, folder, what] = process.argv.slice(2)
+const [module, folder, what, every] = process.argv.slice(2)
 const { fileJournal } = await import(module)
-const journal = await fileJournal(folder, { segmentBytes: 20_000 }).catch((error) => {
+const options = { segmentBytes: 20_000, ...(every && { indexEvery: Number(every) }) }
+const journal = await fileJournal(folder, options).catch((error) => {
   writeSync(1, `${error.code} ${error.where.pid}\n`)
   process.exit(1)
 })
@@ -24,9 +26,7 @@ if (what === 'fill') {
 }
 
 async function append(stream) {
-  const heads = []
-  for await (const record of journal.read(stream)) heads.push(record.seq)
-  for (let expected = heads.length; ; expected += 2) {
+  for (let expected = (await journal.head(stream))?.seq ?? 0; ; expected += 2) {
     const texts = [`${stream} ${expected + 1}`, `${stream} ${expected + 2}`]
     const answer = await journal.append({ stream, expected, texts })()
     if (answer._tag === 'Left') throw answer.left

@@ -14,15 +14,15 @@ const keepsContract = (subject: JournalUnderTest) => {
 
 keepsContract({ name: 'memory', open: async () => memoryJournal() })
 
-for (const segmentBytes of [128 * 1024 * 1024, 4096]) {
+for (const options of [{}, { segmentBytes: 4096 }, { segmentBytes: 4096, indexEvery: 16 }]) {
   const folders = new WeakMap<Journal, string>()
   const openIn = async (folder: string) => {
-    const journal = await fileJournal(folder, { segmentBytes })
+    const journal = await fileJournal(folder, options)
     folders.set(journal, folder)
     return journal
   }
   keepsContract({
-    name: `file, segments of ${segmentBytes} bytes`,
+    name: `file, ${JSON.stringify(options)}`,
     open: async () => openIn(await mkdtemp(join(root, 'journal-'))),
     reopen: (closed) => openIn(folders.get(closed)!),
   })

@@ -17,11 +17,11 @@ const step = fc.oneof(
   fc.constant('reopen'),
 )
 
-test('K2 the file journal answers as the memory journal does', async () => {
+test.each([{}, { indexEvery: 16 }])('K2 the file journal answers as the memory journal does, %j', async (more) => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       const folder = await newFolder()
-      const options = { segmentBytes: 1024 }
+      const options = { segmentBytes: 1024, ...more }
       let file: Journal = await openIn(folder, options)
       const model = memoryJournal()
       const seqs = new Map<string, number>()
@@ -57,6 +57,6 @@ test('K2 the file journal answers as the memory journal does', async () => {
       expect(await byPosition(file)).toEqual(await byPosition(model))
       await must(file.close())
     }),
-    { numRuns: 100 },
+    { numRuns: 100, endOnFailure: true },
   )
 })

@@ -1,33 +1,20 @@
 // Real processes: a second one is refused (K2), and one that is killed at any moment loses nothing (K7).
-import { execFileSync, spawn } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import type { StoredRecord } from '../../src/journal/index.ts'
 import { all, must, numbered, texts } from '../../src/testing/journal/case.ts'
+import { compiledJournal } from './compiled.ts'
 import { newFolder, openIn, segmentsOf } from './folder.ts'
 
-const root = join(import.meta.dirname, '../..')
-const compiled = join(root, `node_modules/.cache/duramen-journal-${process.pid}`)
-
-/** A child can't run TypeScript in Node 20. */
-beforeAll(() => {
-  const tsc = join(root, 'node_modules/.bin/tsc')
-  const options =
-    '--ignoreConfig --rewriteRelativeImportExtensions --target es2023 --module nodenext --skipLibCheck --types node'
-  const files = ['--rootDir', 'src', '--outDir', compiled, 'src/journal/index.ts']
-  execFileSync(tsc, [...options.split(' '), ...files], { cwd: root, stdio: 'inherit' })
-})
-afterAll(() => rm(compiled, { recursive: true }))
+const compiled = compiledJournal()
 
 /** Starts a child; `until` resolves with its output once that has so many lines, or the child has ended. */
-function start(folder: string, what: string) {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'child.mjs'), join(compiled, 'journal/index.js'), folder, what],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+function start(folder: string, what: string, ...more: string[]) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'child.mjs'), compiled, folder, what, ...more], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   const lines = () => output.split('\n').slice(0, -1)
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -137,4 +124,37 @@ test('K7 of a process that is killed no acknowledged trim is undone, and none dr
     }
     await must(journal.close())
   }
+})
+
+test('K3 of a process that is killed while it writes the index, the answers are those of the log alone', {
+  timeout: 120_000,
+}, async () => {
+  const folder = await newFolder()
+  let indexed = 0
+  for (let round = 0; round < 30; round++) {
+    const child = start(folder, 'append', '16')
+    await child.until(20 + round * 7)
+    const acknowledged = new Map<string, number>()
+    for (const line of (await child.kill()).slice(1)) {
+      const [stream, seq] = line.split(' ')
+      acknowledged.set(stream!, Number(seq))
+    }
+    const copy = await newFolder()
+    await cp(folder, copy, { recursive: true })
+    await rm(join(copy, 'index'), { recursive: true, force: true })
+    const journal = await openIn(folder, { indexEvery: 16 })
+    const model = await openIn(copy)
+    const byPosition = (one: StoredRecord, other: StoredRecord) => one.position - other.position
+    const heads = (await all(model.heads())).sort(byPosition)
+    expect((await all(journal.heads())).sort(byPosition)).toEqual(heads)
+    expect(await all(journal.readAll())).toEqual(await all(model.readAll()))
+    for (const { stream, seq } of heads) {
+      expect(seq).toBeGreaterThanOrEqual(acknowledged.get(stream) ?? 0)
+      expect(await all(journal.read(stream))).toEqual(await all(model.read(stream)))
+    }
+    await must(journal.close())
+    await must(model.close())
+    indexed += (await readdir(join(folder, 'index'))).filter((name) => name.endsWith('.run')).length
+  }
+  expect(indexed).toBeGreaterThan(30)
 })

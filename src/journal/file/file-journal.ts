@@ -1,5 +1,5 @@
-// The embedded journal: a folder of append-only segment files, a lock, and a file of snapshots. The segments are the truth
-// (K3); the index in memory and the snapshots are caches of them.
+// The embedded journal: a folder of append-only segment files, a lock, a folder with the index, and a file of snapshots. The
+// segments are the truth (K3); index and snapshots are caches of them.
 //
 // K2 one process at a time: the lock. K10 close() waits for the appends under way and gives the lock back.
 // K12 folders 0700, files 0600.
@@ -15,16 +15,23 @@ import { acquireLock, type Lock } from '../lock.ts'
 import type { Journal } from '../port.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
-import { lastSeq, Places } from './places.ts'
-import { readRecords, recordSum, type Source } from './read.ts'
-import { recover, type TornTail } from './recover.ts'
-import { createFolder, SegmentReader } from './segments.ts'
+import { type IndexedLog, type IndexFolder, Places } from './places.ts'
+import { readHead, readLog, readPlaces, readStream, recordSum, type Source, sumAt } from './read.ts'
+import { holds, recover, refill, survey, type TornTail } from './recover.ts'
+import { Runs } from './runs.ts'
+import { createFolder, type Segment, SegmentReader } from './segments.ts'
 import { Snapshots } from './snapshots.ts'
+import { PLACE } from './unindexed.ts'
 
 /** How a file journal is kept. */
 export interface FileJournalOptions {
   /** A segment that would grow beyond so many bytes is followed by a new one; 1 KiB to 1 GiB. Default 128 MiB. */
   readonly segmentBytes?: number
+  /**
+   * So many records wait in memory until they go into the index, a folder beside the segments; 16 to 1,048,576. As many are
+   * read when the journal is opened after a crash. Default 32,768.
+   */
+  readonly indexEvery?: number
   /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
   readonly logger?: Logger | PinoLogger
 }
@@ -36,45 +43,59 @@ export interface FileJournal extends Journal {
 }
 
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
+const DEFAULT_INDEX_EVERY = 1 << 15
 
 /**
- * Opens the journal in a folder, for this process alone; creates what is missing. Reads all of it once, to check it.
+ * Opens the journal in a folder, for this process alone; creates what is missing. Reads and checks what the index does
+ * not have yet; without an index, all of it.
  * Rejects with DuramenError: LOCKED (another process has it, `where` names its pid), JOURNAL_DAMAGED (`where` names
  * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   assertPath('fileJournal', dir)
-  const { segmentBytes = DEFAULT_SEGMENT_BYTES, logger: given } = optionsGiven('fileJournal', options)
-  const logger = loggerOf(given ?? console)
+  const given = optionsGiven('fileJournal', options)
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY } = given
+  const logger = loggerOf(given.logger ?? console)
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
     throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${shown(segmentBytes)}`, {
       hint: 'Pass an integer between 1024 and 1073741824.',
+    })
+  }
+  if (!Number.isSafeInteger(indexEvery) || indexEvery < 16 || indexEvery > 2 ** 20) {
+    throw new DuramenError('BAD_OPTION', `indexEvery can't be ${shown(indexEvery)}`, {
+      hint: 'Pass an integer between 16 and 1048576.',
     })
   }
   let lock: Lock | undefined
   try {
     await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
-    return await openLocked(dir, segmentBytes, logger, lock)
+    return await openLocked(dir, { segmentBytes, indexEvery }, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
     throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
   }
 }
 
-async function openLocked(dir: string, segmentBytes: number, logger: Logger, lock: Lock): Promise<FileJournal> {
-  const places = new Places()
-  const { segments, torn, ...found } = await recover(dir, places)
+async function openLocked(
+  dir: string,
+  { segmentBytes, indexEvery }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery'>>,
+  logger: Logger,
+  lock: Lock,
+): Promise<FileJournal> {
+  const found = await survey(dir)
   const salt = found.salt ?? randomBytes(4).readUInt32LE()
-  const log = await Log.open(dir, segments, salt, segmentBytes)
-  const commits = new GroupCommit(log, places)
+  const segments: Segment[] = []
   const reader = new SegmentReader()
   let closing: Promise<void> | undefined
   const check = () => {
     if (closing !== undefined) throw closed()
   }
-  const source: Source = { places, segments, reader, salt, check }
-  const sumOf = (stream: string, seq: number) => recordSum(source, stream, seq)
+  const source: Source = { segments, reader, salt, check }
+  const { places, torn } = await openPlaces(join(dir, 'index'), found.files, segments, indexEvery, source, logger)
+  const log = await Log.open(dir, segments, salt, segmentBytes)
+  const commits = new GroupCommit(log, places)
+  const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
   const snapshots = new Snapshots(join(dir, 'snapshots'), salt, sumOf, logger)
   if (torn !== undefined) {
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
@@ -83,6 +104,7 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
   const close = async () => {
     await commits.settled()
     await snapshots.close()
+    await places.close()
     await Promise.all([log.close(), reader.close()])
     await lock.release()
   }
@@ -94,33 +116,42 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
       const refused = refusal(append)
       return refused === undefined ? commits.append(append) : Promise.resolve(left(refused))
     },
-    read(stream, range = {}) {
-      const found = places.find(stream)
-      if (found === undefined) return readRecords(source, 0, () => undefined)
-      const { positions, trimmed } = found
-      const { from, count } = within(range, lastSeq(found), trimmed + 1)
-      return readRecords(source, count, (index) => positions[from - 1 - trimmed + index])
+    async *read(stream, range = {}) {
+      check()
+      const found = await places.look(stream)
+      if (found === undefined || found.last === 0) return
+      const { from, count } = within(range, found.last, found.trimmed + 1)
+      yield* readStream(source, places, stream, from, from + count - 1)
     },
     readAll(range = {}) {
       const { from, count } = within(range, places.last)
-      return readRecords(source, count, (index) => (places.kept(from + index) ? from + index : undefined))
+      return readLog(source, places, from, from + count - 1)
     },
-    heads() {
-      const heads = places.heads()
-      return readRecords(source, heads.length, (index) => heads[index])
-    },
-    async head(stream) {
+    async *heads({ pending = false } = {}) {
       check()
-      const last = places.find(stream)?.positions.at(-1)
-      if (last === undefined) return undefined
-      for await (const record of readRecords(source, 1, () => last)) return record
-      return undefined
+      if (!pending) return yield* readPlaces(source, ascending(await places.heads(), places.last))
+      for (const stream of await places.pending()) {
+        const head = await readHead(source, places, stream)
+        if (head !== undefined) yield head
+      }
+    },
+    head: (stream) => readHead(source, places, stream),
+    async *due(before) {
+      check()
+      for (const one of await places.due(before)) {
+        check()
+        yield one
+      }
     },
     trim: (stream, before) => async () => {
       if (closing !== undefined) return left(closed())
       // Whether it is beyond the last record is known once the appends before it are through.
       const possible = Number.isSafeInteger(before) && before >= 1
-      const refused = trimRefusal(stream, before, possible ? before : (places.find(stream)?.claimed ?? 0))
+      const refused = trimRefusal(
+        stream,
+        before,
+        possible ? before : ((await places.look(stream).catch(() => undefined))?.claimed ?? 0),
+      )
       return refused === undefined ? map(() => undefined)(await commits.trim(stream, before)) : left(refused)
     },
     saveSnapshot: (snapshot) => async () => {
@@ -128,8 +159,8 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
       const refused = snapshotRefusal(snapshot)
       if (refused !== undefined) return left(refused)
       const { stream, seq, text } = snapshot
-      const found = places.find(stream)
-      if (found !== undefined && seq <= lastSeq(found)) snapshots.save({ stream, seq, text })
+      const last = (await places.look(stream).catch(() => undefined))?.last ?? 0
+      if (seq <= last) snapshots.save({ stream, seq, text })
       return right(undefined)
     },
     async snapshot(stream) {
@@ -149,4 +180,56 @@ async function openLocked(dir: string, segmentBytes: number, logger: Logger, loc
       }
     },
   }
+}
+
+async function openPlaces(
+  folder: string,
+  files: readonly Segment[],
+  segments: Segment[],
+  every: number,
+  source: Source,
+  logger: Logger,
+) {
+  const { salt } = source
+  const known: IndexFolder = {
+    anew: () => Runs.open(folder, salt, every, async () => false),
+    goneFile: (id) => join(folder, `gone-${id}`),
+    every,
+  }
+  const log: IndexedLog = {
+    salt,
+    async frameAt(position, offset) {
+      const upTo = segments.filter(({ first }) => first <= position)
+      const sizes = upTo.map(({ first, size }, number) => [first, number < upTo.length - 1 ? size : 0] as const)
+      return { segments: sizes, sum: await sumAt(source, position, offset) }
+    },
+    refill: (places, until) => refill(segments, salt, places, until),
+    warn: (message, error) => logger.warn(message, { error }),
+  }
+  const runs = await Runs.open(folder, salt, every, (head) => holds(files, salt, head))
+  let places = new Places(runs, known, log)
+  if (!(await places.ready())) {
+    await runs.remove()
+    places = new Places(await known.anew(), known, log)
+  }
+  const torn = await recover(files, salt, segments, places, places.newest)
+  return { places, torn }
+}
+
+/** Places by position. */
+function ascending(places: readonly number[], last: number): number[] {
+  const count = places.length / PLACE
+  const buckets: number[][] = []
+  for (let at = 0; at < places.length; at += PLACE) {
+    const bucket = Math.floor((places[at]! / (last + 1)) * (count / 8))
+    const there = buckets[bucket]
+    if (there === undefined) buckets[bucket] = [at]
+    else there.push(at)
+  }
+  const sorted: number[] = []
+  for (const bucket of buckets) {
+    bucket?.sort((one, other) => places[one]! - places[other]!)
+    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!)
+  }
+  return sorted
 }

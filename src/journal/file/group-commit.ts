@@ -5,6 +5,7 @@
 // K11 after a failure whose outcome is unknown nothing more is written.
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
+import { fsError } from '../fs-error.ts'
 import type { Append, Appended } from '../port.ts'
 import { type Answer, Group } from './group.ts'
 import type { Log } from './log.ts'
@@ -39,6 +40,8 @@ export class GroupCommit {
   }
 
   append(append: Append): Promise<Either<DuramenError, Appended>> {
+    // The index is asked while the disk still works on what came before.
+    if (!this.#places.knows(append.stream)) this.#places.look(append.stream).catch(() => {})
     return this.#commit((group, answer) => group.add(append, this.#log.salt, answer))
   }
 
@@ -115,6 +118,12 @@ export class GroupCommit {
   /** Resolves with what went wrong for the whole group. */
   async #write(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
     if (this.#failure !== undefined) return refused(this.#failure)
+    try {
+      const looking = group.prepare(this.#places)
+      if (looking !== undefined) await looking
+    } catch (error) {
+      return error instanceof DuramenError ? error : fsError(error, 'read the index of the journal', {})
+    }
     group.check(this.#places, this.#log.salt)
     if (group.bytes.length === 0) return undefined
     try {

@@ -3,8 +3,10 @@ import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { DuramenError } from '../../ports/errors.ts'
 import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
+import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
 import { encodeFrame, frameEnd, frameRoom, markFirst, markTrim } from './format.ts'
-import type { Places, StreamPlaces } from './places.ts'
+import type { Places } from './places.ts'
+import type { StreamPlaces } from './unindexed.ts'
 
 export type Answer = (answer: Either<DuramenError, Appended>) => void
 
@@ -18,6 +20,8 @@ interface Entry {
   start: number
   end: number
   readonly answer: Answer
+  /** Of its last record. */
+  readonly urgency: Urgency
   position: number
   /** Its stream, once it is accepted. */
   places: StreamPlaces | undefined
@@ -60,7 +64,7 @@ export class Group {
       const more = number < count - 1
       this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, this.#used === 0, text)
     }
-    this.#enter(stream, expected, count, false, start, answer)
+    this.#enter(stream, expected, count, false, start, answer, urgencyOf(stream, texts[count - 1]!))
   }
 
   /** Encodes a trim. */
@@ -69,13 +73,45 @@ export class Group {
     this.#reserve(frameRoom(stream, ''))
     this.#used = encodeFrame(this.#buffer, start, salt, stream, before, false, start === 0, '')
     markTrim(this.#buffer, start, salt)
-    this.#enter(stream, before, 1, true, start, answer)
+    this.#enter(stream, before, 1, true, start, answer, NOT_URGENT)
   }
 
-  #enter(stream: string, seq: number, frames: number, trim: boolean, start: number, answer: Answer): void {
+  #enter(
+    stream: string,
+    seq: number,
+    frames: number,
+    trim: boolean,
+    start: number,
+    answer: Answer,
+    urgency: Urgency,
+  ): void {
     const end = this.#used
-    const entry = { stream, seq, frames, trim, start, end, answer, position: 0, places: undefined, refused: undefined }
-    this.entries.push(entry)
+    this.entries.push({
+      stream,
+      seq,
+      frames,
+      trim,
+      start,
+      end,
+      answer,
+      urgency,
+      position: 0,
+      places: undefined,
+      refused: undefined,
+    })
+  }
+
+  /** Sees to it that `check` knows of each stream what it must know. Undefined where it does. */
+  prepare(places: Places): Promise<void> | undefined {
+    for (const { stream } of this.entries) if (!places.knows(stream)) return this.#look(places)
+    return undefined
+  }
+
+  async #look(places: Places): Promise<void> {
+    const unknown = () => this.entries.filter(({ stream }) => !places.knows(stream))
+    for (let entries = unknown(); entries.length > 0; entries = unknown()) {
+      await Promise.all(entries.map(({ stream }) => places.look(stream)))
+    }
   }
 
   /**
@@ -87,7 +123,7 @@ export class Group {
     let moved = 0
     for (const entry of this.entries) {
       const { stream, seq, frames, trim } = entry
-      const known = places.find(stream)
+      const known = places.peek(stream)
       const last = known?.claimed ?? 0
       if (trim) entry.refused = trimRefusal(stream, seq, last)
       else if (last !== seq) entry.refused = conflict(stream, seq, last)
@@ -110,23 +146,22 @@ export class Group {
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */
   commit(places: Places, offset: number): void {
-    for (const { seq, frames, trim, start, places: stream } of this.entries) {
+    for (const { seq, frames, trim, start, urgency, places: stream } of this.entries) {
       if (stream === undefined) continue
       let at = start
-      if (trim) places.trim(stream, offset + at, seq)
-      else
-        for (let number = 0; number < frames; number++) {
-          places.add(stream, offset + at)
-          at = frameEnd(this.#buffer, at)!
-        }
+      for (let left = frames; left > 0; left--) {
+        const end = frameEnd(this.#buffer, at)!
+        if (trim) places.trim(stream, offset + at, end - at, seq)
+        else places.add(stream, offset + at, end - at, left === 1 ? urgency : NOT_URGENT)
+        at = end
+      }
     }
+    places.tidy()
   }
 
   /** Makes `check` undone: nothing of the group is on disk. */
   drop(places: Places): void {
-    for (const { stream: name, places: stream } of this.entries) {
-      if (stream !== undefined) places.disclaim(name, stream)
-    }
+    for (const { places: stream } of this.entries) if (stream !== undefined) places.disclaim(stream)
   }
 
   /** Answers all of them. With an error, all of them get that one. */

@@ -1,22 +1,25 @@
-// Reading records by their positions: neighbours share one read, so that a replay takes few of them, and no more than
-// a batch is in memory (K9). What was damaged since it was opened is refused with its place (K7).
+// Reading records by their places: neighbours share one read, so that a replay takes few of them, and no more than a
+// batch is in memory (K9). What was damaged since it was written is refused with its place (K7).
 import { fsError } from '../fs-error.ts'
 import type { StoredRecord } from '../port.ts'
 import { damaged } from './damaged.ts'
-import { decodeFrame } from './format.ts'
+import { decodeFrame, FRAME_BYTES, frameEnd, HEADER_BYTES } from './format.ts'
 import type { Places } from './places.ts'
 import type { Segment, SegmentReader } from './segments.ts'
+import { PLACE } from './unindexed.ts'
 
 const BATCH_BYTES = 1 << 20
 /** Reading over a gap of so many bytes costs less than another read. */
 const GAP_BYTES = 1 << 15
 /** So many reads of a batch run at the same time. */
 const SPANS = 16
+/** So many places of a stream are looked up at once. */
+const PLACES = 1024
 
 /** A frame begins with its length and its checksum. */
 const SUM_BYTES = 8
 
-const CHANGED = 'it is not as it was when the journal was opened'
+const CHANGED = 'it is not as it was when it was written'
 
 /** Bytes of one segment with the records that are wanted of them. */
 interface Span {
@@ -26,8 +29,8 @@ interface Span {
   readonly wanted: { readonly position: number; readonly at: number; readonly end: number }[]
 }
 
+/** The log as it is read. */
 export interface Source {
-  readonly places: Places
   readonly segments: readonly Segment[]
   readonly reader: SegmentReader
   readonly salt: number
@@ -35,57 +38,148 @@ export interface Source {
   check(): void
 }
 
-/** The records at the positions that `positionAt` gives for 0 … count - 1, which must ascend; it leaves out with undefined. */
-export async function* readRecords(
-  source: Source,
-  count: number,
-  positionAt: (index: number) => number | undefined,
-): AsyncGenerator<StoredRecord> {
+/** The records at places (position, offset, length of each), whose positions must ascend. */
+export async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<StoredRecord> {
   source.check()
-  for (let index = 0; index < count; ) {
+  for (let index = 0; index < places.length; ) {
     const spans: Span[] = []
-    for (let bytes = 0; index < count && bytes < BATCH_BYTES; index++) {
-      const position = positionAt(index)
-      if (position === undefined) continue
-      const place = placeOf(source, position)
+    for (let bytes = 0; index < places.length && bytes < BATCH_BYTES; index += PLACE) {
+      const [position, at, length] = [places[index]!, places[index + 1]!, places[index + 2]!]
+      const segment = segmentOf(source.segments, position)
+      const end = at + length
       const span = spans.at(-1)
-      if (span !== undefined && span.segment === place.segment && place.at - span.end <= GAP_BYTES) {
-        bytes += place.end - span.end
-        span.end = place.end
-        span.wanted.push({ position, at: place.at, end: place.end })
+      if (span !== undefined && span.segment === segment && at >= span.end && at - span.end <= GAP_BYTES) {
+        bytes += end - span.end
+        span.end = end
+        span.wanted.push({ position, at, end })
       } else {
         if (spans.length === SPANS) break
-        bytes += place.end - place.at
-        const wanted = [{ position, at: place.at, end: place.end }]
-        spans.push({ segment: place.segment, start: place.at, end: place.end, wanted })
+        bytes += length
+        spans.push({ segment, start: at, end, wanted: [{ position, at, end }] })
       }
     }
-    const buffers = await Promise.all(spans.map((span) => bytesOf(source, span)))
+    const buffers = await Promise.all(spans.map(({ segment, start, end }) => bytesOf(source, segment, start, end)))
     for (const [number, { segment, start, wanted }] of spans.entries()) {
       for (const { position, at, end } of wanted) {
         source.check()
-        const frame = decodeFrame(buffers[number]!, at - start, end - start, source.salt)
-        if (frame === undefined) throw damaged(segment.file, at, CHANGED)
-        const text = buffers[number]!.toString('utf8', frame.textAt, end - start)
-        yield { stream: frame.stream, seq: frame.seq, position, text }
+        yield recordIn(source, segment, buffers[number]!, start, position, at, end)
       }
     }
   }
 }
 
-/** The checksum of a record's frame; undefined for a record that is not there, or is trimmed, or can't be read. */
-export async function recordSum(source: Source, stream: string, seq: number): Promise<number | undefined> {
-  const found = source.places.find(stream)
-  const position = found?.positions[seq - 1 - found.trimmed]
-  if (position === undefined) return undefined
-  const { segment, at } = placeOf(source, position)
-  const bytes = await source.reader.read(segment, at, at + SUM_BYTES).catch(() => undefined)
-  return bytes?.length === SUM_BYTES ? bytes.readUInt32LE(SUM_BYTES - 4) : undefined
+/** The records from … to of a stream. */
+export async function* readStream(
+  source: Source,
+  places: Places,
+  name: string,
+  from: number,
+  to: number,
+): AsyncGenerator<StoredRecord> {
+  let distrusted = false
+  for (let seq = from; seq <= to; ) {
+    source.check()
+    const stream = await places.look(name)
+    if (stream === undefined || stream.last === 0) return
+    seq = Math.max(seq, stream.trimmed + 1)
+    const found = await places.places(stream, seq, Math.min(to, seq + PLACES - 1))
+    const before = seq
+    for await (const record of readPlaces(source, found)) {
+      if (record.stream !== name || record.seq !== seq) break
+      yield record
+      seq++
+    }
+    if (seq >= before + found.length / PLACE && seq > before) continue
+    if (seq <= (await places.look(name))!.trimmed) continue // they were dropped meanwhile
+    const what = `the index leads to another record than ${seq} of ${name}`
+    if (distrusted) throw fsError(new Error(what), 'read the journal', { stream: name, seq })
+    distrusted = true
+    await places.distrust(what)
+  }
 }
 
-async function bytesOf(source: Source, { segment, start, end }: Span): Promise<Buffer> {
+/** The last record of a stream. */
+export async function readHead(source: Source, places: Places, name: string): Promise<StoredRecord | undefined> {
+  source.check()
+  const last = (await places.look(name))?.last ?? 0
+  for await (const record of readStream(source, places, name, Math.max(last, 1), last)) return record
+  return undefined
+}
+
+/** All records from … to by position, as they follow in the segments. */
+export async function* readLog(source: Source, places: Places, from: number, to: number): AsyncGenerator<StoredRecord> {
+  source.check()
+  await places.trimsKnown()
+  for (let next = from; next <= to; ) {
+    const number = numberOf(source.segments, next)
+    const segment = source.segments[number]!
+    const until = source.segments[number + 1]?.first ?? Number.POSITIVE_INFINITY
+    const anchor = places.anchors.before(next)
+    const inside = anchor !== undefined && anchor.position >= segment.first
+    let position = inside ? anchor.position : segment.first
+    let start = inside ? anchor.offset : HEADER_BYTES
+    let wanted = BATCH_BYTES
+    while (position <= to && position < until) {
+      source.check()
+      const chunk = await bytesOf(source, segment, start, Math.min(segment.size, start + wanted))
+      let at = 0
+      wanted = BATCH_BYTES
+      for (; at + FRAME_BYTES <= chunk.length && position <= to; position++) {
+        const end = frameEnd(chunk, at)
+        if (end === undefined || start + end > segment.size) throw damaged(segment.file, start + at, CHANGED)
+        if (end > chunk.length) {
+          wanted = Math.max(BATCH_BYTES, end - at)
+          break
+        }
+        if (position >= next && !places.gone.has(position)) {
+          source.check()
+          yield recordIn(source, segment, chunk, start, position, start + at, start + end)
+        }
+        at = end
+      }
+      if (at === 0 && wanted === BATCH_BYTES) throw damaged(segment.file, start, CHANGED)
+      start += at
+    }
+    next = position
+  }
+}
+
+/** The checksum of a record's frame; undefined for a record that is not there, or is trimmed, or can't be read. */
+export async function recordSum(source: Source, places: Places, name: string, seq: number) {
   try {
-    const bytes = await source.reader.read(segment, start, end)
+    const stream = await places.look(name)
+    if (stream === undefined || seq > stream.last) return undefined
+    const [position, offset] = await places.places(stream, seq, seq)
+    return position === undefined ? undefined : await sumAt(source, position, offset!)
+  } catch {
+    return undefined
+  }
+}
+
+/** The checksum of the frame at a position. */
+export async function sumAt(source: Source, position: number, offset: number): Promise<number> {
+  const bytes = await bytesOf(source, segmentOf(source.segments, position), offset, offset + SUM_BYTES)
+  return bytes.readUInt32LE(SUM_BYTES - 4)
+}
+
+function recordIn(
+  { salt }: Source,
+  segment: Segment,
+  bytes: Buffer,
+  start: number,
+  position: number,
+  at: number,
+  end: number,
+): StoredRecord {
+  const frame = decodeFrame(bytes, at - start, end - start, salt)
+  if (frame === undefined) throw damaged(segment.file, at, CHANGED)
+  const text = bytes.toString('utf8', frame.textAt, end - start)
+  return { stream: frame.stream, seq: frame.seq, position, text }
+}
+
+async function bytesOf({ reader }: Source, segment: Segment, start: number, end: number): Promise<Buffer> {
+  try {
+    const bytes = await reader.read(segment, start, end)
     if (bytes.length === end - start) return bytes
   } catch (error) {
     throw fsError(error, `read ${segment.file}`, { file: segment.file, offset: start })
@@ -93,15 +187,10 @@ async function bytesOf(source: Source, { segment, start, end }: Span): Promise<B
   throw damaged(segment.file, start, CHANGED)
 }
 
-function placeOf({ places, segments }: Source, position: number): { segment: Segment; at: number; end: number } {
-  const number = segmentOf(segments, position)
-  const segment = segments[number]!
-  const inSegment = position < places.last && position + 1 !== segments[number + 1]?.first
-  return { segment, at: places.offset(position), end: inSegment ? places.offset(position + 1) : segment.size }
-}
+const segmentOf = (segments: readonly Segment[], position: number) => segments[numberOf(segments, position)]!
 
 /** The last segment that begins at or before a position. */
-function segmentOf(segments: readonly Segment[], position: number): number {
+function numberOf(segments: readonly Segment[], position: number): number {
   let low = 0
   let high = segments.length - 1
   while (low < high) {

@@ -1,13 +1,16 @@
-// Opening a journal: reads all its segments, checks every frame, and builds the index.
+// Opening a journal: reads what the index does not have, checks every frame of it, and takes it into the places. Without
+// an index that is all of it.
 //
 // K7 What a crash leaves of a group that nobody was told about is a torn tail (tail.ts): it is cut off and reported.
 // Everything else that is not as it was written is damage: the journal refuses to open and says where, for what follows
 // a damaged place must not be lost in silence.
 import { open, stat, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
 import { damaged, gap } from './damaged.ts'
 import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES } from './format.ts'
-import { lastSeq, type Places } from './places.ts'
+import type { Places } from './places.ts'
+import type { RunHead } from './run.ts'
 import { listSegments, readFrom, type Segment, syncFolder } from './segments.ts'
 import { tornBytes } from './tail.ts'
 
@@ -21,35 +24,49 @@ export interface TornTail {
   readonly bytes: number
 }
 
-export interface Recovered {
-  readonly segments: Segment[]
-  /** Undefined for a new journal. */
-  readonly salt: number | undefined
-  readonly torn: TornTail | undefined
+/** The segments of a folder with the sizes of their files, and the salt that the first names; undefined for a new journal. */
+export async function survey(folder: string): Promise<{ files: Segment[]; salt: number | undefined }> {
+  const found = await listSegments(folder)
+  const files = await Promise.all(found.map(async (one) => ({ ...one, size: (await stat(one.file)).size })))
+  const header = files[0] && (await headerOf(files[0].file))
+  return { files, salt: typeof header === 'object' ? header.salt : undefined }
 }
 
-/** Fills the index from the segments of a folder. Rejects with JOURNAL_DAMAGED, or what the file system says. */
-export async function recover(folder: string, places: Places): Promise<Recovered> {
-  const found = await listSegments(folder)
-  const segments: Segment[] = []
-  let salt: number | undefined
+/**
+ * Fills `segments` with those of the folder and `places` with what is behind `known`, the newest of the index. Rejects with JOURNAL_DAMAGED, or
+ * what the file system says.
+ */
+export async function recover(
+  files: readonly Segment[],
+  salt: number,
+  segments: Segment[],
+  places: Places,
+  known: RunHead | undefined,
+): Promise<TornTail | undefined> {
+  const indexedFrom = known?.segments.at(-1)?.[0] ?? 0
   let torn: TornTail | undefined
-  for (const [number, { file, first }] of found.entries()) {
-    const last = number === found.length - 1
-    const { size } = await stat(file)
+  for (const [number, { file, first, size }] of files.entries()) {
+    const last = number === files.length - 1
+    if (first < indexedFrom) {
+      segments.push({ file, first, size })
+      continue
+    }
     if (last && size <= HEADER_BYTES && typeof (await headerOf(file)) === 'string') {
       torn = { file, offset: 0, bytes: size }
       await unlink(file)
-      await syncFolder(folder)
+      await syncFolder(dirname(file))
       break
     }
-    if (first !== places.last + 1) throw gap(file, places.last + 1, first)
+    const indexed = first === indexedFrom
+    if (!indexed && first !== places.last + 1) throw gap(file, places.last + 1, first)
     const header = await headerOf(file)
     if (typeof header === 'string') throw damaged(file, 0, header)
     if (header.first !== first) throw damaged(file, 16, `its header names position ${header.first} as its first`)
-    if (salt !== undefined && header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
-    salt = header.salt
-    const end = await scan(file, size, salt, places)
+    if (header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
+    const segment = { file, first, size: indexed ? known!.end : HEADER_BYTES }
+    segments.push(segment)
+    await scan(segment, size, salt, places)
+    const end = segment.size
     if (end < size) {
       if (!last) throw damaged(file, end, 'a frame is not as it was written')
       const bytes = await tornBytes(file, end, size, salt)
@@ -58,38 +75,52 @@ export async function recover(folder: string, places: Places): Promise<Recovered
         await cut(file, end)
       }
     }
-    segments.push({ file, first, size: end })
   }
-  return { segments, salt, torn }
+  return torn
 }
 
-/** Reads a segment into the index; returns where its last whole append ends. */
-async function scan(file: string, size: number, salt: number, places: Places): Promise<number> {
-  const handle = await open(file, 'r')
+/** Gives all frames up to a position to places that have none. Rejects with JOURNAL_DAMAGED. */
+export async function refill(segments: readonly Segment[], salt: number, places: Places, until: number): Promise<void> {
+  for (const { file, first, size } of segments.slice()) {
+    if (first > until) return
+    if (first !== places.last + 1) throw gap(file, places.last + 1, first)
+    const read = { file, first, size: HEADER_BYTES }
+    await scan(read, size, salt, places, until)
+    if (read.size < size && places.last < until) throw damaged(file, read.size, 'a frame is not as it was written')
+  }
+}
+
+/** Reads a segment on from its size, which becomes where its last whole append ends. */
+async function scan(segment: Segment, size: number, salt: number, places: Places, until = Number.POSITIVE_INFINITY) {
+  const handle = await open(segment.file, 'r')
   try {
-    const appends = new Appends(file, places)
-    let start = HEADER_BYTES
+    const appends = new Appends(segment, places)
+    let start = segment.size
     let wanted = CHUNK
     while (start < size) {
       const chunk = await readFrom(handle, start, Math.min(size, start + wanted))
       let at = 0
       wanted = CHUNK
       while (at + FRAME_BYTES <= chunk.length) {
+        if (places.last >= until) return
         const end = frameEnd(chunk, at)
-        if (end === undefined || start + end > size) return appends.end
+        if (end === undefined || start + end > size) return
         if (end > chunk.length) {
           wanted = Math.max(CHUNK, end - at)
           break
         }
         const frame = decodeFrame(chunk, at, end, salt)
-        if (frame === undefined) return appends.end
-        appends.add(frame, start + at, start + end)
+        if (frame === undefined) return
+        if (frame.trim && !places.knows(frame.stream)) await places.look(frame.stream)
+        const urgency =
+          frame.trim || frame.more ? NOT_URGENT : urgencyOf(frame.stream, chunk.toString('utf8', frame.textAt, end))
+        appends.add(frame, start + at, start + end, urgency)
         at = end
       }
       if (at === 0 && wanted === CHUNK) break
       start += at
+      if (places.full) await places.write()
     }
-    return appends.end
   } finally {
     await handle.close()
   }
@@ -97,42 +128,63 @@ async function scan(file: string, size: number, salt: number, places: Places): P
 
 /** Takes frames in, append by append: one that is not whole is not there. */
 class Appends {
-  /** Where the last whole append ends. */
-  end = HEADER_BYTES
-  readonly #file: string
+  readonly #segment: Segment
   readonly #places: Places
-  #offsets: number[] = []
+  #frames: { offset: number; length: number }[] = []
   #stream: string | undefined
 
-  constructor(file: string, places: Places) {
-    this.#file = file
+  constructor(segment: Segment, places: Places) {
+    this.#segment = segment
     this.#places = places
   }
 
-  add({ stream, seq, codec, more, trim }: Frame, offset: number, end: number): void {
-    if (codec !== 0) throw damaged(this.#file, offset, `it is written with codec ${codec}, which is not known here`)
-    const known = this.#places.find(stream)
-    const last = known === undefined ? 0 : lastSeq(known)
+  add({ stream, seq, codec, more, trim }: Frame, offset: number, end: number, urgency: Urgency): void {
+    const { file } = this.#segment
+    if (codec !== 0) throw damaged(file, offset, `it is written with codec ${codec}, which is not known here`)
+    const known = this.#places.found(stream)
+    const last = known?.last ?? 0
     if (trim) {
       if (known === undefined || seq < 1 || seq > last || this.#stream !== undefined) {
-        throw damaged(this.#file, offset, `it trims ${stream} before ${seq}, which is out of order`)
+        throw damaged(file, offset, `it trims ${stream} before ${seq}, which is out of order`)
       }
-      this.#places.trim(known, offset, seq)
-      this.end = end
+      this.#places.trim(known, offset, end - offset, seq)
+      this.#segment.size = end
       return
     }
-    if (seq !== last + this.#offsets.length + 1 || (this.#stream ?? stream) !== stream) {
-      throw damaged(this.#file, offset, `it is record ${seq} of ${stream}, which is out of order`)
+    // Of a stream that the index has, the first record here may have any seq; the index tells when it is asked.
+    const any = known !== undefined && !known.loaded && known.recent.length === 0 && this.#frames.length === 0
+    if (any && seq > 1) known.last = seq - 1
+    else if (seq !== last + this.#frames.length + 1 || (this.#stream ?? stream) !== stream) {
+      throw damaged(file, offset, `it is record ${seq} of ${stream}, which is out of order`)
     }
-    this.#offsets.push(offset)
+    this.#frames.push({ offset, length: end - offset })
     this.#stream = stream
     if (more) return
     const places = known ?? this.#places.begin(stream)
-    for (const one of this.#offsets) this.#places.add(places, one)
-    places.claimed = lastSeq(places)
-    this.#offsets = []
+    for (const one of this.#frames) this.#places.add(places, one.offset, one.length, urgency)
+    places.claimed = places.last
+    this.#frames = []
     this.#stream = undefined
-    this.end = end
+    this.#segment.size = end
+  }
+}
+
+/** Whether these segments are those that a file of the index was made from. */
+export async function holds(files: readonly Segment[], salt: number, head: RunHead): Promise<boolean> {
+  const { offset, end, sum, segments, last } = head
+  const before = files.filter(({ first }) => first <= last)
+  const same = before.every(({ first, size }, number) => {
+    const [knownFirst, knownSize] = segments[number] ?? []
+    return first === knownFirst && (knownSize === 0 || size === knownSize)
+  })
+  if (!same || before.length !== segments.length) return false
+  const handle = await open(before.at(-1)!.file, 'r')
+  try {
+    const bytes = await readFrom(handle, offset, end)
+    const whole = bytes.length === end - offset && frameEnd(bytes, 0) === bytes.length
+    return whole && bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, bytes.length, salt) !== undefined
+  } finally {
+    await handle.close()
   }
 }
 

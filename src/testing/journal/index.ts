@@ -11,6 +11,7 @@ import { readAllCases } from './read-all.ts'
 import { reopenCases } from './reopen.ts'
 import { snapshotCases } from './snapshots.ts'
 import { trimCases } from './trim.ts'
+import { urgentCases } from './urgent.ts'
 import { valuesCases } from './values.ts'
 
 export type { JournalUnderTest } from './case.ts'
@@ -28,6 +29,7 @@ export function journalContract(subject: JournalUnderTest): ContractCase[] {
     headsCases(subject)
     trimCases(subject)
     snapshotCases(subject)
+    urgentCases(subject)
     concurrencyCases(subject)
     valuesCases(subject)
     closeCases(subject)
