@@ -3,6 +3,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
@@ -194,4 +195,15 @@ it('every public function refuses what it can not take by a DuramenError with a 
   expect(await host.list()).toEqual(before)
   expect((await journal.head('counter/x'))!.seq).toBe(1)
   await host.close()
+})
+
+it('refuses options that are none, by name, with those that there are', async () => {
+  const { open } = world()
+  const machine = durable(setup({}).createMachine({ id: 'plain' }))
+  const misspelled = await open([machine], { maxActiv: 5 } as never).catch((error) => error)
+  expect(misspelled).toMatchObject({ code: 'BAD_OPTION', message: "openHost: 'maxActiv' is no option" })
+  expect(misspelled.hint).toContain('maxActive')
+  expect(() => durable(setup({}).createMachine({ id: 'plain' }), { verison: 2 } as never)).toThrow(
+    "'verison' is no option",
+  )
 })

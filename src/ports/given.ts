@@ -16,6 +16,15 @@ export function optionsGiven<T extends object>(name: string, options: T | null |
   throw badOption(name, options, 'is no object with options', 'Leave it out, or give an object: { timeout: … }.')
 }
 
+/** Throws BAD_OPTION for a name that is no option, as of a misspelled one. */
+export function assertNames(call: string, options: object, names: readonly string[]): void {
+  for (const name of Object.keys(options))
+    if (!names.includes(name))
+      throw new DuramenError('BAD_OPTION', `${call}: '${name}' is no option`, {
+        hint: `There are ${names.join(', ')}; docs/OPTIONS.md says what they mean.`,
+      })
+}
+
 /** Throws BAD_OPTION where something is given and is no function. */
 export function assertFunction(name: string, value: unknown, hint: string): void {
   if (typeof value !== 'function') throw badOption(name, value, 'is no function', hint)

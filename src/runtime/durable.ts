@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
-import { assertFunction, badOption, optionsGiven, shown } from '../ports/given.ts'
+import { assertFunction, assertNames, badOption, optionsGiven, shown } from '../ports/given.ts'
 import { type Policies, policiesOf, type RetryPolicy } from './retry.ts'
 import type { StandIn } from './turn.ts'
 import { assertCanRun, cantRun } from './validate.ts'
@@ -54,6 +54,7 @@ export function durable<TMachine extends AnyStateMachine>(
   given?: DurableOptions<TMachine>,
 ): DurableMachine<TMachine> {
   const options: DurableOptions<TMachine> = optionsGiven('durable', given)
+  assertNames('durable', options, ['id', 'version', 'events', 'timers', 'retry', 'attributes'])
   if (typeof machine !== 'object' || machine === null || !('implementations' in machine))
     throw new DuramenError('BAD_MACHINE', `${inspect(machine, { depth: 0 })} is no XState machine`, {
       hint: 'Give what createMachine() or setup().createMachine() made.',

@@ -4,7 +4,7 @@ import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import type { Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
 import { isDuramenError } from '../ports/errors.ts'
-import { assertFunction, badOption, optionsGiven } from '../ports/given.ts'
+import { assertFunction, assertNames, badOption, optionsGiven } from '../ports/given.ts'
 import type { Logger, PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
 import { type Completion, complete, placeOfToken } from './completion.ts'
@@ -16,7 +16,7 @@ import { assertId } from './failures.ts'
 import { unknownToken } from './handover.ts'
 import { type Health, type HostStats, healthOf } from './health.ts'
 import type { Receipt } from './inputs.ts'
-import type { Limits } from './limits.ts'
+import { LIMITS, type Limits } from './limits.ts'
 import { type Filter, filterGiven, fits, type Listed, listedOf } from './listing.ts'
 import { Operating } from './operating.ts'
 import { installPins } from './pin.ts'
@@ -71,6 +71,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       'Give memoryJournal(), or the result of `await fileJournal(dir)`.',
     )
   try {
+    assertNames('openHost', options, ['journal', 'machines', 'logger', 'clock', 'closeTimeout', ...LIMITS])
     if (!Array.isArray(machines))
       throw badOption(
         'machines',

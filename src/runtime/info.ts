@@ -15,7 +15,7 @@ export interface InstanceInfo {
   readonly machine: string
   readonly id: string
   /**
-   * `live`, `paused`, `parked` (see `problem`), `asleep`: not in memory until it is needed, `loading`, `waiting`: the journal is in
+   * `live`, `paused`, `parked` (see `problem`), `resting`: not in memory until it is needed, `loading`, `waiting`: the journal is in
    * trouble and will be asked again, `broken`: it can't be rebuilt, see `problem`.
    */
   readonly phase: Exclude<Phase, 'closed' | 'purged'> | 'paused' | 'parked'

@@ -32,10 +32,10 @@ import { shownWithin } from './xstate/state.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
 /**
- * `waiting`: the journal refused an append and will be asked again. `asleep`: not in memory, but for what holders need.
+ * `waiting`: the journal refused an append and will be asked again. `resting`: not in memory, but for what holders need.
  * `broken`: the instance can't be rebuilt. `purged`: an operator has purged it; this object is of no use any more.
  */
-export type Phase = 'loading' | 'live' | 'waiting' | 'asleep' | 'broken' | 'purged' | 'closed'
+export type Phase = 'loading' | 'live' | 'waiting' | 'resting' | 'broken' | 'purged' | 'closed'
 
 export class Instance implements Identity, CommitsOwner {
   readonly host: InstanceHost
@@ -164,7 +164,7 @@ export class Instance implements Identity, CommitsOwner {
 
   /** Why it has no snapshots, where it can't have any. */
   get replayOnly(): string | undefined {
-    return this.phase === 'asleep' ? this.restedReplayOnly : this.tree.replayOnly
+    return this.phase === 'resting' ? this.restedReplayOnly : this.tree.replayOnly
   }
 
   /** At its end, or not for now. */
@@ -203,7 +203,7 @@ export class Instance implements Identity, CommitsOwner {
     if (this.snapshots.worth(seq)) this.snapshots.took(seq, this.decider.checkpoint())
     this.rested = this.tree.shown
     this.restedReplayOnly = this.tree.replayOnly
-    this.phase = 'asleep'
+    this.phase = 'resting'
     this.boundary.disarm()
     this.snapshots.forget()
     this.decider = new Decider(this, this.runner, this.boundary)
@@ -212,7 +212,7 @@ export class Instance implements Identity, CommitsOwner {
 
   /** The journal could not be read when it was to wake: it sleeps on. */
   sleepOn(error: DuramenError): void {
-    this.phase = 'asleep'
+    this.phase = 'resting'
     this.mailbox.refuseCallers(error)
   }
 
@@ -253,7 +253,7 @@ export class Instance implements Identity, CommitsOwner {
     this.used = true
     if (input.kind === 'operator') this.mailbox.addFirst(input)
     else this.mailbox.add(input)
-    if (this.phase === 'asleep') this.host.wake(this)
+    if (this.phase === 'resting') this.host.wake(this)
     else this.pump()
   }
 

@@ -130,7 +130,7 @@ export class Instances {
   /** Rebuilds an instance from the journal. */
   private async bring(instance: Instance): Promise<Instance> {
     const { stream, where } = instance
-    const slept = instance.phase === 'asleep'
+    const slept = instance.phase === 'resting'
     this.live.set(stream, instance)
     this.alarms.clear(stream)
     try {
@@ -197,7 +197,7 @@ export class Instances {
       const { machine, instance } = instanceOf(stream)!
       const known = this.host.machine(machine)
       const there = known && (await this.find(known, instance))
-      if (there?.phase !== 'asleep') return
+      if (there?.phase !== 'resting') return
       this.wake(there)
       await this.opening.get(stream)
     })

@@ -38,10 +38,13 @@ const DEFAULTS: Limits = {
   maxEffects: 10_000,
 }
 
+/** Their names. */
+export const LIMITS = Object.keys(DEFAULTS) as (keyof Limits)[]
+
 /** The limits that the options set. Throws BAD_OPTION. */
 export function limitsOf(options: Partial<Limits>): Limits {
   const limits = { ...DEFAULTS }
-  for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
+  for (const name of LIMITS) {
     const value = options[name] ?? DEFAULTS[name]
     if (!Number.isSafeInteger(value) || value < 1)
       throw badOption(

@@ -45,7 +45,7 @@ export function waiting<T>(
       settle()
     }
     const fail = (code: 'TIMEOUT' | 'ABORTED' | 'CLOSED', message: string) =>
-      end(() => reject(new DuramenError(code, `${machine.id}/${id}: ${message}`, { where })))
+      end(() => reject(new DuramenError(code, `${machine.id}/${id}: ${message}`, { where, hint: HINTS[code] })))
     const wait: Wait<T> = {
       get over() {
         return over
@@ -67,6 +67,12 @@ export function waiting<T>(
       wait.reject(error)
     }
   })
+}
+
+const HINTS = {
+  TIMEOUT: 'It goes on all the same; wait again, or longer: { timeout }.',
+  ABORTED: 'It goes on all the same; wait again.',
+  CLOSED: 'host.list() and actor.history() say what has become of it.',
 }
 
 /** Where an instance is, for those who wait for it in vain. */

@@ -150,7 +150,7 @@ describe('an instance as it was', () => {
     await ended.waitFor((s) => s.status === 'done')
     await host.actor(machine, 'other', { input: { total: 4 } })
     await settle()
-    expect((await asleep.info()).phase).toBe('asleep')
+    expect((await asleep.info()).phase).toBe('resting')
     for (const [actor, total] of [
       [asleep, 1],
       [parked, 2],
@@ -160,7 +160,7 @@ describe('an instance as it was', () => {
       expect(past.snapshot).toMatchObject({ value: 'open', context: { total } })
       expect((await past.send({ type: 'ADD', price: 10 })).snapshot.context.total).toBe(total + 10)
     }
-    expect((await asleep.info()).phase).toBe('asleep')
+    expect((await asleep.info()).phase).toBe('resting')
     await host.close()
 
     const today = counter()
@@ -396,7 +396,7 @@ describe('what there is to know of an instance', () => {
     expect([timers, phase]).toMatchObject([[{ at, due: at + 90_000 }], 'live'])
     for (const id of ['y', 'z']) await later.actor(machine, id)
     await settle()
-    expect(await actor.info()).toMatchObject({ phase: 'asleep', timers })
+    expect(await actor.info()).toMatchObject({ phase: 'resting', timers })
     await later.close()
   })
 
@@ -410,7 +410,7 @@ describe('what there is to know of an instance', () => {
     await host.actor(machine, 'z', { input: { total: 5 } })
     await settle()
     const { snapshot: _, ...asleep } = await actor.info()
-    expect(asleep).toEqual({ ...live, phase: 'asleep' })
+    expect(asleep).toEqual({ ...live, phase: 'resting' })
     expect(live.timers[0]?.due).toBe(clock.now() + 60_000)
     await actor.send({ type: 'BREAK' })
     expect(await actor.info()).toMatchObject({

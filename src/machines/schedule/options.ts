@@ -54,7 +54,7 @@ export function settingsOf(given: ScheduleOptions<any>, now: number): Settings {
   oneOf('overlap', overlap, OVERLAPS)
   oneOf('catchUp', catchUp, CATCH_UPS)
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 10_000)
-    throw new DuramenError('BAD_OPTION', `limit: ${inspect(limit)} is no whole number from 1 to 10,000`)
+    throw badOption('limit', limit, 'is no whole number from 1 to 10,000', 'Leave it out for 100.')
   const grace = Math.min(milliseconds(options.grace ?? '1m', 'grace'), MOST)
   const when = whenOf(options)
   assertComes(when, now)
@@ -107,7 +107,7 @@ function assertComes(when: When, now: number): void {
   }
   if (next !== null) return
   const name = 'cron' in when ? `cron: '${when.cron}'` : `every: ${when.every} ms`
-  throw new DuramenError('BAD_OPTION', `${name} will never be due`)
+  throw new DuramenError('BAD_OPTION', `${name} will never be due`, { hint: 'Give a day that comes.' })
 }
 
 function badCron(cron: unknown, cause?: unknown): DuramenError {
