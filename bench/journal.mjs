@@ -9,7 +9,8 @@ import { median, scratch } from './side-by-side.mjs'
 const ROUNDS = 9
 const IN_FLIGHT = 256
 const OWN_STREAMS = 4
-const APPENDS = 60_000
+const APPENDS = 150_000
+const MILLION = 1_000_000
 const IN_SEQUENCE = 1_500
 const TEXT = JSON.stringify({ type: 'MEASURED', value: 'x'.repeat(250 - 32) })
 const FRAME_BYTES = 24
@@ -19,14 +20,32 @@ export async function benchJournal() {
   const folder = await mkdtemp(join(scratch(), 'journal-'))
   try {
     const together = []
+    const onMillion = []
     const single = []
+    const opened = []
+    const million = join(folder, 'million')
+    await fill(million, MILLION)
+    for (let round = 0; round < ROUNDS; round++) {
+      opened.push({ ours: await timeToOpen(million), raw: await timeToOpen(join(folder, `empty-${round}`)) })
+    }
+    const full = await fileJournal(million)
     for (let round = 0; round < ROUNDS; round++) {
       together.push(await sideBySide(folder, concurrent))
+      onMillion.push(await sideBySide(folder, (journal) => concurrent(journal, `round-${round}`), full))
       single.push(await sideBySide(folder, sequential))
     }
+    await full.close()()
     return [
       row('journal, 256 in flight over 1,024 streams: of raw write + fdatasync', together, 0.6),
+      row('the same on a journal of a million records, a million other streams', onMillion, 0.6),
       row('journal, in sequence: of raw write + fdatasync', single, 0.8),
+      {
+        name: 'opening a journal of a million records, ms (beside: an empty one)',
+        value: median(opened.map(({ ours }) => ours)),
+        goal: 100,
+        lowerIsBetter: true,
+        rates: [median(opened.map(({ ours }) => ours)), median(opened.map(({ raw }) => raw))].map(Math.round),
+      },
     ]
   } finally {
     await rm(folder, { recursive: true })
@@ -38,13 +57,32 @@ function row(name, rounds, goal) {
   return { name, value: median(rounds.map(({ ours, raw }) => ours / raw)), goal, rates: [rate('ours'), rate('raw')] }
 }
 
-async function sideBySide(folder, run) {
-  const dir = await mkdtemp(join(folder, 'round-'))
+/** A record of each of so many streams. */
+async function fill(dir, records) {
   const journal = await fileJournal(dir)
+  let next = 0
+  async function caller() {
+    while (next < records) await append(journal, `filled/${next++}`, 0)
+  }
+  await Promise.all(Array.from({ length: 4 * IN_FLIGHT }, caller))
+  await journal.close()()
+}
+
+async function timeToOpen(dir) {
+  const begun = performance.now()
+  const journal = await fileJournal(dir)
+  const took = performance.now() - begun
+  await journal.close()()
+  return took
+}
+
+async function sideBySide(folder, run, existing) {
+  const dir = await mkdtemp(join(folder, 'round-'))
+  const journal = existing ?? (await fileJournal(dir))
   const begun = performance.now()
   const groups = await run(journal)
   const took = performance.now() - begun
-  await journal.close()()
+  if (existing === undefined) await journal.close()()
   const tookRaw = await writeRaw(join(dir, 'raw'), groups)
   await rm(dir, { recursive: true })
   const appends = groups.reduce((sum, group) => sum + group.appends, 0)
@@ -52,13 +90,13 @@ async function sideBySide(folder, run) {
 }
 
 /** Appends from so many callers at once, each over streams of its own; the answers that come together were one group. */
-async function concurrent(journal) {
+async function concurrent(journal, prefix = 'order') {
   const groups = []
   let group
   let left = APPENDS
   const caller = async (_, number) => {
     for (let turn = 0; left-- > 0; turn++) {
-      const stream = `order/${number + IN_FLIGHT * (turn % OWN_STREAMS)}`
+      const stream = `${prefix}/${number + IN_FLIGHT * (turn % OWN_STREAMS)}`
       await append(journal, stream, Math.floor(turn / OWN_STREAMS))
       if (group === undefined) {
         group = { appends: 0, bytes: 0 }

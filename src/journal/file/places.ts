@@ -357,7 +357,7 @@ export class Places {
       while (this.#runs.crowded && !this.#closing) {
         const runs = this.#runs
         try {
-          await this.#change(() => runs.merge(() => this.#closing))
+          await this.#change(() => runs.merge(() => this.#closing && !runs.overdue))
         } catch (error) {
           if (this.#closing) return
           if (!(error instanceof IndexDamaged)) throw error

@@ -13,6 +13,7 @@ import { placeIn, Run, type RunHead } from './run.ts'
 import { type RunRange, writeRun } from './run-writer.ts'
 
 const FAN = 8
+const MANY = 64
 const NAME = /^(\d{16})-(\d{16})\.run$/
 /** So many blocks are looked through at once. */
 const BLOCKS = 12
@@ -180,6 +181,11 @@ export class Runs {
   /** Whether files are to be made one. */
   get crowded(): boolean {
     return this.#crowd > 1
+  }
+
+  /** There are so many that a close waits for them to become fewer: a process may always be too short for it. */
+  get overdue(): boolean {
+    return this.#runs.length > MANY
   }
 
   /** Makes one file of the newest of about the same size. Rejects with IndexDamaged as well. */
