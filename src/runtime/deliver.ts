@@ -21,7 +21,8 @@ const PER_LEVEL = 1024
 
 /**
  * Sends an event to another instance, exactly once, also when the effect is repeated after a crash. Call it inside an
- * action or the function of a promise, callback or observable; the effect has finished once the event is durable there.
+ * action or the function of a promise, callback or observable. An action or a promise has finished once the event is durable
+ * there, awaited or not, and has failed when that fails; an action can deliver 1,023 times.
  * Deliveries to one receiver arrive in the order of the calls. The receiver must exist. A promise that is repeated must
  * deliver the same events in the same order.
  *
@@ -46,15 +47,15 @@ export function deliver<TMachine extends AnyStateMachine>(
       }),
     )
   const deliverer = effect.world.scope as Deliverer
-  if (effect.calls >= PER_LEVEL - 1)
+  if (effect.calls >= PER_LEVEL - 1 && placeOf(effect.localKey) !== undefined)
     return Promise.reject(
-      new DuramenError('BAD_OPTION', `an effect can deliver ${PER_LEVEL - 1} times, ${effect.key} wants more`, {
-        hint: 'Deliver from several actions, or one event that carries many.',
+      new DuramenError('BAD_OPTION', `an action can deliver ${PER_LEVEL - 1} times, ${effect.key} wants more`, {
+        hint: 'Deliver from several actions, from an invoked promise, or one event that carries many.',
       }),
     )
   const done = deliverer.deliver(machine as DurableMachine, id, event, ...senderOf(effect, deliverer))
-  effect.waits.push(done)
-  done.catch(() => {}) // the effect awaits it, also where its own code does not
+  if (effect.repeats) effect.waitFor(done)
+  else done.catch(() => {}) // what lasts has no end that could wait for it: its own code knows, or wants not to
   return done
 }
 

@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { DuramenError } from '../ports/errors.ts'
 import type { Counts, EffectOutcome } from './counts.ts'
+import { NO_ITEMS, ownSet } from './empty.ts'
 import type { EffectSpan } from './watching.ts'
 
 /** What a running effect may know about itself. */
@@ -51,8 +52,8 @@ export interface EffectWorld {
 export class RunningEffect implements CurrentEffect {
   readonly key: string
   readonly attempt: number
-  /** Deliveries that the effect began; it has finished when they have. */
-  readonly waits: Promise<unknown>[] = []
+  /** Deliveries that the effect began and that have not arrived; it has finished when they have. */
+  waits: Set<Promise<unknown>> = NO_ITEMS
   /** Counts deliveries within the effect. */
   calls = 0
   /** Its key within the instance. */
@@ -86,6 +87,15 @@ export class RunningEffect implements CurrentEffect {
     this.counts[outcome]++
     this.counts = undefined
     this.span?.end(outcome, error)
+  }
+
+  /** It has finished only once this has succeeded too. */
+  waitFor(delivery: Promise<unknown>): void {
+    this.waits = ownSet(this.waits).add(delivery)
+    delivery.then(
+      () => this.waits.delete(delivery),
+      () => {}, // it stays, and the effect fails of it
+    )
   }
 
   get signal(): AbortSignal {

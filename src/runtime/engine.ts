@@ -107,6 +107,10 @@ export class Engine implements InstanceHost, Watched {
     return this.closing === undefined
   }
 
+  entered(instance: Instance): void {
+    this.closing?.tell(instance)
+  }
+
   finished(instance: Instance): void {
     if (this.closing) return this.closing.changed()
     if (instance.decidedToEnd && instance.canRest) return this.instances.rest(instance)

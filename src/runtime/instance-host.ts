@@ -30,6 +30,8 @@ export interface InstanceHost {
   readonly name: string
   /** False once the host is closing. */
   readonly accepting: boolean
+  /** The instance comes into memory: while the host closes, it is told so. */
+  entered(instance: Instance): void
   /** Whose turn it is. */
   readonly rota: Rota
   /** The instance is asleep and has been given something. */

@@ -216,6 +216,11 @@ export class Instance implements Identity, CommitsOwner {
     this.mailbox.refuseCallers(error)
   }
 
+  /** K10: the host takes no more events, nor from callbacks and observables. */
+  hush(): void {
+    this.runner.hush()
+  }
+
   /** K10: the host closes; what runs is told to stop, and nobody waits any more for a parked instance. */
   abort(): void {
     this.runner.abort()

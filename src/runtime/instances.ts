@@ -116,6 +116,7 @@ export class Instances {
     const instance = new Instance(this.host, machine, id)
     const { stream } = instance
     this.live.set(stream, instance) // before its first timers are set: they are looked for here
+    this.host.entered(instance)
     try {
       const { duplicate } = await instance.create(payload)
       this.host.finished(instance)
@@ -132,6 +133,7 @@ export class Instances {
     const { stream, where } = instance
     const slept = instance.phase === 'resting'
     this.live.set(stream, instance)
+    this.host.entered(instance)
     this.alarms.clear(stream)
     try {
       for (let tries = 1; ; tries++) {

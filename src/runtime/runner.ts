@@ -208,6 +208,11 @@ export class Runner implements RunsOwner {
     this.runs.held = held
   }
 
+  /** K10: callbacks and observables end; none is started any more. */
+  hush(): void {
+    this.runs.hush()
+  }
+
   /** K10: tells everything that runs to stop; nothing is started any more. */
   abort(): void {
     this.runs.abort()

@@ -54,6 +54,8 @@ export class Runs {
   held = false
   /** From here on a failure is only the abort's echo. */
   aborted = false
+  /** Callbacks and observables have ended, and none begins. */
+  private hushed = false
   private runs: Map<string, Run> = NO_ENTRIES
   /** Told to stop, and still at it. */
   private abandoned: Set<Run> = NO_ITEMS
@@ -83,7 +85,7 @@ export class Runs {
 
   /** Sets an effect going, at its time, unless it is a dead letter or outside. `all the same`: also while nothing else begins. */
   launch(item: Action | Start, how?: 'all the same'): void {
-    if (this.aborted || (this.held && !how)) return
+    if (this.aborted || (this.held && !how) || (this.hushed && lasts(item))) return
     const { retryAt, dead, outside } = this.owner.facts.get(item.key)
     if (dead || outside) return
     const run = this.add(item)
@@ -162,7 +164,7 @@ export class Runs {
     } catch (error) {
       return this.fell(run, error)
     }
-    if (!isThenable(result) && effect.waits.length === 0) return this.done(run, action)
+    if (!isThenable(result) && effect.waits.size === 0) return this.done(run, action)
     Promise.resolve(result)
       .then(() => Promise.all(effect.waits))
       .then(
@@ -199,10 +201,18 @@ export class Runs {
   private heard(run: Run, target: string, event: { type: string; data?: unknown }): void {
     const result = target === run.key ? RESULTS[event.type] : undefined
     if (run.state !== 'running') return result && this.release(run)
+    if (this.hushed && lasts(run.item)) return // what it says while it is told to stop is not the machine's business
     if (result === 'failure') return this.failed(run, event.data, event)
     if (this.aborted && event.type !== 'xstate.promise.resolve') return // told to stop: not the machine's business
     const { flooded } = result ? {} : this.instance
     if (flooded) return this.cutOff(run, flooded)
+    if (result && run.effect!.waits.size > 0) {
+      Promise.all(run.effect!.waits).then(
+        () => this.heard(run, target, event),
+        (error) => this.fell(run, error),
+      )
+      return
+    }
     if (result) this.settle(run)
     this.instance.input(target, event)
   }
@@ -267,16 +277,25 @@ export class Runs {
     facts.change(key, { retryAt: clock.now() })
   }
 
+  /** Ends what would go on for ever. */
+  hush(): void {
+    this.hushed = true
+    for (const run of this.all) if (lasts(run.item)) this.quit(run)
+  }
+
   /** Tells all that runs to stop, and calls off what waits. */
   abort(): void {
+    this.hush()
     this.aborted = true
-    for (const run of this.all) {
-      if (run.state === 'running') this.halt(run)
-      else if (run.state === 'recording') this.callOff(run.key)
-      if (run.state === 'settled' || (run.state === 'running' && !lasts(run.item))) continue
-      run.effect?.ended('stopped')
-      this.end(run)
-    }
+    for (const run of this.all) this.quit(run)
+  }
+
+  private quit(run: Run): void {
+    if (run.state === 'running') this.halt(run)
+    else if (run.state === 'recording') this.callOff(run.key)
+    if (run.state === 'settled' || (run.state === 'running' && !lasts(run.item))) return
+    run.effect?.ended('stopped')
+    this.end(run)
   }
 
   /** It is on its way no more, whatever it still does. `quietly`: it is not told to stop. */

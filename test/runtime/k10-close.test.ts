@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs'
 import { expect, it } from 'vitest'
-import { fromCallback, fromObservable, fromPromise, setup } from 'xstate'
-import { durable } from '../../src/index.ts'
+import { fromCallback, fromObservable, fromPromise, sendTo, setup } from 'xstate'
+import { currentEffect, deliver, durable } from '../../src/index.ts'
 import { deferred } from '../support/deferred.ts'
 import { by, isPending, noUnhandledRejections, recording, refused, settle, texts, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
@@ -136,7 +136,7 @@ it('K10: an effect that ignores its signal holds close up for closeTimeout and n
   expect(await isPending(closed)).toBe(true)
   clock.advance(1)
   await closed
-  expect(logger.lines.join()).toContain('3000 ms')
+  expect(logger.lines.join()).toContain('3000 ms, then gone on: effects that were told to stop still ran')
   expect(clock.waiting).toBe(0)
 })
 
@@ -185,4 +185,76 @@ it('K10: a host with a parked instance closes', async () => {
   await (await host.actor(machine, 'x')).send({ type: 'GO' })
   await settle()
   await host.close()
+})
+
+it('K10: a callback that never rests does not hold close up: it ends first', async () => {
+  const { open, journal } = world()
+  const logger = recording()
+  let stopped = 0
+  const machine = durable(
+    setup({
+      actors: {
+        echo: fromCallback(({ sendBack, receive }) => {
+          receive(() => sendBack({ type: 'PONG' }))
+          return () => {
+            stopped++
+            sendBack({ type: 'PONG' })
+          }
+        }),
+      },
+    }).createMachine({
+      id: 'busy',
+      invoke: { src: 'echo', id: 'echo' },
+      on: { PONG: { actions: sendTo('echo', { type: 'PING' }) }, GO: { actions: sendTo('echo', { type: 'PING' }) } },
+    }),
+  )
+  const host = await open([machine], { logger })
+  const actor = await host.actor(machine, 'x')
+  await actor.send({ type: 'GO' })
+  const closed = host.close()
+  expect(stopped).toBe(1)
+  const before = (await texts(journal, 'busy/x')).length
+  expect(await isPending(closed)).toBe(false)
+  expect((await texts(journal, 'busy/x')).length - before).toBeLessThan(5)
+  expect(logger.lines.join()).not.toContain('close()')
+})
+
+it('K10: an instance that comes into memory while the host closes begins nothing', async () => {
+  const { open } = world()
+  let begun = 0
+  const sleeper = durable(
+    setup({
+      actors: { work: fromPromise(async () => void begun++), last: fromCallback(() => void begun++) },
+    }).createMachine({
+      id: 'sleeper',
+      initial: 'asleep',
+      states: {
+        asleep: { on: { WAKE: 'up' } },
+        up: {
+          invoke: [
+            { src: 'work', id: 'work' },
+            { src: 'last', id: 'last' },
+          ],
+        },
+      },
+    }),
+  )
+  const waker = acting(async () => {
+    const { signal } = currentEffect()
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    await deliver(sleeper, 's', { type: 'WAKE' })
+  })
+  const host = await open([sleeper])
+  await host.actor(sleeper, 's')
+  await host.close()
+  const host2 = await open([sleeper, waker])
+  await (await host2.actor(waker, 'w')).send({ type: 'GO' })
+  await settle()
+  await host2.close()
+  expect(begun).toBe(0)
+  const host3 = await open([sleeper, waker])
+  await settle()
+  expect((await host3.actor(sleeper, 's')).getSnapshot().value).toBe('up')
+  expect(begun).toBe(2)
+  await host3.close()
 })

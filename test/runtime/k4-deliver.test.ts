@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
-import { deliver, type Host } from '../../src/index.ts'
+import { fromCallback, fromPromise, setup } from 'xstate'
+import { deliver, durable, type Host } from '../../src/index.ts'
 import { by, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { faultyJournal } from '../support/journals.ts'
 import { acting, mailbox } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -51,4 +53,67 @@ it('K4: a receiver that is not there parks the sender; once it is, resume delive
   await settle()
   expect(await got(host)).toEqual([1])
   await host.close()
+})
+
+/** Its promise, or its callback, delivers. */
+const teller = (
+  kind: 'promise' | 'callback',
+  tell: () => unknown,
+  retry?: { tell: { attempts: number; backoff: { first: number; jitter: number } } },
+) =>
+  durable(
+    setup({
+      actors: {
+        tell: kind === 'promise' ? fromPromise(async () => void tell()) : (fromCallback(() => void tell()) as never),
+      },
+    }).createMachine({
+      id: 'teller',
+      initial: 'telling',
+      states: {
+        telling: { invoke: { src: 'tell', id: 'tell', onDone: 'told', onError: 'failed' } },
+        told: {},
+        failed: {},
+      },
+    }),
+    { retry } as never,
+  )
+
+it('K4: a promise that does not await its delivery ends when that has arrived, and is tried again when it fails', async () => {
+  const { clock, open, journal } = world()
+  const faulty = faultyJournal(journal)
+  const machine = teller('promise', () => deliver(box, 'box', { type: 'MSG', v: 1 }), {
+    tell: { attempts: 2, backoff: { first: 1000, jitter: 0 } },
+  })
+  const host = await open([machine, box], { journal: faulty })
+  const actor = await host.actor(machine, 't')
+  await settle()
+  expect(actor.getSnapshot().value).toBe('telling') // there is no receiver
+  await host.actor(box, 'box')
+  faulty.hold()
+  clock.advance(1000)
+  await settle()
+  expect(actor.getSnapshot().value).toBe('telling')
+  faulty.release()
+  await settle()
+  expect(actor.getSnapshot().value).toBe('told')
+  expect(await got(host)).toEqual([1])
+  await host.close()
+})
+
+it('K4: a promise and a callback may deliver as often as they like', async () => {
+  const often = async () => {
+    for (let v = 1; v <= 1100; v++) await deliver(box, 'box', { type: 'MSG', v })
+  }
+  for (const kind of ['promise', 'callback'] as const) {
+    const { open } = world()
+    const failures: unknown[] = []
+    const machine = teller(kind, () => often().catch((error) => failures.push(error)))
+    const host = await open([machine, box])
+    await host.actor(box, 'box')
+    await host.actor(machine, 't')
+    for (let k = 0; k < 40; k++) await settle()
+    expect(failures).toEqual([])
+    expect((await got(host)).length, kind).toBe(1100)
+    await host.close()
+  }
 })
