@@ -5,6 +5,7 @@
 // K12: binary data above a limit is refused: events carry references, sizes and hashes.
 import { DevalueError, parse, stringify } from 'devalue'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import { textOf } from '../ports/thrown.ts'
 
 /** A value as text, taken at the moment of `encode`: later changes of the value don't reach it. */
 export interface Encoded {
@@ -50,7 +51,7 @@ export function encode(value: unknown, options: EncodeOptions): Encoded {
     if (isDuramenError(cause)) throw cause
     const path = cause instanceof DevalueError ? cause.path : ''
     const tooDeep = cause instanceof RangeError && cause.message.includes('call stack')
-    const reason = tooDeep ? 'it is nested too deep' : cause instanceof Error ? cause.message : String(cause)
+    const reason = tooDeep ? 'it is nested too deep' : textOf(cause)
     throw new DuramenError('NOT_SERIALIZABLE', `${options.name}${path} can't be kept: ${reason}`, {
       cause,
       where: { path: options.name + path },

@@ -97,5 +97,9 @@ export class DuramenError extends Error {
 
 /** True for every error that duramen made, also one that came back from a journal as plain data. */
 export function isDuramenError(value: unknown): value is DuramenError {
-  return value instanceof Error && value.name === 'DuramenError' && 'code' in value
+  try {
+    return value instanceof Error && value.name === 'DuramenError' && 'code' in value
+  } catch {
+    return false // what is thrown may throw itself when it is looked at
+  }
 }

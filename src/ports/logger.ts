@@ -22,7 +22,8 @@ export interface PinoLogger {
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /**
- * Any logger, as the one shape that is used inside. Errors reach pino as `err`, where its serializer looks for them.
+ * Any logger, as the one shape that is used inside. Errors reach pino as `err`, where its serializer looks for them. One
+ * that throws, or can't print what it is given, harms nobody: the message is lost.
  * Throws BAD_OPTION for what lacks a level: it would be missed when something has gone wrong already.
  */
 export function loggerOf(given: Logger | PinoLogger): Logger {
@@ -31,12 +32,15 @@ export function loggerOf(given: Logger | PinoLogger): Logger {
       throw new DuramenError('BAD_OPTION', `logger: it has no function '${level}'`, {
         hint: 'Give console, a pino logger, or an object with debug, info, warn and error.',
       })
-  if (!('bindings' in given)) return given
   const say =
     (level: (typeof LEVELS)[number]) =>
     (message: string, details?: object): void => {
-      if (details === undefined) given[level]({}, message)
-      else given[level](isPlain(details) ? details : { err: details }, message)
+      try {
+        if ('bindings' in given)
+          given[level](details === undefined || isPlain(details) ? (details ?? {}) : { err: details }, message)
+        else if (details === undefined) given[level](message)
+        else given[level](message, details)
+      } catch {} // there is nowhere to say so
     }
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }

@@ -2,10 +2,10 @@
 //
 // K1: `act` gets turns whose commit is durable, nobody else reaches the world.
 // K5: work that a crash has interrupted begins again once the attempt is on record.
-import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
 import type { Clock } from '../ports/clock.ts'
 import type { DuramenError } from '../ports/errors.ts'
+import { dump } from '../ports/thrown.ts'
 import type { Counts } from './counts.ts'
 import type { Deliverer } from './deliver.ts'
 import type { CurrentEffect } from './effects.ts'
@@ -116,7 +116,7 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
 
   log(args: unknown[]): void {
     this.instance.host.logger.info(
-      `${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : inspect(a))).join(' ')}`,
+      `${this.stream}: ${args.map((a) => (typeof a === 'string' ? a : dump(a))).join(' ')}`,
     )
   }
 

@@ -29,6 +29,8 @@ export interface CommitsOwner {
   /** The journal has taken an append; `durable` follows for each of its records. */
   appended(): void
   durable(decided: Decided, position: number): void
+  /** `durable` threw. */
+  upset(error: unknown): void
   /** In order: the group whose append failed, then all that was decided after it. */
   failed(decided: Decided[], error: DuramenError): void
   /** An append has answered, and its outcome has been taken in. */
@@ -89,7 +91,13 @@ export class Commits {
     } else {
       let { position } = answer.right
       this.owner.appended()
-      for (const decided of group) this.owner.durable(decided, position++)
+      for (const decided of group) {
+        try {
+          this.owner.durable(decided, position++)
+        } catch (error) {
+          this.owner.upset(error) // it is durable all the same, and what comes after it must not wait for ever
+        }
+      }
       this.flight = NONE // not before: until all of it is acted on the instance must not leave memory
     }
     this.flush()

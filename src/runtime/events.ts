@@ -4,6 +4,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AnyEventObject } from 'xstate'
 import { type Encoded, type EncodeOptions, encode } from '../journal/codec.ts'
 import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
+import { partOf, textOf } from '../ports/thrown.ts'
 import type { DurableMachine } from './durable.ts'
 
 /** An event as it will be decided and kept. Throws BAD_EVENT, NOT_SERIALIZABLE or BINARY_TOO_LARGE. */
@@ -43,9 +44,10 @@ function validated(schema: StandardSchemaV1, event: unknown, name: string, where
   try {
     return schema['~standard'].validate(event)
   } catch (cause) {
-    throw new DuramenError('BAD_EVENT', `${name}: the schema of ${where.event} threw: ${String(cause)}`, {
+    throw new DuramenError('BAD_EVENT', `${name}: the schema of ${where.event} threw: ${textOf(cause)}`, {
       where,
       cause,
+      hint: 'A schema says what is wrong by its issues; mend it so that it throws for no event.',
     })
   }
 }
@@ -101,8 +103,8 @@ function withoutCause(error: unknown): unknown {
 }
 
 function summary(error: unknown): Error {
-  const { name, message, stack, code } = (typeof error === 'object' && error ? error : {}) as Record<string, unknown>
-  const kept = new Error(typeof message === 'string' ? message : String(error))
+  const [name, message, stack, code] = ['name', 'message', 'stack', 'code'].map((part) => partOf(error, part))
+  const kept = new Error(typeof message === 'string' ? message : textOf(error))
   if (typeof name === 'string') kept.name = name
   if (typeof stack === 'string') kept.stack = stack
   return typeof code === 'string' || typeof code === 'number' ? Object.assign(kept, { code }) : kept

@@ -1,6 +1,7 @@
 // The errors of an instance: what, where, and what to do.
 import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
 import { shown } from '../ports/given.ts'
+import { textOf } from '../ports/thrown.ts'
 
 /** Machine and instance, as every error of an instance names them. */
 export interface Place extends ErrorPlace {
@@ -9,7 +10,6 @@ export interface Place extends ErrorPlace {
 }
 
 const nameOf = ({ machine, instance }: Place) => `${machine}/${instance}`
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 export const closed = (where: Place) =>
   new DuramenError('CLOSED', `the host of ${nameOf(where)} is closed`, {
@@ -65,14 +65,14 @@ export const mailboxFull = (where: Place, waiting: number) =>
 
 /** K8: a machine that throws rejects the event. */
 export const machineThrew = (where: Place, event: string, path: string, cause: unknown) =>
-  new DuramenError('MACHINE_THREW', `${nameOf(where)} can't take ${event}: ${messageOf(cause)}`, {
+  new DuramenError('MACHINE_THREW', `${nameOf(where)} can't take ${event}: ${textOf(cause)}`, {
     cause,
     where: { ...where, event, path },
     hint: 'Nothing was recorded and the instance is as before; mend the machine or the event.',
   })
 
 export const effectFailed = (where: Place, kind: string, src: string, key: string, path: string, cause: unknown) =>
-  new DuramenError('MACHINE_THREW', `${kind} '${src}' (${key}) failed: ${messageOf(cause)}`, {
+  new DuramenError('MACHINE_THREW', `${kind} '${src}' (${key}) failed: ${textOf(cause)}`, {
     cause,
     where: { ...where, event: src, path },
     hint: 'It is a dead letter (host.deadLetters()) and is tried again when the instance is resumed.',
@@ -100,7 +100,11 @@ export const outcomeUnknown = (where: Place, cause: DuramenError) =>
 
 export function asDuramenError(error: unknown, where: Place): DuramenError {
   if (isDuramenError(error)) return error
-  return new DuramenError('REPLAY_DIVERGED', messageOf(error), { cause: error, where })
+  return new DuramenError('REPLAY_DIVERGED', `${nameOf(where)}: ${textOf(error)}`, {
+    cause: error,
+    where,
+    hint: "See the cause: today's machine, or what it calls, throws for what the log holds. Mend it, or run the version that wrote it.",
+  })
 }
 
 export function unknownMachine(id: string, registered: readonly string[]): DuramenError {

@@ -387,6 +387,10 @@ export class Instance implements Identity, CommitsOwner {
     this.boundary.act(turn)
   }
 
+  upset(error: unknown): void {
+    this.host.logger.error(`${this.stream}: not all that a commit wants done could be begun`, error as object)
+  }
+
   answered(): void {
     if (this.commits.certain) {
       this.barrier = false

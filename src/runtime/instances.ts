@@ -6,6 +6,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type CommitOutcome, instanceOf, streamOf } from '../journal/records.ts'
 import { type DuramenError, isDuramenError } from '../ports/errors.ts'
+import { textOf } from '../ports/thrown.ts'
 import { Alarms } from './alarms.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
@@ -271,7 +272,7 @@ export class Instances {
         return
       }
     } catch (error) {
-      this.host.logger.warn(`${stream} was purged, its records are still there: ${String(error)}`, error as object)
+      this.host.logger.warn(`${stream} was purged, its records are still there: ${textOf(error)}`, error as object)
     }
   }
 

@@ -3,6 +3,7 @@
 // K2 K3: the newest snapshot and the records after it are all that counts; what was in memory before is dropped as a whole.
 // K5: what has gone on outside meanwhile goes on, and is not started again.
 // K11: own commits of unknown outcome that are there count.
+import { textOf } from '../ports/thrown.ts'
 import type { Boundary } from './boundary.ts'
 import { type Decided, receiptOf } from './commits.ts'
 import { Decider } from './decider.ts'
@@ -107,7 +108,7 @@ export class Loading {
       decider.restore(snapshot)
       return { decider, from: snapshot.seq + 1 }
     } catch (error) {
-      instance.host.logger.debug(`${instance.stream}: its snapshot is of no use: ${String(error)}`, error as object)
+      instance.host.logger.debug(`${instance.stream}: its snapshot is of no use: ${textOf(error)}`, error as object)
       this.snapshots.forget()
       return { decider: this.afresh(), from: 1 }
     }

@@ -3,8 +3,8 @@
 // K9: an effect without a policy has one attempt, as in XState; whatever a policy asks for has a limit.
 import type { AnyActorLogic, AnyStateMachine } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
-import { isDuramenError } from '../ports/errors.ts'
 import { optionsGiven, shown } from '../ports/given.ts'
+import { partOf, textOf } from '../ports/thrown.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { nodesOf } from './validate.ts'
 import { kindOf, logicOf } from './xstate/logic.ts'
@@ -172,9 +172,12 @@ export function delayAfter(failures: number, { backoff }: Policy, random: number
 
 /** An error as a journal keeps it beside an effect. */
 export function plainError(error: unknown): { name: string; message: string; code?: string | number } {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-  const code = isDuramenError(error) ? error.code : (error as { code?: unknown } | undefined)?.code
-  return { name, message, ...((typeof code === 'string' || typeof code === 'number') && { code }) }
+  const [name, code] = [partOf(error, 'name'), partOf(error, 'code')]
+  return {
+    name: typeof name === 'string' ? name : 'Error',
+    message: textOf(error),
+    ...((typeof code === 'string' || typeof code === 'number') && { code }),
+  }
 }
 
 /** All that the machine and its children can do outside, by name. */

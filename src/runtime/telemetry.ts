@@ -6,6 +6,7 @@
 // consequences are traces of their own, linked to it.
 import type * as Api from '@opentelemetry/api'
 import { isDuramenError } from '../ports/errors.ts'
+import { partOf, textOf } from '../ports/thrown.ts'
 import { Counts, type EffectOutcome } from './counts.ts'
 import type { CurrentEffect } from './effects.ts'
 import type { Place } from './failures.ts'
@@ -138,8 +139,8 @@ class OpenTelemetry implements Telemetry {
         span.setAttribute('duramen.effect.outcome', outcome)
         if (outcome === 'failed') {
           span.setAttribute('error.type', errorType(error))
-          span.recordException(error instanceof Error ? error : String(error))
-          span.setStatus({ code: api.SpanStatusCode.ERROR, message: String((error as Error)?.message ?? error) })
+          span.recordException(error instanceof Error ? error : textOf(error))
+          span.setStatus({ code: api.SpanStatusCode.ERROR, message: textOf(error) })
         }
         span.end()
         instruments?.effect.record((performance.now() - began) / 1000, {
@@ -162,7 +163,7 @@ class OpenTelemetry implements Telemetry {
 }
 
 const errorType = (error: unknown): string =>
-  isDuramenError(error) ? error.code : error instanceof Error ? error.name : typeof error
+  isDuramenError(error) ? error.code : error instanceof Error ? String(partOf(error, 'name')) : typeof error
 
 /** The instruments of one meter; all hosts of a process share them, and their figures are added up. */
 class Instruments {

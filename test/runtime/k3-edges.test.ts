@@ -2,8 +2,9 @@ import { expect, it } from 'vitest'
 import { assign, fromCallback, fromPromise, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import { decode, encode } from '../../src/journal/codec.ts'
-import { noUnhandledRejections, settle, world } from '../support/host.ts'
-import { faultyJournal } from '../support/journals.ts'
+import type { Journal } from '../../src/journal/index.ts'
+import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { faultyJournal, kept } from '../support/journals.ts'
 import { counter as countingMachine } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -120,4 +121,26 @@ it('K3: a result that the machine writes into is decided on as it came when its 
   await h.close()
   const again = await (await w.open([m])).actor(m, 'x')
   expect(again.getSnapshot()).toMatchObject({ context: { n: 1 } })
+})
+
+it('K3 K8: what is thrown while an instance is loaded, whatever it is, is refused by name and with a hint', async () => {
+  const w = world()
+  const m = durable(setup({}).createMachine({ id: 'm' }))
+  const h = await w.open([m])
+  await h.actor(m, 'x')
+  await h.close()
+  const journal: Journal = {
+    ...kept(w.journal),
+    read(stream, range) {
+      if (stream === 'm/x') throw Object.create(null)
+      return w.journal.read(stream, range)
+    },
+  }
+  const h2 = await w.open([m], { journal })
+  expect(await refused(h2.actor(m, 'x'))).toMatchObject({
+    code: 'REPLAY_DIVERGED',
+    message: expect.stringContaining('m/x'),
+    hint: expect.stringContaining('See the cause'),
+  })
+  await h2.close()
 })

@@ -170,3 +170,81 @@ it('K8: a plain cycle is kept', () => {
   const back: any = decode(encode(event, { name: 'event' }))
   expect(back.parent.child.up).toBe(back)
 })
+
+/** What can't be made into words. */
+const unspeakable: [string, () => unknown][] = [
+  ['an object without a prototype', () => Object.create(null)],
+  ['an object whose toString throws', () => ({ toString: () => raise('toString') })],
+  [
+    'an error whose parts throw',
+    () => Object.defineProperties(new Error('x'), { message: BOOBY, name: BOOBY, code: BOOBY }),
+  ],
+  ['a proxy that throws', () => new Proxy({}, { get: () => raise('get'), getPrototypeOf: () => raise('prototype') })],
+]
+const raise = (why: string) => {
+  throw new Error(why)
+}
+const BOOBY = { get: () => raise('getter') }
+
+it.each(unspeakable)('K8: %s that a transition throws rejects its event, and nothing else', async (_, make) => {
+  const m = durable(
+    setup({}).createMachine({
+      id: 'm',
+      context: { n: 0 },
+      on: {
+        INC: { actions: assign({ n: ({ context }: any) => context.n + 1 }) },
+        BAD: {
+          actions: assign(() => {
+            throw make()
+          }),
+        },
+      },
+    } as any),
+  )
+  const h = await world().open([m])
+  const a = await h.actor(m, 'x')
+  const sent = ['INC', 'BAD', 'INC'].map((type) => a.send({ type } as any))
+  const codes = sent.map((one) =>
+    one.then(
+      () => 'taken',
+      (error) => error.code,
+    ),
+  )
+  expect(await isPending(Promise.all(codes))).toBe(false)
+  expect(await Promise.all(codes)).toEqual(['taken', 'MACHINE_THREW', 'taken'])
+  await h.close()
+})
+
+it.each(unspeakable)('K8 K5: %s that an effect throws makes a dead letter', async (_, make) => {
+  const fail = async () => {
+    throw make()
+  }
+  const m = durable(
+    setup({ actions: { act: fail }, actors: { work: fromPromise(fail) } }).createMachine({
+      id: 'm',
+      initial: 'a',
+      states: { a: { on: { ACT: { actions: 'act' }, WORK: 'b' } }, b: { invoke: { src: 'work', id: 'work' } } },
+    }),
+  )
+  const h = await world().open([m])
+  for (const type of ['ACT', 'WORK'] as const) {
+    await (await h.actor(m, type)).send({ type })
+    await settle()
+  }
+  expect(await h.deadLetters()).toMatchObject([
+    { instance: 'ACT', error: { message: expect.any(String) } },
+    { instance: 'WORK', error: { message: expect.any(String) } },
+  ])
+  await h.close()
+})
+
+it.each(unspeakable)('K8: %s that a schema throws rejects the event with a hint', async (_, make) => {
+  const validate = () => {
+    throw make()
+  }
+  const m = counter({ events: { INC: { '~standard': { version: 1, vendor: 'test', validate } } } })
+  const h = await world().open([m])
+  const a = await h.actor(m, 'x')
+  expect(await refused(a.send({ type: 'INC' } as any))).toMatchObject({ code: 'BAD_EVENT', hint: expect.any(String) })
+  await h.close()
+})

@@ -1,9 +1,11 @@
 import { Writable } from 'node:stream'
+import { inspect } from 'node:util'
 import { type LoggerOptions, pino } from 'pino'
 import { describe, expect, it, vi } from 'vitest'
-import type { HostOptions } from '../../src/index.ts'
+import { log, setup } from 'xstate'
+import { durable, type HostOptions } from '../../src/index.ts'
 import { loggerOf } from '../../src/ports/logger.ts'
-import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
+import { isPending, noUnhandledRejections, quiet, refused, settle, world } from '../support/host.ts'
 import { acting } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -76,6 +78,44 @@ describe('a logger is console-shaped or pino-shaped', () => {
     } finally {
       error.mockRestore()
     }
+  })
+
+  it.each(['debug', 'info', 'warn', 'error'] as const)('K8: one whose %s throws harms nobody', (level) => {
+    const asked: unknown[][] = []
+    const thrower = Object.fromEntries(
+      ['debug', 'info', 'warn', 'error'].map((name) => [
+        name,
+        (...args: unknown[]) => {
+          asked.push(args)
+          throw new Error('the disk of the log is full')
+        },
+      ]),
+    ) as unknown as typeof console
+    loggerOf(thrower)[level]('a', { b: 1 })
+    loggerOf(thrower)[level]('a')
+    expect(asked).toEqual([['a', { b: 1 }], ['a']])
+  })
+
+  it.each(['the logger', 'the value'])('K8: an instance goes on when %s throws as it logs', async (who) => {
+    const raise = () => {
+      throw new Error('no')
+    }
+    const unprintable = { [inspect.custom]: raise }
+    const machine = durable(
+      setup({}).createMachine({
+        id: 'm',
+        on: { LOG: { actions: log(() => (who === 'the value' ? unprintable : 'x')) } },
+      }),
+    )
+    const logger = { ...quiet, ...(who === 'the logger' && { info: raise }) }
+    const host = await world().open([machine], { logger })
+    const actor = await host.actor(machine, 'x')
+    for (const seq of [2, 3]) {
+      const sent = actor.send({ type: 'LOG' })
+      expect(await isPending(sent)).toBe(false)
+      expect(await sent).toMatchObject({ seq })
+    }
+    await host.close()
   })
 
   it('one without a level is refused by name, before it is missed', async () => {

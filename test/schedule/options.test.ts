@@ -51,3 +51,9 @@ test('T12 nothing is recorded of what is refused', async () => {
 test.each(['@daily', ' 0  3 * * *', '0 0 3 * * *'])('T12 %j is a pattern', (pattern) => {
   expect(settingsOf({ cron: pattern }, 0).when).toEqual({ cron: pattern.trim(), timezone: 'UTC' })
 })
+
+test.each(['overlap', 'catchUp'])('T12 the refusal of %s says what to do', (name) => {
+  expect(() => settingsOf({ every: '1h', [name]: 'maybe' }, 0)).toThrow(
+    expect.objectContaining({ code: 'BAD_OPTION', hint: expect.stringContaining('Leave it out') }),
+  )
+})

@@ -51,8 +51,8 @@ const MOST = 1e5 * 86_400_000
 export function settingsOf(given: ScheduleOptions<any>, now: number): Settings {
   const options: ScheduleOptions<any> = optionsGiven('schedule', given)
   const { overlap = 'skip', catchUp = 'last', limit = 100 } = options
-  oneOf('overlap', overlap, OVERLAPS)
-  oneOf('catchUp', catchUp, CATCH_UPS)
+  oneOf('overlap', overlap, OVERLAPS, 'skip')
+  oneOf('catchUp', catchUp, CATCH_UPS, 'last')
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 10_000)
     throw badOption('limit', limit, 'is no whole number from 1 to 10,000', 'Leave it out for 100.')
   const grace = Math.min(milliseconds(options.grace ?? '1m', 'grace'), MOST)
@@ -128,7 +128,7 @@ function isTimezone(name: unknown): boolean {
   }
 }
 
-function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+function oneOf(name: string, value: unknown, allowed: readonly unknown[], usual: string): void {
   if (allowed.includes(value)) return
-  throw new DuramenError('BAD_OPTION', `${name}: ${inspect(value)} is none of ${allowed.join(', ')}`)
+  throw badOption(name, value, `is none of ${allowed.join(', ')}`, `Leave it out for '${usual}'.`)
 }
