@@ -232,7 +232,13 @@ describe('K7 damage', () => {
   })
 
   test('a text that holds the bytes of a frame is text', async () => {
-    const { folder, records, segments, last } = await sample()
+    // until the checksum of the first frame has no byte that UTF-8 would change: then the text holds the very frame
+    const very = ({ last }: Awaited<ReturnType<typeof sample>>) =>
+      last.bytes.subarray(-LAST_APPEND, 28 - LAST_APPEND).every((byte) => byte < 128)
+    let found = await sample()
+    for (let tries = 0; tries < 500 && !very(found); tries++) found = await sample()
+    expect(very(found)).toBe(true)
+    const { folder, records, segments, last } = found
     const forged = last.bytes.subarray(-LAST_APPEND).toString('latin1')
     await replaceSegments(folder, segments)
     const journal = await openIn(folder)

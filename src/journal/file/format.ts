@@ -10,7 +10,8 @@
 //
 // A group is what was written at once; the next one is only written once it is on disk. A power cut may keep any pages
 // of the last group and lose others. So a bad frame with no first frame of a group behind it is what such a cut has left;
-// one with a first frame behind it was on disk and is damaged.
+// one with a first frame behind it was on disk and is damaged. The checksum of a first frame is seeded with its offset, too,
+// so that the bytes of one, copied into a text of the same journal, are none.
 //
 // The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
 // and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
@@ -83,13 +84,12 @@ export function encodeFrame(
   stream: string,
   seq: number,
   more: boolean,
-  first: boolean,
   text: string,
 ): number {
   const name = buffer.write(stream, at + FRAME_BYTES)
   const end = at + FRAME_BYTES + name + buffer.write(text, at + FRAME_BYTES + name)
   buffer.writeUInt32LE(end - at - BEFORE_LENGTH, at)
-  buffer.writeUInt32LE((more ? MORE << 8 : 0) | (first ? FIRST << 8 : 0), at + 8)
+  buffer.writeUInt32LE(more ? MORE << 8 : 0, at + 8)
   buffer.writeUInt32LE(0, at + 12)
   buffer.writeUInt32LE(seq % UINT32, at + 16)
   buffer.writeUInt16LE(Math.floor(seq / UINT32), at + 20)
@@ -98,9 +98,9 @@ export function encodeFrame(
   return end
 }
 
-/** Makes a frame the first one of its group. */
-export function markFirst(buffer: Buffer, at: number, salt: number): void {
-  mark(buffer, at, salt, FIRST)
+/** Makes the frame that a buffer begins with the first one of a group that begins at `offset` of its file. */
+export function markFirst(buffer: Buffer, salt: number, offset: number): void {
+  mark(buffer, 0, seedOf(FIRST, salt, offset), FIRST)
 }
 
 /** Makes a frame without text a trim. */
@@ -108,10 +108,12 @@ export function markTrim(buffer: Buffer, at: number, salt: number): void {
   mark(buffer, at, salt, TRIM)
 }
 
-function mark(buffer: Buffer, at: number, salt: number, flag: number): void {
+function mark(buffer: Buffer, at: number, seed: number, flag: number): void {
   buffer[at + 9]! |= flag
-  buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, frameEnd(buffer, at)!, salt), at + 4)
+  buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, frameEnd(buffer, at)!, seed), at + 4)
 }
+
+const seedOf = (flags: number, salt: number, offset: number) => (flags & FIRST ? (salt + offset) % UINT32 : salt)
 
 /** Where the frame at that place ends as its length says; undefined for a length that no frame has. */
 export function frameEnd(buffer: Buffer, at: number): number | undefined {
@@ -119,9 +121,10 @@ export function frameEnd(buffer: Buffer, at: number): number | undefined {
   return length < FRAME_BYTES - BEFORE_LENGTH ? undefined : at + BEFORE_LENGTH + length
 }
 
-/** Undefined when the bytes between are not a frame of this journal. */
-export function decodeFrame(buffer: Buffer, at: number, end: number, salt: number): Frame | undefined {
-  if (crc(buffer, at + BEFORE_LENGTH, end, salt) !== buffer.readUInt32LE(at + 4)) return undefined
+/** Undefined when the bytes between are not a frame of this journal, at that offset of its file. */
+export function decodeFrame(buffer: Buffer, at: number, end: number, salt: number, offset: number): Frame | undefined {
+  const seed = seedOf(buffer[at + 9]!, salt, offset)
+  if (crc(buffer, at + BEFORE_LENGTH, end, seed) !== buffer.readUInt32LE(at + 4)) return undefined
   const textAt = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
   if (textAt > end) return undefined
   return {
@@ -135,13 +138,17 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
   }
 }
 
-/** Where in the buffer, from `at` on, the first whole frame begins that is the first one of a group, if there is one. */
-export function findGroup(buffer: Buffer, at: number, salt: number): number | undefined {
+/**
+ * Where in the buffer, from `at` on, the first whole frame begins that is the first one of a group, if there is one.
+ * `offset`: of the buffer in its file.
+ */
+export function findGroup(buffer: Buffer, at: number, salt: number, offset: number): number | undefined {
   for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
     if ((buffer[start + 9]! & ~(MORE | TRIM)) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0)
       continue
     const end = frameEnd(buffer, start)
-    if (end !== undefined && end <= buffer.length && decodeFrame(buffer, start, end, salt) !== undefined) return start
+    if (end === undefined || end > buffer.length) continue
+    if (decodeFrame(buffer, start, end, salt, offset + start) !== undefined) return start
   }
   return undefined
 }

@@ -124,7 +124,7 @@ export class GroupCommit {
     } catch (error) {
       return error instanceof DuramenError ? error : fsError(error, 'read the index of the journal', {})
     }
-    group.check(this.#places, this.#log.salt)
+    group.check(this.#places)
     if (group.bytes.length === 0) return undefined
     try {
       await this.#log.write(group.bytes, this.#places.last + 1, blocking)

@@ -4,7 +4,7 @@ import type { DuramenError } from '../../ports/errors.ts'
 import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
-import { encodeFrame, frameEnd, frameRoom, markFirst, markTrim } from './format.ts'
+import { encodeFrame, frameEnd, frameRoom, markTrim } from './format.ts'
 import type { Places } from './places.ts'
 import type { StreamPlaces } from './unindexed.ts'
 
@@ -62,7 +62,7 @@ export class Group {
       this.#reserve(frameRoom(stream, text))
       const seq = expected + number + 1
       const more = number < count - 1
-      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, this.#used === 0, text)
+      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, text)
     }
     this.#enter(stream, expected, count, false, start, answer, urgencyOf(stream, texts[count - 1]!))
   }
@@ -71,7 +71,7 @@ export class Group {
   trim(stream: string, before: number, salt: number, answer: Answer): void {
     const start = this.#used
     this.#reserve(frameRoom(stream, ''))
-    this.#used = encodeFrame(this.#buffer, start, salt, stream, before, false, start === 0, '')
+    this.#used = encodeFrame(this.#buffer, start, salt, stream, before, false, '')
     markTrim(this.#buffer, start, salt)
     this.#enter(stream, before, 1, true, start, answer, NOT_URGENT)
   }
@@ -118,7 +118,7 @@ export class Group {
    * K2: refuses every append that does not follow its stream's last record, and takes its bytes out; as those of a trim
    * that has nothing to drop.
    */
-  check(places: Places, salt: number): void {
+  check(places: Places): void {
     let next = places.last + 1
     let moved = 0
     for (const entry of this.entries) {
@@ -141,7 +141,6 @@ export class Group {
       entry.end -= moved
     }
     this.#used -= moved
-    if (this.#used > 0 && this.entries[0]!.places === undefined) markFirst(this.#buffer, 0, salt)
   }
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */

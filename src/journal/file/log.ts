@@ -9,7 +9,7 @@ import fs from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
-import { HEADER_BYTES } from './format.ts'
+import { HEADER_BYTES, markFirst } from './format.ts'
 import { createSegment, type Segment } from './segments.ts'
 
 /** The file's size is set ahead in such steps. Larger ones gain little, and after a crash all of it is read. */
@@ -53,7 +53,7 @@ export class Log {
   }
 
   /**
-   * Writes bytes whose first record has that position; they are not on disk before `sync`. `blocking` holds the event
+   * Writes a group whose first record has that position; its bytes are not on disk before `sync`. `blocking` holds the event
    * loop up and saves a thread hop. Rejects with NO_SPACE, IO … when nothing was written, with OUTCOME_UNKNOWN when that
    * is not certain.
    */
@@ -62,6 +62,7 @@ export class Log {
     const full = size + bytes.length > this.#segmentBytes && size > HEADER_BYTES
     if (full || this.#begun) await this.#roll(position)
     const segment = this.#segments.at(-1)!
+    markFirst(bytes, this.salt, segment.size)
     try {
       if (segment.size + bytes.length > this.#ahead) await this.#setAhead(segment.size + bytes.length)
       if (blocking) this.#writeBlocking(bytes, segment.size)

@@ -171,7 +171,7 @@ function recordIn(
   at: number,
   end: number,
 ): StoredRecord {
-  const frame = decodeFrame(bytes, at - start, end - start, salt)
+  const frame = decodeFrame(bytes, at - start, end - start, salt, at)
   if (frame === undefined) throw damaged(segment.file, at, CHANGED)
   const text = bytes.toString('utf8', frame.textAt, end - start)
   return { stream: frame.stream, seq: frame.seq, position, text }

@@ -109,7 +109,7 @@ async function scan(segment: Segment, size: number, salt: number, places: Places
           wanted = Math.max(CHUNK, end - at)
           break
         }
-        const frame = decodeFrame(chunk, at, end, salt)
+        const frame = decodeFrame(chunk, at, end, salt, start + at)
         if (frame === undefined) return
         if (frame.trim && !places.knows(frame.stream)) await places.look(frame.stream)
         const urgency =
@@ -182,7 +182,7 @@ export async function holds(files: readonly Segment[], salt: number, head: RunHe
   try {
     const bytes = await readFrom(handle, offset, end)
     const whole = bytes.length === end - offset && frameEnd(bytes, 0) === bytes.length
-    return whole && bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, bytes.length, salt) !== undefined
+    return whole && bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, bytes.length, salt, offset) !== undefined
   } finally {
     await handle.close()
   }

@@ -76,7 +76,8 @@ export class SnapshotFile {
     const place = this.#places.get(stream)
     if (place === undefined) return undefined
     const bytes = await readFrom(this.#handle, place.at, place.end)
-    const frame = bytes.length === place.end - place.at ? decodeFrame(bytes, 0, bytes.length, this.#salt) : undefined
+    const frame =
+      bytes.length === place.end - place.at ? decodeFrame(bytes, 0, bytes.length, this.#salt, place.at) : undefined
     if (frame?.stream !== stream || frame.seq !== place.seq) return undefined
     const text = bytes.toString('utf8', frame.textAt)
     const sum = Number.parseInt(text.slice(0, SUM_DIGITS), 16)
@@ -92,7 +93,7 @@ export class SnapshotFile {
       const frameText = sum.toString(16).padStart(SUM_DIGITS, '0') + text
       const room = used + frameRoom(stream, frameText)
       if (room > bytes.length) bytes = Buffer.concat([bytes.subarray(0, used)], Math.max(room, bytes.length * 2))
-      const end = encodeFrame(bytes, used, this.#salt, stream, seq, false, false, frameText)
+      const end = encodeFrame(bytes, used, this.#salt, stream, seq, false, frameText)
       places.push([stream, { seq, at: this.#end + used, end: this.#end + end }])
       used = end
     }
@@ -127,7 +128,7 @@ export class SnapshotFile {
           wanted = Math.max(CHUNK, end - at)
           break
         }
-        const frame = decodeFrame(chunk, at, end, this.#salt)
+        const frame = decodeFrame(chunk, at, end, this.#salt, this.#end + at)
         if (frame === undefined) return void (this.#end += at)
         this.#place(frame.stream, { seq: frame.seq, at: this.#end + at, end: this.#end + end })
         at = end

@@ -13,8 +13,8 @@ export async function tornBytes(file: string, end: number, size: number, salt: n
   const handle = await open(file, 'r')
   try {
     const rest = await readFrom(handle, end, size)
-    const bad = firstBad(rest, salt)
-    const group = findGroup(rest, bad + 1, salt)
+    const bad = firstBad(rest, salt, end)
+    const group = findGroup(rest, bad + 1, salt, end)
     if (group === undefined) return written(rest)
     throw damaged(file, end + bad, `a frame is not as it was written, and whole ones follow from ${end + group} on`)
   } finally {
@@ -23,11 +23,11 @@ export async function tornBytes(file: string, end: number, size: number, salt: n
 }
 
 /** Where the whole frames of an append that was cut short end. */
-function firstBad(buffer: Buffer, salt: number): number {
+function firstBad(buffer: Buffer, salt: number, offset: number): number {
   let at = 0
   while (at + FRAME_BYTES <= buffer.length) {
     const end = frameEnd(buffer, at)
-    if (end === undefined || end > buffer.length || decodeFrame(buffer, at, end, salt) === undefined) break
+    if (end === undefined || end > buffer.length || decodeFrame(buffer, at, end, salt, offset + at) === undefined) break
     at = end
   }
   return at
