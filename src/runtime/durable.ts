@@ -91,13 +91,8 @@ export function durable<TMachine extends AnyStateMachine>(
   assertCanRun(machine, id)
   const { policies, problems } = policiesOf(machine, options.retry)
   if (problems.length) throw cantRun(id, problems)
-  // a cycle of eventless transitions would never end a turn
-  const settings = machine.options as { maxIterations?: number }
-  if (!Number.isFinite(settings.maxIterations)) settings.maxIterations = MAX_MICROSTEPS
   return { id, version, machine, options, policies }
 }
 
 /** What XState calls a machine without an id. */
 const UNNAMED = '(machine)'
-
-const MAX_MICROSTEPS = 10_000

@@ -39,7 +39,10 @@ export interface HostOptions extends Partial<Limits> {
   logger?: Logger | PinoLogger
   /** Where time comes from. Default: the system's clock. */
   clock?: Clock
-  /** How long `close` waits for effects that were told to stop; then it warns and closes all the same. Default 10 s. */
+  /**
+   * How long `close` waits for what was accepted and for effects that were told to stop; then it says in a warning what it
+   * waited for, and closes all the same. Default 10 s.
+   */
   closeTimeout?: Duration
 }
 

@@ -1,6 +1,6 @@
 // K6: one heap for all delayed transitions of a host; one real timer for the earliest. Never early: what the real timer
 // says is checked against the clock, and it is set for half a minute at most, so that a clock that was put forward, or a
-// machine that slept, is noticed.
+// machine that slept, is noticed. One that can't be read holds the others up for a second, and fires once it is there.
 // K9: however many are due at once, others have their turn after each batch. Entries name their timer and hold nothing else;
 //     those of timers that were called off are swept out once they are many.
 import TinyQueue from 'tinyqueue'
@@ -26,6 +26,8 @@ export interface TimersOwner {
 const SWEEP_FROM = 1024
 /** Timers that fire, and sleeping instances that are woken, before others have their turn. */
 const BATCH = 64
+/** How long the others wait for a sleeping instance that has to be woken before them, ms. */
+const WAKE_LIMIT = 1000
 /** Longest time without a look at the clock, ms. */
 const LOOK_EVERY = 30_000
 const order = (a: Due, b: Due) => a.due - b.due || a.nth - b.nth
@@ -40,6 +42,7 @@ export class Timers {
   private next = Number.POSITIVE_INFINITY
   private closed = false
   private waking = false
+  private cancelWait: (() => void) | undefined
 
   constructor(clock: Clock, owner: TimersOwner) {
     this.clock = clock
@@ -74,6 +77,7 @@ export class Timers {
   close(): void {
     this.closed = true
     this.cancel?.()
+    this.cancelWait?.()
   }
 
   private arm(): void {
@@ -107,11 +111,13 @@ export class Timers {
     this.waking = true
     const woken = () => {
       this.waking = false
+      this.cancelWait?.()
       if (this.closed) return
       this.release(last)
       this.fire()
     }
-    void this.owner.wake(asleep).then(() => setImmediate(woken))
+    const late = new Promise<void>((resolve) => (this.cancelWait = this.clock.after(WAKE_LIMIT, resolve)))
+    void Promise.race([this.owner.wake(asleep), late]).then(() => setImmediate(woken))
   }
 
   /** Fires what was due by then; who sleeps again has to be woken again. */

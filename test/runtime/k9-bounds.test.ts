@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type AnyActorRef, type AnyEventObject, assign, raise, sendTo, setup } from 'xstate'
+import { type AnyActorRef, type AnyEventObject, assign, createMachine, raise, sendTo, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import { noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
@@ -55,22 +55,59 @@ it('K9: a parent and a child that send each other events for ever end as a refus
 
 it('K9: eventless transitions and raised events without end are refused events', async () => {
   const { open } = world()
-  const machine = durable(
-    setup({ types: {} as { events: AnyEventObject } }).createMachine({
-      id: 'loops',
-      initial: 'a',
-      states: { a: { on: { L: 'b', OK: 'd' } }, b: { always: 'c' }, c: { always: 'b' }, d: {} },
-      on: { R: { actions: raise({ type: 'R' }) } },
-    }),
-  )
+  const plain = setup({ types: {} as { events: AnyEventObject } }).createMachine({
+    id: 'loops',
+    initial: 'a',
+    states: { a: { on: { L: 'b', OK: 'd' } }, b: { always: 'c' }, c: { always: 'b' }, d: {} },
+    on: { R: { actions: raise({ type: 'R' }) } },
+  })
+  const before = { ...plain.options }
+  const machine = durable(plain)
   const host = await open([machine])
   const actor = await host.actor(machine, 'x')
   for (const type of ['L', 'R'])
-    expect(await refused(actor.send({ type })), type).toMatchObject({ code: 'MACHINE_THREW', where: { event: type } })
+    expect(await refused(actor.send({ type })), type).toMatchObject({
+      code: 'MACHINE_THREW',
+      message: expect.stringContaining('more than 10000 microsteps within one transition: see to a cycle'),
+      where: { event: type },
+    })
   expect(actor.getSnapshot()).toMatchObject({ status: 'active', value: 'a' })
   await actor.send({ type: 'OK' })
   expect(actor.getSnapshot().value).toBe('d')
+  expect(plain.options).toEqual(before) // the machine itself stays as it is
   await host.close()
+})
+
+it('K9: a limit that the machine has itself holds, also in a child and after a restart', async () => {
+  const { open } = world()
+  let steps = 0
+  const child = createMachine({
+    context: { n: 0 },
+    initial: 'a',
+    states: {
+      a: { on: { L: 'b' } },
+      b: {
+        always: { target: 'b', reenter: true, actions: assign({ n: ({ context }) => context.n + Math.sign(++steps) }) },
+      },
+    },
+    options: { maxIterations: 50 },
+  } as never)
+  const machine = durable(
+    setup({ actors: { child } }).createMachine({
+      id: 'own',
+      invoke: { src: 'child', id: 'child' },
+      on: { L: { actions: sendTo('child', { type: 'L' }) } },
+    }),
+  )
+  for (let k = 0; k < 2; k++) {
+    steps = 0
+    const host = await open([machine], { snapshotEvery: 1 })
+    const actor = await host.actor(machine, 'x')
+    expect((await refused(actor.send({ type: 'L' }))).code).toBe('MACHINE_THREW')
+    expect(steps).toBeGreaterThan(10)
+    expect(steps).toBeLessThan(60)
+    await host.close()
+  }
 })
 
 it('K9: limits that are no whole number from 1 are refused', async () => {

@@ -5,6 +5,7 @@ import { type AnyEventObject, assign, fromCallback, sendTo, setup } from 'xstate
 import { type DurableMachine, durable, type Host } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { DuramenError } from '../../src/ports/errors.ts'
+import { deferred } from '../support/deferred.ts'
 import { inMemory, isPending, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal, kept } from '../support/journals.ts'
 import { counter } from '../support/machines.ts'
@@ -90,6 +91,35 @@ it('K6 K9: a journal that can not be read when a sleeper is due costs no timer',
     clock.advance(1000)
     await settle()
   }
+  expect((await host.list({ state: 'off' })).length).toBe(5)
+  await host.close()
+})
+
+it('K6 K9: a sleeper that can not be read holds up the timers of others for a second, not until it is', async () => {
+  const { open, journal: inner, clock } = world()
+  const gate = deferred()
+  let hanging = false
+  const journal = kept({
+    ...inner,
+    async *read(stream, range) {
+      if (hanging && stream.endsWith('/l0')) await gate.promise
+      yield* inner.read(stream, range)
+    },
+  })
+  const machine = lamp(10_000)
+  const host = await open([machine], { journal, maxActive: 1 })
+  for (let i = 0; i < 5; i++) await host.actor(machine, `l${i}`)
+  hanging = true
+  const seconds = async (n: number) => {
+    for (let i = 0; i < n; i++) {
+      clock.advance(1000)
+      await settle()
+    }
+  }
+  await seconds(13)
+  expect((await host.list({ state: 'off' })).map(({ id }) => id)).toEqual(['l1', 'l2', 'l3', 'l4'])
+  gate.resolve(undefined)
+  await seconds(2)
   expect((await host.list({ state: 'off' })).length).toBe(5)
   await host.close()
 })

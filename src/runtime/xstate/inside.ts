@@ -39,6 +39,7 @@ export interface InnerActor extends TurnActor {
   [TREE]: Tree
   [SHOWN]: ActorSnapshot | undefined
   [STARTING]?: boolean
+  [STEPS]?: number
 }
 interface InnerScope {
   self: InnerActor
@@ -54,6 +55,8 @@ interface InnerScope {
 }
 export interface InnerLogic {
   kind: Kind
+  /** Of a machine. */
+  options?: { maxIterations?: number }
   transition(snapshot: ActorSnapshot, event: AnyEventObject, scope: InnerScope): ActorSnapshot
   start?(snapshot: ActorSnapshot, scope: InnerScope): void
 }
@@ -79,6 +82,8 @@ export type Kind = 'machine' | 'transition' | 'custom' | EffectRecord['kind']
 export const TREE = Symbol('duramen.tree')
 /** XState's own part of an actor's start is running. */
 export const STARTING = Symbol('duramen.starting')
+/** Microsteps since its transition began. */
+export const STEPS = Symbol('duramen.steps')
 export const SHOWN = Symbol('duramen.shown')
 export const NOT_STARTED = 0
 export const RUNNING = 1

@@ -10,7 +10,7 @@ import {
 } from 'xstate'
 import type { EffectRecord } from '../../journal/records.ts'
 import type { ActorSnapshot } from '../turn.ts'
-import { type InnerActor, type InnerLogic, type Kind, TREE } from './inside.ts'
+import { type InnerActor, type InnerLogic, type Kind, STEPS, TREE } from './inside.ts'
 
 const source = (logic: AnyActorLogic) => Function.prototype.toString.call(logic.transition)
 const nothing = { subscribe: () => ({ unsubscribe() {} }) }
@@ -56,6 +56,7 @@ const inMemory =
   (snapshot, event, scope) => {
     const { self } = scope
     self[TREE].touch(self)
+    self[STEPS] = 0
     try {
       return logic.transition(snapshot as never, event, scope as never) as ActorSnapshot
     } catch (error) {

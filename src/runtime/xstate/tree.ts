@@ -24,13 +24,15 @@ import {
 } from '../turn.ts'
 import { base, durableActor } from './actor.ts'
 import { attemptAt } from './attempt.ts'
-import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STOPPED, TREE, type Tree } from './inside.ts'
+import { builtin, type InnerActor, NOT_STARTED, RUNNING, SHOWN, STEPS, STOPPED, TREE, type Tree } from './inside.ts'
 import { isWork, wrap } from './logic.ts'
 import { placeOf, placesOf, reviveActors, shownOf, shownWithin, stateOf } from './state.ts'
 import { layTombs } from './tombs.ts'
 
 /** So that an action's place in its history is a number that `deliver` can count with. */
 const MAX_ACTIONS = 1024
+/** A cycle of eventless transitions would never end a turn, and XState sets no limit where the machine does not. */
+const MAX_MICROSTEPS = 10_000
 
 const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
   seq,
@@ -355,9 +357,24 @@ export class ActorTree implements Tree {
   }
 
   private captureAction(path: string, src: string, params: unknown, run: () => unknown): void {
-    if (this.actions >= MAX_ACTIONS) throw new Error(`more than ${MAX_ACTIONS} actions within one turn`)
+    if (this.actions >= MAX_ACTIONS)
+      throw tooMany(
+        `${MAX_ACTIONS} actions within one transition`,
+        'let one action do the work of many, or spread it over several events',
+      )
     const key = `${this.turn!.seq}/${this.actions++}`
     this.turn!.effects.push({ kind: 'action', key, src, path, params, run })
+  }
+
+  /** The limit is kept here: the user's machine stays as it is (K9). */
+  private stepped(actor: InnerActor): void {
+    const steps = (actor[STEPS] ?? 0) + 1
+    actor[STEPS] = steps
+    if (steps > MAX_MICROSTEPS && !Number.isFinite(actor.logic.options?.maxIterations))
+      throw tooMany(
+        `${MAX_MICROSTEPS} microsteps within one transition`,
+        'see to a cycle of eventless transitions or raised events, or set options.maxIterations of the machine',
+      )
   }
 
   private takeOver(root: InnerActor): void {
@@ -367,14 +384,20 @@ export class ActorTree implements Tree {
     system._bookId = () => `x${this.turn!.seq}.${this.booked++}`
     system._sendInspectionEvent = (event) => {
       if (event.type === '@xstate.actor') this.adopt(event.actorRef)
-      else if (event.type === '@xstate.microstep' && event._transitions?.length) this.turn!.handled = true
+      else if (event.type === '@xstate.microstep') {
+        if (event._transitions?.length) this.turn!.handled = true
+        this.stepped(event.actorRef)
+      }
     }
     system._relay = (source, target, event) => {
       if (this.restoring) return // what is said again was said before
       if (!this.turn) return this.owner.input(target.sessionId, event)
       if (++this.relays > this.owner.maxRelays) {
         this.turn.fault ??= {
-          error: new Error(`more than ${this.owner.maxRelays} events within one turn`),
+          error: tooMany(
+            `${this.owner.maxRelays} events between actors within one transition`,
+            'see to actors that answer each other without end, or raise maxRelays of openHost',
+          ),
           path: target.sessionId,
         }
         throw this.turn.fault.error
@@ -397,3 +420,5 @@ export class ActorTree implements Tree {
     system.scheduler = this.book
   }
 }
+
+const tooMany = (what: string, remedy: string) => new Error(`more than ${what}: ${remedy}`)
