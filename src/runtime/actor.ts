@@ -89,8 +89,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
         'is no observer',
         'Give a function, or an object with next, error and complete.',
       )
-    const { phase } = this.instance
-    if (this.instance.snapshot().status !== 'active' || phase === 'closed' || phase === 'broken') {
+    if (!this.instance.active) {
       observing.complete?.()
       return { unsubscribe() {} }
     }

@@ -33,8 +33,7 @@ export class Alarms {
     this.clear(stream)
     if (due <= this.until) this.entries.set(stream, this.timers.add(due, stream, ''))
     else if (due < this.far) {
-      this.far = due
-      this.farEntry = this.timers.add(Math.max(this.until, due - AHEAD), '', '')
+      this.standFor(due, Math.max(this.until, due - AHEAD))
     }
   }
 
@@ -54,8 +53,14 @@ export class Alarms {
 
   /** The journal could not be asked for those beyond the horizon: to be tried again then. */
   lookAgain(at: number): void {
-    this.far = at
+    this.standFor(at, at)
+  }
+
+  private standFor(far: number, at: number): void {
+    const before = this.farEntry
+    this.far = far
     this.farEntry = this.timers.add(at, '', '')
+    if (before >= 0) this.timers.drop()
   }
 
   /** From now on `set` is to be called for all that rest: the horizon has moved on. */

@@ -44,10 +44,12 @@ export function ask(instance: Instance, event: { type: string }, options: AskOpt
     const question = new Question(instance, wait, reply, match)
     const { listeners } = instance
     const hearing = listeners.hear(ROOT, reply, (answer, seq) => question.heard(answer, seq))
-    const observing = listeners.observe(ROOT, { complete: () => question.ended(), error: () => question.ended() })
     const parking = listeners.whenParked((problem) => wait.reject(parked(instance.where, problem)))
-    for (const each of [hearing, observing, parking]) wait.atEnd(() => each.unsubscribe())
+    for (const each of [hearing, parking]) wait.atEnd(() => each.unsubscribe())
     give(instance, event, id, new Caller(instance.counts, (receipt) => question.durable(receipt), wait.reject))
+    // after it was given: why it is refused is said better by the refusal
+    const observing = listeners.observe(ROOT, { complete: () => question.ended(), error: () => question.ended() })
+    wait.atEnd(() => observing.unsubscribe())
   })
 }
 

@@ -83,7 +83,7 @@ export class Instance implements Identity, CommitsOwner {
     this.snapshots = new Snapshots(host.journal, this.stream, machine, host.limits)
     const inDoubt = new InDoubt(this.mailbox)
     this.trouble = new Trouble(this, this.mailbox, inDoubt)
-    this.loading = new Loading(this, this.boundary, this.snapshots, inDoubt)
+    this.loading = new Loading(this, this.boundary, this.snapshots, this.mailbox, inDoubt)
   }
 
   /** A timer of this instance is due. */
@@ -359,8 +359,8 @@ export class Instance implements Identity, CommitsOwner {
     this.boundary.disarm()
     this.runner.abort()
     this.mailbox.refuse(this.holding.stuck)
+    this.host.purged(this) // before anybody is told: who asks for its id then is given a new one
     this.listeners.complete()
-    this.host.purged(this)
   }
 
   flush(): void {

@@ -11,6 +11,8 @@ type Handler = { type: string; handler: (event: AnyEventObject, seq: number | un
 export class Listeners {
   private observers: Map<string, Set<Observing>> = NO_ENTRIES
   private handlers: Map<string, Set<Handler>> = NO_ENTRIES
+  /** Nothing more will come. */
+  private over = false
   private waiters: Set<(problem: DuramenError) => void> | undefined
   private readonly logger: Logger
   private readonly turned: () => void
@@ -26,7 +28,12 @@ export class Listeners {
     return this.observers.size > 0 || this.handlers.size > 0
   }
 
+  /** An observer of what will come; it completes at once where nothing will. */
   observe(address: string, observer: Observing) {
+    if (this.over) {
+      observer.complete?.()
+      return { unsubscribe() {} }
+    }
     return this.add((this.observers = own(this.observers)), address, observer)
   }
 
@@ -79,8 +86,9 @@ export class Listeners {
       if (type === event.type || type === '*') this.call(() => handler(event, seq))
   }
 
-  /** The host closes: nothing more will come. */
+  /** The host closes, or the instance is gone or can't be rebuilt: nothing more will come. */
   complete(): void {
+    this.over = true
     for (const observers of this.observers.values())
       for (const observer of observers) this.call(() => observer.complete?.())
     this.observers.clear()

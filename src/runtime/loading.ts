@@ -1,6 +1,7 @@
 // An instance rebuilt from the journal: when it is wanted in memory, and anew when what is in memory does not hold.
 //
 // K2 K3: the newest snapshot and the records after it are all that counts; what was in memory before is dropped as a whole.
+// K6 K8: a timer that was due and could not be taken waits once, however often it is tried.
 // K5: what has gone on outside meanwhile goes on, and is not started again.
 // K11: own commits of unknown outcome that are there count.
 import { textOf } from '../ports/thrown.ts'
@@ -10,20 +11,23 @@ import { Decider } from './decider.ts'
 import { asDuramenError, outcomeUnknown } from './failures.ts'
 import type { InDoubt } from './in-doubt.ts'
 import type { Instance } from './instance.ts'
+import type { Mailbox } from './mailbox.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export class Loading {
   private readonly instance: Instance
   private readonly boundary: Boundary
   private readonly snapshots: Snapshots
+  private readonly mailbox: Mailbox
   private readonly inDoubt: InDoubt
   /** Own commits that turned out to have happened, and were not acted on yet. */
   private readonly cameThrough: Decided[] = []
 
-  constructor(instance: Instance, boundary: Boundary, snapshots: Snapshots, inDoubt: InDoubt) {
+  constructor(instance: Instance, boundary: Boundary, snapshots: Snapshots, mailbox: Mailbox, inDoubt: InDoubt) {
     this.instance = instance
     this.boundary = boundary
     this.snapshots = snapshots
+    this.mailbox = mailbox
     this.inDoubt = inDoubt
   }
 
@@ -68,8 +72,13 @@ export class Loading {
       return false
     }
     instance.phase = 'live'
-    for (const timer of instance.tree.timers.values()) this.boundary.arm(timer)
+    for (const timer of instance.tree.timers.values()) if (!this.fired(timer.key)) this.boundary.arm(timer)
     return true
+  }
+
+  /** It was due before, and waits to be decided again. */
+  private fired(key: string): boolean {
+    return this.mailbox.size > 0 && this.mailbox.waiting(key).some(({ kind }) => kind === 'timer')
   }
 
   private get closed(): boolean {

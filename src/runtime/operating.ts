@@ -98,7 +98,7 @@ export abstract class Operating {
     }
     const instance = known && (await this.engine.instances.find(known, id).catch(orBroken))
     const receipt = instance ? await instance.ask(input) : await purgeUnloaded(engine, where, operation)
-    this.engine.instances.forget(stream)
+    if (!instance) this.engine.instances.forget(stream) // else it has said so itself, and its id may be taken again
     await this.engine.instances.trim(stream, receipt.seq)
     return receipt
   }

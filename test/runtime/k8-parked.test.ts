@@ -2,7 +2,7 @@ import { throwError } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { type AnyEventObject, assign, fromObservable, fromPromise, sendTo, setup } from 'xstate'
 import { durable, type Host } from '../../src/index.ts'
-import { by, noUnhandledRejections, recording, refused, settle, world } from '../support/host.ts'
+import { by, engineOf, noUnhandledRejections, recording, refused, settle, world } from '../support/host.ts'
 import { acting } from '../support/machines.ts'
 
 noUnhandledRejections()
@@ -46,6 +46,12 @@ describe('K8: where nobody waits for the answer the instance is parked, and goes
     })
     await host.resume(machine, 'x', by)
     expect(await parkedOne(host)).toBeDefined() // the cause is still there
+    clock.advance(1)
+    await settle()
+    await host.resume(machine, 'x', by)
+    clock.advance(1)
+    await settle()
+    expect(engineOf(host).instances.live.get('late/x')!.queued).toBe(1) // the timer, and no copy of it
     bad = false
     await host.resume(machine, 'x', by)
     expect(await parkedOne(host)).toBeUndefined()

@@ -1,16 +1,29 @@
 // K9: instances at rest while the journal is in trouble, other hosts write, and timers come and go.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { left } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
-import { type AnyEventObject, assign, fromCallback, sendTo, setup } from 'xstate'
-import { type DurableMachine, durable, type Host } from '../../src/index.ts'
+import { type AnyEventObject, assign, emit, fromCallback, sendTo, setup } from 'xstate'
+import { type DurableMachine, deliver, durable, type Host } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { DuramenError } from '../../src/ports/errors.ts'
 import { deferred } from '../support/deferred.ts'
 import { inMemory, isPending, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal, kept } from '../support/journals.ts'
-import { counter } from '../support/machines.ts'
+import { acting, counter } from '../support/machines.ts'
 
 noUnhandledRejections()
+
+setFlagsFromString('--expose-gc')
+const gc = runInNewContext('gc') as () => void
+
+/** Whatever nobody holds is collected. */
+async function collect() {
+  for (let i = 0; i < 4; i++) {
+    await settle()
+    gc()
+  }
+}
 
 /** A journal that answers no reading while `down`. */
 function unreadable(inner: Journal) {
@@ -425,4 +438,62 @@ it('K4 K10: close does not wait on when the last thing accepted was known alread
   journal.release()
   expect(await isPending(closed)).toBe(false)
   expect((await Promise.all(sent)).map(({ duplicate }) => duplicate)).toEqual([false, true])
+})
+
+it('K4 K9: a delivery waits for a sleeper that can not be read, also when nobody holds it', async () => {
+  const { open, journal: inner, clock } = world()
+  const { journal, state } = unreadable(inner)
+  const machine = counter()
+  const sender = acting(() => deliver(machine, 'a', { type: 'INC' }))
+  const host = await open([machine, sender], { journal, maxActive: 1 })
+  let held: unknown = await host.actor(machine, 'a')
+  await others(host, machine)
+  const from = await host.actor(sender, 's')
+  state.down = true
+  await from.send({ type: 'GO' })
+  await settle()
+  held = undefined
+  for (let i = 0; i < 4; i++) {
+    clock.advance(1000)
+    await collect()
+  }
+  expect(held).toBe(undefined)
+  expect(state.refusals).toBeGreaterThan(2)
+  state.down = false
+  clock.advance(10_000)
+  await settle(20)
+  expect((await host.actor(machine, 'a')).getSnapshot().context.n).toBe(1)
+  expect((await from.info()).effects).toEqual([])
+  await host.close()
+})
+
+it('K9: who listens keeps an instance at rest, and one at its end no longer', async () => {
+  const { open } = world()
+  const machine = durable(
+    setup({
+      types: {} as { events: { type: 'SAY' } | { type: 'END' }; emitted: { type: 'SAID' } },
+    }).createMachine({
+      id: 'm',
+      initial: 'on',
+      states: { on: { on: { SAY: { actions: emit({ type: 'SAID' }) }, END: 'end' } }, end: { type: 'final' } },
+    }),
+  )
+  const host = await open([machine], { maxActive: 1 })
+  let said = 0
+  const listening = async (id: string) => {
+    const handler = () => void said++
+    ;(await host.actor(machine, id)).on('SAID', handler)
+    return new WeakRef(handler)
+  }
+  const active = await listening('a')
+  const ended = await listening('e')
+  await host.send(machine, 'e', { type: 'END' })
+  await others(host, machine)
+  await collect()
+  expect(active.deref()).toBeDefined()
+  expect(ended.deref()).toBeUndefined()
+  await collect()
+  await host.send(machine, 'a', { type: 'SAY' })
+  expect(said).toBe(1)
+  await host.close()
 })

@@ -1,6 +1,7 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
-import { currentEffect, DuramenError, deliver, openHost } from '../../src/index.ts'
+import { setup } from 'xstate'
+import { currentEffect, DuramenError, deliver, durable, openHost } from '../../src/index.ts'
 import { type Journal, memoryJournal } from '../../src/journal/index.ts'
 import { everyCrashPoint, quietLogger } from '../../src/testing/index.ts'
 import { by, noUnhandledRejections, refused, settle, texts, world } from '../support/host.ts'
@@ -65,6 +66,43 @@ describe('purge', () => {
       duplicate: true,
     })
     await host2.close()
+  })
+
+  it('K1: who listens is told once, also who comes later, and is given a new one under its id at once', async () => {
+    const { open } = world()
+    const kid = setup({}).createMachine({ id: 'kid' })
+    const machine = durable(
+      setup({ types: {} as { events: { type: 'A' } }, actors: { kid } }).createMachine({
+        id: 'm',
+        invoke: { src: 'kid', id: 'kid' },
+        on: { A: {} },
+      }),
+    )
+    const host = await open([machine])
+    const actor = await host.actor(machine, 'c')
+    const child = actor.getSnapshot().children.kid!
+    const told: string[] = []
+    let anew: ReturnType<typeof host.actor<typeof machine.machine>> | undefined
+    actor.subscribe({
+      complete: () => {
+        told.push('before')
+        anew = host.actor(machine, 'c')
+      },
+    })
+    const waiting = refused(actor.waitFor(() => false))
+    await host.pause(machine, 'c', by)
+    await host.purge(machine, 'c', by)
+    await settle()
+    actor.subscribe({ complete: () => told.push('after') })
+    child.subscribe({ complete: () => told.push('child') })
+    expect(told).toEqual(['before', 'after', 'child'])
+    for (const refusal of [waiting, refused(actor.waitFor(() => false))])
+      expect(await refusal).toMatchObject({ code: 'CLOSED', message: expect.stringContaining('it was purged') })
+    expect(await (await anew!).send({ type: 'A' })).toMatchObject({ seq: 5 })
+    const [one, other] = await Promise.all([host.actor(machine, 'c'), anew!])
+    await one.send({ type: 'A' })
+    expect(one.getSnapshot()).toBe(other.getSnapshot())
+    await host.close()
   })
 
   it('again and again under one id, with snapshots in between', async () => {
