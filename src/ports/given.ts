@@ -10,10 +10,14 @@ export const badOption = (name: string, value: unknown, wrong: string, hint: str
   new DuramenError('BAD_OPTION', `${name}: ${shown(value)} ${wrong}`, { where, hint })
 
 /** Options of a call; none where nothing was given. Throws BAD_OPTION. */
-export function optionsGiven<T extends object>(name: string, options: T | null | undefined): Partial<T> {
+export function optionsGiven<T extends object>(
+  name: string,
+  options: T | null | undefined,
+  hint = 'Leave it out, or give an object: { timeout: … }.',
+): Partial<T> {
   if (options === undefined || options === null) return {}
   if (typeof options === 'object' && !Array.isArray(options)) return options
-  throw badOption(name, options, 'is no object with options', 'Leave it out, or give an object: { timeout: … }.')
+  throw badOption(name, options, 'is no object with options', hint)
 }
 
 /** Throws BAD_OPTION for a name that is no option, as of a misspelled one. */

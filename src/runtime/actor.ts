@@ -8,7 +8,7 @@ import { type InstanceInfo, infoOf } from './info.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import { rangeGiven } from './records-stream.ts'
-import { sendTo } from './send.ts'
+import { idGiven, sendTo } from './send.ts'
 import { type PastState, stateAt } from './time-travel.ts'
 import { ROOT } from './turn.ts'
 import { type WaitOptions, waiting } from './waiting.ts'
@@ -45,7 +45,7 @@ export class DurableActor<TMachine extends AnyStateMachine> {
    * Sends an event; the promise resolves once the transition is durable. With an `id` it transitions once, however often
    * it is sent (K4).
    *
-   * Rejects, and nothing has changed: BAD_EVENT, NOT_SERIALIZABLE, BINARY_TOO_LARGE, MACHINE_THREW, MAILBOX_FULL, PARKED,
+   * Rejects, and nothing has changed: BAD_OPTION, BAD_ID, BAD_EVENT, NOT_SERIALIZABLE, BINARY_TOO_LARGE, MACHINE_THREW, MAILBOX_FULL, PARKED,
    * CLOSED, NO_SPACE, IO. Rejects, and it may have happened: OUTCOME_UNKNOWN.
    */
   send(
@@ -55,7 +55,11 @@ export class DurableActor<TMachine extends AnyStateMachine> {
       id?: string
     },
   ): Promise<Receipt> {
-    return sendTo(this.instance, event, options?.id)
+    try {
+      return sendTo(this.instance, event, idGiven(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 // The one way by which events from outside reach an instance.
 import { inspect } from 'node:util'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
+import { assertNames, optionsGiven } from '../ports/given.ts'
 import { Caller } from './caller.ts'
 import { encodeEvent } from './events.ts'
 import type { Receipt } from './inputs.ts'
@@ -16,6 +17,14 @@ export function give(instance: Instance, event: { type: string }, id: string | u
     if (isDuramenError(error)) instance.counts.reject(error.code)
     throw error
   }
+}
+
+/** The event's id, by the options of a send. Throws BAD_OPTION for what would be taken for an event without one. */
+export function idGiven(options: { id?: string } | undefined): string | undefined {
+  if (options === undefined) return undefined // most are
+  const given = optionsGiven('send', options, "Leave it out, or give an object: { id: 'evt-1' }.")
+  assertNames('send', given, ['id'])
+  return given.id
 }
 
 /** Sends an event to an instance. */

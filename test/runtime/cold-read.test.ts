@@ -194,3 +194,20 @@ it('a machine that is registered again is not taken up again: nothing of the jou
   expect(reads).toBe(1)
   await host.close()
 })
+
+it.each([['evt-1'], [7], [['evt-1']], [{ eventId: 'evt-1' }], [{ ID: 'evt-1' }]])(
+  'K4: %j given for the options of a send is refused, and not taken for an event without id',
+  async (options) => {
+    const { open } = world()
+    const machine = counter()
+    const host = await open([machine])
+    const actor = await host.actor(machine, 'c')
+    expect(await refused(actor.send({ type: 'INC' }, options as never))).toMatchObject({
+      code: 'BAD_OPTION',
+      hint: expect.stringContaining('id'),
+    })
+    for (const none of [undefined, null, {}]) await actor.send({ type: 'INC' }, none as never)
+    expect(actor.getSnapshot().context.n).toBe(3)
+    await host.close()
+  },
+)
