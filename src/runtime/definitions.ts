@@ -8,7 +8,18 @@ import { decodeCommit, definitionStream, encodeCommit } from '../journal/records
 import type { Clock } from '../ports/clock.ts'
 import type { DurableMachine } from './durable.ts'
 
-const plainly = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value)
+/** `meta` may hold anything, also what JSON can't take; what holds itself is left out there. */
+function plainly() {
+  const within: unknown[] = []
+  return function (this: unknown, _key: string, value: unknown) {
+    if (typeof value === 'bigint') return String(value)
+    if (typeof value !== 'object' || value === null) return value
+    while (within.length > 0 && within.at(-1) !== this) within.pop()
+    if (within.includes(value)) return undefined
+    within.push(value)
+    return value
+  }
+}
 
 const definitions = new WeakMap<DurableMachine, { text: string; hash: string }>()
 
@@ -16,7 +27,7 @@ const definitions = new WeakMap<DurableMachine, { text: string; hash: string }>(
 export function definitionOf(durable: DurableMachine): { text: string; hash: string } {
   let known = definitions.get(durable)
   if (known) return known
-  const text = JSON.stringify(durable.machine.definition, plainly) // functions have no place in it: names are what is drawn
+  const text = JSON.stringify(durable.machine.definition, plainly()) // functions have no place in it: names are what is drawn
   known = { text, hash: createHash('sha256').update(text).digest('hex') }
   definitions.set(durable, known)
   return known

@@ -90,7 +90,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
         'Leave it out, or give an object with the functions now and after.',
       )
     const engine = new Engine(options, await openTelemetry())
-    await engine.registry.register(machines)
+    try {
+      await engine.registry.register(machines)
+    } catch (error) {
+      await engine.close().catch(() => {}) // what was taken up has begun its effects; why there is no host says more
+      throw error
+    }
     engine.telemetry?.watch(engine)
     return new Host(engine)
   } catch (error) {

@@ -26,17 +26,20 @@ export function pinned<T>(time: number, source: Place, fn: () => T): T {
   const { random } = Math
   const before = at
   const beforePlace = place
+  const { constructor: dateConstructor } = dates
   const beforeState = state
   at = time
   place = source
   state = undefined
   running++
   globalThis.Date = PinnedDate
+  Reflect.set(dates, 'constructor', PinnedDate) // `date.constructor === Date` is true in a transition too
   Math.random = pinnedRandom
   try {
     return fn()
   } finally {
     globalThis.Date = clock
+    Reflect.set(dates, 'constructor', dateConstructor)
     Math.random = random
     at = before
     place = beforePlace
@@ -44,6 +47,8 @@ export function pinned<T>(time: number, source: Place, fn: () => T): T {
     running--
   }
 }
+
+const dates = Date.prototype
 
 /** A machine may keep it, and use it outside of a transition. */
 const PinnedDate = new Proxy(Date, {

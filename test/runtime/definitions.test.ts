@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type AnyStateMachine, setup } from 'xstate'
+import { type AnyStateMachine, createMachine, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
 import type { Journal } from '../../src/journal/index.ts'
 import { decodeCommit, definitionStream } from '../../src/journal/records.ts'
@@ -173,4 +173,15 @@ it('K8: machines that cannot run durable are refused, with every reason', () => 
   for (const id of ['', 'a/b', '$a', ' a', 'a\nb'])
     expect(() => durable(fine, { id })).toThrow(/id of a durable machine/)
   for (const version of [0, -1, 1.5, Number.NaN]) expect(() => durable(fine, { version })).toThrow(/version/)
+})
+
+it('K3: what holds itself in the meta of a machine does not stop its host', async () => {
+  const { journal, open } = world()
+  const owner: Record<string, unknown> = { name: 'ann' }
+  owner.self = owner
+  const shared = { twice: 1n }
+  const machine = createMachine({ id: 'lamp', meta: { owner, a: shared, b: shared } })
+  await (await open([durable(machine)])).close()
+  const [kept] = await definitions(journal)
+  expect(JSON.stringify(kept!.payload)).toContain('"owner":{"name":"ann"},"a":{"twice":"1"},"b":{"twice":"1"}')
 })

@@ -1,3 +1,4 @@
+import { right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { createMachine, fromCallback, setup } from 'xstate'
 import { DuramenError, deliver, durable } from '../../src/index.ts'
@@ -175,4 +176,37 @@ it('K10: a delivery to a parked instance does not hold up close', async () => {
   await a.send({ type: 'GO' })
   await settle()
   expect(await isPending(h.close())).toBe(false)
+})
+
+it('K10: a host that could not be opened has told its effects to stop', async () => {
+  const w = world()
+  let told = 0
+  let begun = deferred()
+  const cb = durable(
+    setup({
+      actors: {
+        cb: fromCallback(() => {
+          begun.resolve(undefined)
+          return () => void told++
+        }),
+      },
+    }).createMachine({ id: 'c', invoke: { src: 'cb', id: 'cb' } } as any),
+  )
+  const h = await w.open([cb])
+  await h.actor(cb, 'x')
+  await h.close()
+  const before = told
+  begun = deferred()
+  const journal = faultyJournal({
+    ...w.journal,
+    close: () => async () => right(undefined),
+    async *heads() {
+      yield* w.journal.heads()
+      await begun.promise
+      throw new DuramenError('IO', 'heads fails')
+    },
+  })
+  const opened = w.open([cb], { journal })
+  expect((await refused(opened)).message).toContain('heads fails')
+  expect(told).toBe(before + 1)
 })

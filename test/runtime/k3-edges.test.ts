@@ -144,3 +144,24 @@ it('K3 K8: what is thrown while an instance is loaded, whatever it is, is refuse
   })
   await h2.close()
 })
+
+it('K3: in a transition a date is of the constructor Date, and is of the real one afterwards', async () => {
+  const { open } = world()
+  const real = Date
+  const machine = durable(
+    setup({ types: {} as { context: { same: boolean[] } } }).createMachine({
+      id: 'dates',
+      context: () => {
+        const date = new Date()
+        return {
+          same: [date.constructor === Date, date instanceof Date, Object.getPrototypeOf(date) === Date.prototype],
+        }
+      },
+    }),
+  )
+  const host = await open([machine])
+  expect((await host.actor(machine, 'x')).getSnapshot().context.same).toEqual([true, true, true])
+  expect(new Date().constructor).toBe(real)
+  expect(Date).toBe(real)
+  await host.close()
+})
