@@ -142,7 +142,9 @@ export class Boundary implements TreeOwner, RunnerOwner, Deliverer {
     return this.instance.machine.policies(item.src, kindOf(item))
   }
 
-  gatesOf(item: Action | Start, policy: Policy): ReturnType<Slots['gatesOf']> {
+  gatesOf(item: Action | Start, policy: Policy | undefined): ReturnType<Slots['gatesOf']> {
+    if (this.instance.machine.slotless?.has(item.src)) return []
+    if (!policy) return this.slots.open
     const input = item.kind === 'action' ? item.params : item.input
     return this.slots.gatesOf(`${this.instance.machine.id}/${item.src}`, policy, input)
   }

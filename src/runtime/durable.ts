@@ -40,7 +40,18 @@ export interface DurableMachine<TMachine extends AnyStateMachine = AnyStateMachi
   readonly standIn?: StandIn
   /** @internal The policies of `retry`. */
   readonly policies: Policies
+  /** @internal Set by `slotless`: promises that take no slot. */
+  readonly slotless?: ReadonlySet<string>
 }
+
+/**
+ * @internal The same machine, whose promises of these names take no slot of `maxEffects`: they wait for other instances, which
+ * need the slots to come to their end.
+ */
+export const slotless = <TMachine extends AnyStateMachine>(
+  machine: DurableMachine<TMachine>,
+  ...names: string[]
+): DurableMachine<TMachine> => ({ ...machine, slotless: new Set(names) })
 
 /**
  * Makes an XState 5 machine durable. The machine itself stays as it is and still runs under `createActor`.

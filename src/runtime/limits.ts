@@ -20,7 +20,10 @@ export interface Limits {
   snapshotSize: number
   /** Most instances in memory; above it idle ones leave, and come back on demand. Default 10,000. */
   maxActive: number
-  /** Most actions and promises that run at once on the host; the others wait in order. Default 10,000. */
+  /**
+   * Most actions and promises that run at once on the host; the others wait in order. A promise that waits for another
+   * instance keeps its slot meanwhile: leave more slots than there are such waits. Default 10,000.
+   */
   maxEffects: number
   /** Most events between the actors of an instance within one transition. Default 10,000. */
   maxRelays: number

@@ -40,8 +40,8 @@ export interface RunsWorld {
   /** The instance takes no more from callbacks and observables. */
   readonly flooded: DuramenError | undefined
   policy(item: Action | Start): Policy | undefined
-  /** The gates that an effect has to pass. Throws what the policy's `key` throws. */
-  gatesOf(item: Action | Start, policy: Policy): Run['gates']
+  /** The gates that an action or a promise has to pass. Throws what the policy's `key` throws. */
+  gatesOf(item: Action | Start, policy: Policy | undefined): Run['gates']
   /** Invoked work could not be started, took too long, or a callback's receiver threw. */
   workFailed(work: Start, error: unknown): void
   /** What an effect has for an actor: a result, or an event. */
@@ -108,7 +108,7 @@ export class Runs {
     run.quiet()
     run.state = 'queued'
     try {
-      if (!lasts(item)) run.gates = policy ? this.instance.gatesOf(item, policy) : this.instance.slots.open
+      if (!lasts(item)) run.gates = this.instance.gatesOf(item, policy)
     } catch (error) {
       return this.failed(run, error)
     }

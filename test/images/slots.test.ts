@@ -158,3 +158,12 @@ test('I4 a claim that fails after its move does not make room for another', asyn
   })
   expect(most).toBe(1)
 })
+
+test('I4 a host with one place for effects serves a pipeline: those that wait take none', async () => {
+  const world = await imageWorld()
+  await world.drop('a.png', 'content')
+  const { host, pipeline, events } = await world.start({}, { maxEffects: 1 })
+  await vi.waitFor(() => expect(events.map(({ type }) => type)).toContain('archived'))
+  await host.close()
+  await pipeline.close()
+})

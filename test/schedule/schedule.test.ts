@@ -1,7 +1,10 @@
 // Schedules on a host, by rule.
 import { describe, expect, test } from 'vitest'
+import { fromPromise, setup } from 'xstate'
+import { durable } from '../../src/index.ts'
+import { schedule } from '../../src/machines/index.ts'
 import { settle } from '../../src/testing/index.ts'
-import { noUnhandledRejections, refused, texts } from '../support/host.ts'
+import { noUnhandledRejections, refused, texts, world } from '../support/host.ts'
 import { faultyJournal } from '../support/journals.ts'
 import { place, type Started } from '../support/schedule.ts'
 
@@ -401,4 +404,28 @@ test('the messages end with the host', async () => {
   s.events$.subscribe({ complete: () => (over = true) })
   await host.close()
   expect(over).toBe(true)
+})
+
+test('T5 a run that waits for the one before takes no place of maxEffects, which that one needs to end', async () => {
+  const { clock, open } = world()
+  const job = durable(
+    setup({ actors: { work: fromPromise(async () => {}) } }).createMachine({
+      id: 'job',
+      initial: 'resting',
+      states: {
+        resting: { after: { 90000: 'working' } },
+        working: { invoke: { src: 'work', id: 'work', onDone: 'done' } },
+        done: { type: 'final' },
+      },
+    }),
+  )
+  const host = await open([], { maxEffects: 1 })
+  const jobs = await schedule(host, job, 's', { every: '1m', overlap: 'queue' })
+  for (let k = 0; k < 60; k++) {
+    clock.advance(5000)
+    await settle()
+  }
+  const ended = (await jobs.runs()).filter(({ status }) => status === 'done')
+  expect(ended.length).toBeGreaterThanOrEqual(2)
+  await host.close()
 })

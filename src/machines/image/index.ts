@@ -8,7 +8,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, badOption, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
-import { type DurableMachine, durable } from '../../runtime/durable.ts'
+import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
 import { backoff, problemOf } from '../problems.ts'
@@ -147,7 +147,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     }),
     { id: `${id}.image`, attributes: ({ context }) => attributesOf(context), retry: UNCOUNTED },
   )
-  const coordinator: DurableMachine<typeof coordinatorMachine> = durable(
+  const coordinated: DurableMachine<typeof coordinatorMachine> = durable(
     coordinatorMachine.provide({
       actors: {
         claimNext: fromPromise(({ input, signal }) =>
@@ -158,6 +158,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     }),
     { id: `${id}.coordinator`, retry: UNCOUNTED },
   )
+  const coordinator = slotless(coordinated, 'claimNext', 'runImage')
 
   /** The image's actor; a journal in trouble that may pass is asked again for as long as it takes (I2). */
   async function imageActor(imageId: string, input: ImageInput, signal: AbortSignal) {

@@ -3,7 +3,7 @@
 // T11 A schedule that nobody has declared since the host was opened makes no run; one host takes a schedule once.
 import { type AnyStateMachine, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
-import { type DurableMachine, durable } from '../../runtime/durable.ts'
+import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
 import { scheduleMachine, timeText } from './machine.ts'
 import type { ScheduleContext } from './types.ts'
@@ -26,7 +26,7 @@ export class Desk {
   constructor(host: Host, machine: DurableMachine<AnyStateMachine>) {
     this.host = host
     this.machine = machine
-    this.schedule = durable(
+    const schedule = durable(
       scheduleMachine.provide({
         actors: {
           plan: fromPromise(({ input, signal }) => plan(this, input, signal)),
@@ -35,6 +35,7 @@ export class Desk {
       }),
       { id: `${machine.id}.schedule`, attributes: ({ context }) => attributesOf(context) },
     )
+    this.schedule = slotless(schedule, 'plan', 'make')
   }
 
   /** Throws BAD_OPTION when the schedule is declared already, or about to be. */
