@@ -22,7 +22,7 @@ import { Operating } from './operating.ts'
 import { installPins } from './pin.ts'
 import { type JournalEntry, rangeGiven, recordsOf } from './records-stream.ts'
 import { assertDurable } from './registry.ts'
-import { sendTo } from './send.ts'
+import { idGiven, sendTo } from './send.ts'
 import { openTelemetry } from './telemetry.ts'
 import { type PastState, stateAt } from './time-travel.ts'
 import { type VerifyOptions, type VerifyReport, verify } from './verify.ts'
@@ -173,7 +173,8 @@ export class Host extends Operating {
   ): Promise<Receipt> {
     this.engine.assertOpen()
     this.engine.registry.assertKnown(machine)
-    return sendTo(await this.engine.instances.find(machine, id), event, options?.id)
+    const eventId = idGiven(options)
+    return sendTo(await this.engine.instances.find(machine, id), event, eventId)
   }
 
   /** All instances that fit the filter, from their last commits, without running any code of theirs. */
