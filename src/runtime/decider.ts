@@ -36,6 +36,8 @@ export interface Head {
 export interface Checkpoint {
   readonly seq: number
   readonly text: string
+  /** The first line of the text, where somebody has read it. */
+  readonly said?: CheckpointHead
 }
 
 /** The first line of its text; the actors' state is the second. */
@@ -48,8 +50,7 @@ interface CheckpointHead {
 }
 
 /** What a checkpoint says of its last commit, its receipts and its effects. */
-export const headOf = ({ text }: Pick<Checkpoint, 'text'>): CheckpointHead =>
-  JSON.parse(text.slice(0, text.indexOf('\n')))
+export const headOf = (text: string): CheckpointHead => JSON.parse(text.slice(0, text.indexOf('\n')))
 
 /** The payload of a purge. */
 export interface Purge extends Operation {
@@ -123,8 +124,8 @@ export class Decider {
   }
 
   /** Begins from a checkpoint instead of the first record. Throws when the machine has changed. */
-  restore({ text }: Pick<Checkpoint, 'text'>): void {
-    const { head, receipts, effects, origin } = headOf({ text })
+  restore({ text, said = headOf(text) }: Checkpoint): void {
+    const { head, receipts, effects, origin } = said
     const first = text.indexOf('\n')
     const second = text.indexOf('\n', first + 1)
     const format = text.slice(first + 1, second) as 'json' | 'devalue'

@@ -6,6 +6,7 @@ import { type Encoded, type EncodeOptions, encode } from '../journal/codec.ts'
 import { DuramenError, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
 import { partOf, textOf } from '../ports/thrown.ts'
 import type { DurableMachine } from './durable.ts'
+import { plainProblem, problemOf } from './hold.ts'
 
 /** An event as it will be decided and kept. Throws BAD_EVENT, NOT_SERIALIZABLE or BINARY_TOO_LARGE. */
 export function encodeEvent(machine: DurableMachine, instance: string, event: unknown, maxBinary: number): Encoded {
@@ -97,9 +98,7 @@ export function encodeError(error: unknown): Encoded {
 
 /** What caused it holds the very thing that can't be kept. */
 function withoutCause(error: unknown): unknown {
-  if (!isDuramenError(error)) return summary(error)
-  const { code, message, retryable, where, hint } = error
-  return new DuramenError(code, message, { retryable, where, ...(hint && { hint }) })
+  return isDuramenError(error) ? problemOf(plainProblem(error)) : summary(error)
 }
 
 function summary(error: unknown): Error {

@@ -31,6 +31,11 @@ export class Holding {
     return this.stuck !== undefined || this.instance.last?.header.held !== undefined
   }
 
+  /** It is parked, broken or gone. */
+  get troubled(): boolean {
+    return this.stuck !== undefined || this.instance.last?.header.problem !== undefined
+  }
+
   /** Why it is parked, broken or gone, where it is. */
   get problem(): DuramenError | undefined {
     const plain = this.instance.last?.header.problem

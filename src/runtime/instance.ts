@@ -190,7 +190,7 @@ export class Instance implements Identity, CommitsOwner {
   get canRest(): boolean {
     const { decider, mailbox } = this
     const settled = !decider.stale && this.commits.certain && mailbox.size === 0 && !this.barrier
-    if (this.phase !== 'live' || !settled || this.problem || !decider.last || !this.runner.empty) return false
+    if (this.phase !== 'live' || !settled || this.holding.troubled || !decider.last || !this.runner.empty) return false
     const { due } = this.tree
     const now = this.host.clock.now()
     return due === undefined || due > now || this.nextDue! > now // else its timer is about to fire

@@ -3,9 +3,9 @@
 //
 // K3: `meaningOf` is asked when it is decided and when it is replayed.
 // K8: what is parked goes on only by one of these, and they are the only ones that reach what is held.
-import { inspect } from 'node:util'
 import type { CommitHeader, OperatorKind, Problem } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
+import { badOption } from '../ports/given.ts'
 import { encodeFor } from './events.ts'
 import { type Place, stillActive, unknownEffect } from './failures.ts'
 import { type Hold, holdOf, PAUSED, plainProblem } from './hold.ts'
@@ -53,10 +53,9 @@ export function operatorInput(where: Place, operation: Operation, maxBinary: num
 
 function assertText(where: Place, op: OperatorKind, name: string, value: unknown): void {
   if (typeof value === 'string' && value.trim() !== '') return
-  throw new DuramenError('BAD_OPTION', `${op}: ${name}: ${inspect(value, { depth: 0 })} is no text`, {
-    where,
-    hint: "It is kept in the instance's history: host.pause(machine, id, { who: 'ann', why: 'the reader is being replaced' }).",
-  })
+  const hint =
+    "It is kept in the instance's history: host.pause(machine, id, { who: 'ann', why: 'the reader is being replaced' })."
+  throw badOption(`${op}: ${name}`, value, 'is no text', hint, where)
 }
 
 /** Effects are known outside by their full key, inside without the stream. */

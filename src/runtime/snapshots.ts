@@ -27,14 +27,20 @@ export class Snapshots {
   private readonly journal: Journal
   private readonly stream: string
   private readonly limits: Limits
-  private readonly key: string
+  private readonly machine: DurableMachine
 
   constructor(journal: Journal, stream: string, machine: DurableMachine, limits: Limits) {
     this.journal = journal
     this.stream = stream
     this.limits = limits
-    this.key = JSON.stringify({ format: FORMAT, version: machine.version, definition: definitionOf(machine).hash })
+    this.machine = machine
     this.next = limits.snapshotEvery
+  }
+
+  /** What a snapshot begins with that this machine can go on from. */
+  private get key(): string {
+    const { hash: definition } = definitionOf(this.machine)
+    return `${JSON.stringify({ format: FORMAT, version: this.machine.version, definition })}\n`
   }
 
   /** Of which commit the one in memory is. */
@@ -63,7 +69,7 @@ export class Snapshots {
     if (!taken) return
     this.last = taken
     this.at = seq
-    const text = `${this.key}\n${taken.text}`
+    const text = this.key + taken.text
     void this.journal.saveSnapshot({ stream: this.stream, seq, text })() // a cache: without it, loading takes longer
   }
 
@@ -76,12 +82,14 @@ export class Snapshots {
   async newest(): Promise<Checkpoint | undefined> {
     if (this.last) return this.last
     const kept = await this.journal.snapshot(this.stream).catch(() => undefined)
-    if (!kept?.text.startsWith(`${this.key}\n`)) return undefined
-    const checkpoint = { seq: kept.seq, text: kept.text.slice(this.key.length + 1) }
+    const { key } = this
+    if (!kept?.text.startsWith(key)) return undefined
+    const text = kept.text.slice(key.length)
     // a journal that was put back from a backup has another history under the same numbers
     for await (const record of this.journal.read(this.stream, { from: kept.seq, to: kept.seq })) {
       const { at, host } = decodeCommit(record)
-      const { head } = headOf(checkpoint)
+      const checkpoint = { seq: kept.seq, text, said: headOf(text) }
+      const { head } = checkpoint.said
       if (head.header.at !== at || head.header.host !== host) return undefined
       this.at = kept.seq
       this.follow(kept.seq, checkpoint)
