@@ -8,13 +8,14 @@ import fc from 'fast-check'
 import { right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import type { AnyActorRef, Snapshot } from 'xstate'
-import { type DurableActor, type Host, openHost, type Receipt } from '../../src/index.ts'
+import { type DurableActor, type Host, openHost } from '../../src/index.ts'
 import type { Journal, StoredSnapshot } from '../../src/journal/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
-import { DuramenError } from '../../src/ports/errors.ts'
+import { acknowledging } from '../support/acknowledged.ts'
 import { by, noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
-import { crashJournal, type Fault, faultyJournal, kept } from '../support/journals.ts'
+import { crashJournal, type Fault, faultyJournal } from '../support/journals.ts'
 import { type Chores, chores, restful } from '../support/restful.ts'
+import { unreadable } from '../support/unreadable.ts'
 import { copyOf, view } from '../support/view.ts'
 
 noUnhandledRejections()
@@ -84,24 +85,14 @@ const step = fc.oneof(
 
 /** Snapshots as the walk wants them; readings fail while `down`. */
 function moody(inner: Journal) {
-  const state = { down: false, fate: 'kept' as 'kept' | 'lost' | 'late', late: [] as StoredSnapshot[], hidden: false }
-  const check = () => {
-    if (state.down) throw new DuramenError('IO', 'the journal is away', { retryable: true })
-  }
+  const { journal: readable, state: reads, check } = unreadable(inner)
+  const state = Object.assign(reads, {
+    fate: 'kept' as 'kept' | 'lost' | 'late',
+    late: [] as StoredSnapshot[],
+    hidden: false,
+  })
   const journal: Journal = {
-    ...kept(inner),
-    async head(stream) {
-      check()
-      return inner.head(stream)
-    },
-    async *read(stream, range) {
-      check()
-      yield* inner.read(stream, range)
-    },
-    async *heads() {
-      check()
-      yield* inner.heads()
-    },
+    ...readable,
     async snapshot(stream) {
       check()
       return state.hidden ? undefined : inner.snapshot(stream)
@@ -119,8 +110,7 @@ function moody(inner: Journal) {
 async function run(steps: Step[]) {
   const { journal, clock } = world()
   const { journal: mood, state } = moody(journal)
-  const acknowledged = new Map<string, Receipt>()
-  const refusals = new Map<string, string>()
+  const { acknowledged, refusals, hear } = acknowledging()
   let doing: Chores
   let machine: ReturnType<typeof restful>
   let dying = crashJournal(mood)
@@ -165,17 +155,7 @@ async function run(steps: Step[]) {
     const event = { type, v: id }
     const actor = held ? actors.get(name) : undefined
     const sent = actor ? actor.send(event, { id }) : host.send(machine, name, event, { id })
-    sent.then(
-      (receipt) => {
-        const first = acknowledged.get(id)
-        if (first) expect({ ...receipt, duplicate: false }).toEqual(first)
-        else acknowledged.set(id, { ...receipt, duplicate: false })
-        refusals.delete(id)
-      },
-      (error) => {
-        if (life === host && !acknowledged.has(id)) refusals.set(id, error.code)
-      },
-    )
+    hear(id, sent, () => life === host)
   }
   const compare = async (where: string) => {
     const listed = new Map((await host.list()).map((l) => [l.id, l]))

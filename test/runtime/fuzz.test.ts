@@ -4,8 +4,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { AnyEventObject } from 'xstate'
-import { type DurableActor, durable, type Host, openHost, type Receipt } from '../../src/index.ts'
+import { type DurableActor, durable, type Host, openHost } from '../../src/index.ts'
 import { decodeCommit } from '../../src/journal/records.ts'
+import { acknowledging } from '../support/acknowledged.ts'
 import { featuresMachine, outside } from '../support/features.ts'
 import { noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
 import { crashJournal, type Fault, type FaultyJournal, faultyJournal } from '../support/journals.ts'
@@ -79,8 +80,7 @@ const operating = fc.oneof(
 
 async function run(steps: Step[]) {
   const { journal, clock, open } = world()
-  const acknowledged = new Map<string, Receipt>()
-  const refusals = new Map<string, string>()
+  const { acknowledged, refusals, hear } = acknowledging()
   let out = outside()
   let machine = durable(featuresMachine(out))
   let dying = crashJournal(journal)
@@ -102,17 +102,7 @@ async function run(steps: Step[]) {
     const id = `e${again && count > 0 ? count : ++count}`
     const life = actor
     const event: AnyEventObject = { type, v: id }
-    actor.send(event, { id }).then(
-      (receipt) => {
-        const first = acknowledged.get(id)
-        if (first) expect({ ...receipt, duplicate: false }).toEqual(first)
-        else acknowledged.set(id, { ...receipt, duplicate: false })
-        refusals.delete(id)
-      },
-      (error) => {
-        if (life === actor && !acknowledged.has(id)) refusals.set(id, error.code)
-      },
-    )
+    hear(id, actor.send(event, { id }), () => life === actor)
   }
   const calm = async () => {
     await settle()

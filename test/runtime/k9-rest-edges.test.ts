@@ -11,6 +11,7 @@ import { deferred } from '../support/deferred.ts'
 import { inMemory, isPending, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal, kept } from '../support/journals.ts'
 import { acting, counter } from '../support/machines.ts'
+import { unreadable } from '../support/unreadable.ts'
 
 noUnhandledRejections()
 
@@ -23,32 +24,6 @@ async function collect() {
     await settle()
     gc()
   }
-}
-
-/** A journal that answers no reading while `down`. */
-function unreadable(inner: Journal) {
-  const state = { down: false, refusals: 0 }
-  const check = () => {
-    if (!state.down) return
-    state.refusals++
-    throw new DuramenError('IO', 'the journal is away', { retryable: true })
-  }
-  const journal: Journal = {
-    ...kept(inner),
-    head: async (stream) => {
-      check()
-      return inner.head(stream)
-    },
-    async *read(stream, range) {
-      check()
-      yield* inner.read(stream, range)
-    },
-    async *heads() {
-      check()
-      yield* inner.heads()
-    },
-  }
-  return { journal, state }
 }
 
 /** Others are sent something, so that who was in memory leaves. */
