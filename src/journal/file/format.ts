@@ -3,15 +3,19 @@
 // header  8 magic | u16 version | u16 header bytes | u32 salt | f64 first position | u32 0 | u32 crc of all before
 // frame   u32 length of what follows the crc | u32 crc of what follows, seeded with the salt
 //         u8 codec | u8 flags | u16 0 | u32 key id
-//         u48 seq | u16 bytes of the stream's name | name | text
+//         u48 seq | u16 bytes of the stream's name | name | 32 chain value, if chained | text
 // flags   1 the next frame belongs to the same append | 2 the first frame of a group
 //         4 a trim: no record; those of the stream before that seq are read no more. It takes a position, as records do
+//         8 a hole: frames were here and were given up; its seq says how many positions they had, it has no name, and its
+//         checksum is that of the 16 bytes before the name alone. What it covers may be missing at the end of the file
+//         16 the first record of a stream whose records before were never here
+//         32 chained: begins with a hash over all groups before its own, see chain.ts
 // tail    zeros, of the last segment of a journal that is open or was not closed; no frame has length 0
 //
 // A group is what was written at once; the next one is only written once it is on disk. A power cut may keep any pages
 // of the last group and lose others. So a bad frame with no first frame of a group behind it is what such a cut has left;
 // one with a first frame behind it was on disk and is damaged. The checksum of a first frame is seeded with its offset, too,
-// so that the bytes of one, copied into a text of the same journal, are none.
+// so that the bytes of one, copied into a text of the same journal, are none. A hole is sealed like a first frame.
 //
 // The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
 // and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
@@ -21,9 +25,16 @@ import { crc } from './crc.ts'
 export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
 export const FRAME_BYTES = 24
-const MORE = 1
+/** Bytes of a chain value. */
+export const CHAIN_BYTES = 32
+export const MORE = 1
 const FIRST = 2
-const TRIM = 4
+export const TRIM = 4
+const HOLE = 8
+export const BEGINS = 16
+const CHAINED = 32
+/** What a first frame may be beside that. */
+const FIRST_WITH = MORE | TRIM | HOLE | BEGINS | CHAINED
 
 const MAGIC = 'duramenj'
 const VERSION = 1
@@ -38,14 +49,23 @@ export interface Header {
 
 export interface Frame {
   readonly stream: string
+  /** Of a hole: how many positions it covers. */
   readonly seq: number
+  /** What made the text; 0 for plain UTF-8. */
   readonly codec: number
+  readonly keyId: number
   /** The next frame belongs to the same append. */
   readonly more: boolean
   /** It begins a group. */
   readonly first: boolean
   /** It is no record but drops those of its stream before `seq`. */
   readonly trim: boolean
+  /** It is what is left of frames that were given up. */
+  readonly hole: boolean
+  /** The stream begins with it, whatever its seq. */
+  readonly begins: boolean
+  /** The text comes after a chain value. */
+  readonly chained: boolean
   /** Where the text begins in the buffer; it ends with the frame. */
   readonly textAt: number
 }
@@ -76,41 +96,80 @@ export function frameRoom(stream: string, text: string): number {
   return FRAME_BYTES + stream.length * 3 + (text.length < 1 << 16 ? text.length * 3 : Buffer.byteLength(text))
 }
 
-/** Writes a frame; there must be `frameRoom` for it. Returns where it ends. */
+/** Writes a frame; there must be `frameRoom` for it. `flags`: MORE, TRIM, BEGINS. Returns where it ends. */
 export function encodeFrame(
   buffer: Buffer,
   at: number,
   salt: number,
   stream: string,
   seq: number,
-  more: boolean,
+  flags: number,
   text: string,
 ): number {
   const name = buffer.write(stream, at + FRAME_BYTES)
   const end = at + FRAME_BYTES + name + buffer.write(text, at + FRAME_BYTES + name)
+  writeHead(buffer, at, end, salt, 0, flags, 0, seq, name)
+  return end
+}
+
+/** The same with what a codec made of the text; room: that of a frame without text, and the bytes. */
+export function encodeCoded(
+  buffer: Buffer,
+  at: number,
+  salt: number,
+  stream: string,
+  seq: number,
+  flags: number,
+  codec: number,
+  keyId: number,
+  bytes: Uint8Array,
+): number {
+  const name = buffer.write(stream, at + FRAME_BYTES)
+  buffer.set(bytes, at + FRAME_BYTES + name)
+  const end = at + FRAME_BYTES + name + bytes.length
+  writeHead(buffer, at, end, salt, codec, flags, keyId, seq, name)
+  return end
+}
+
+function writeHead(
+  buffer: Buffer,
+  at: number,
+  end: number,
+  salt: number,
+  codec: number,
+  flags: number,
+  keyId: number,
+  seq: number,
+  name: number,
+): void {
   buffer.writeUInt32LE(end - at - BEFORE_LENGTH, at)
-  buffer.writeUInt32LE(more ? MORE << 8 : 0, at + 8)
-  buffer.writeUInt32LE(0, at + 12)
+  buffer.writeUInt32LE(codec | (flags << 8), at + 8)
+  buffer.writeUInt32LE(keyId, at + 12)
   buffer.writeUInt32LE(seq % UINT32, at + 16)
   buffer.writeUInt16LE(Math.floor(seq / UINT32), at + 20)
   buffer.writeUInt16LE(name, at + 22)
   buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, end, salt), at + 4)
-  return end
+}
+
+/** What stands, from `offset` of a file on, in place of `bytes` bytes of frames (24 or more) that had so many positions. */
+export function encodeHole(salt: number, offset: number, bytes: number, positions: number): Buffer {
+  const hole = Buffer.alloc(FRAME_BYTES)
+  writeHead(hole, 0, FRAME_BYTES, salt, 0, HOLE, 0, positions, 0)
+  hole.writeUInt32LE(bytes - BEFORE_LENGTH, 0)
+  markFirst(hole, salt, offset)
+  return hole
 }
 
 /** Makes the frame that a buffer begins with the first one of a group that begins at `offset` of its file. */
 export function markFirst(buffer: Buffer, salt: number, offset: number): void {
-  mark(buffer, 0, seedOf(FIRST, salt, offset), FIRST)
+  buffer[9]! |= FIRST
+  buffer.writeUInt32LE(sumOf(buffer, 0, frameEnd(buffer, 0)!, salt, offset), 4)
 }
 
-/** Makes a frame without text a trim. */
-export function markTrim(buffer: Buffer, at: number, salt: number): void {
-  mark(buffer, at, salt, TRIM)
-}
-
-function mark(buffer: Buffer, at: number, seed: number, flag: number): void {
-  buffer[at + 9]! |= flag
-  buffer.writeUInt32LE(crc(buffer, at + BEFORE_LENGTH, frameEnd(buffer, at)!, seed), at + 4)
+/** The checksum that a frame at that offset of its file must have. */
+function sumOf(buffer: Buffer, at: number, end: number, salt: number, offset: number): number {
+  const flags = buffer[at + 9]!
+  return crc(buffer, at + BEFORE_LENGTH, flags & HOLE ? at + FRAME_BYTES : end, seedOf(flags, salt, offset))
 }
 
 const seedOf = (flags: number, salt: number, offset: number) => (flags & FIRST ? (salt + offset) % UINT32 : salt)
@@ -121,19 +180,28 @@ export function frameEnd(buffer: Buffer, at: number): number | undefined {
   return length < FRAME_BYTES - BEFORE_LENGTH ? undefined : at + BEFORE_LENGTH + length
 }
 
-/** Undefined when the bytes between are not a frame of this journal, at that offset of its file. */
+/**
+ * Undefined when the bytes between are not a frame of this journal, at that offset of its file. Of a hole, FRAME_BYTES of
+ * them are enough.
+ */
 export function decodeFrame(buffer: Buffer, at: number, end: number, salt: number, offset: number): Frame | undefined {
-  const seed = seedOf(buffer[at + 9]!, salt, offset)
-  if (crc(buffer, at + BEFORE_LENGTH, end, seed) !== buffer.readUInt32LE(at + 4)) return undefined
-  const textAt = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
+  if (sumOf(buffer, at, end, salt, offset) !== buffer.readUInt32LE(at + 4)) return undefined
+  const flags = buffer[at + 9]!
+  const nameEnd = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
+  const chained = (flags & CHAINED) !== 0
+  const textAt = chained ? nameEnd + CHAIN_BYTES : nameEnd
   if (textAt > end) return undefined
   return {
-    stream: buffer.toString('utf8', at + FRAME_BYTES, textAt),
+    stream: buffer.toString('utf8', at + FRAME_BYTES, nameEnd),
     seq: buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16),
     codec: buffer[at + 8]!,
-    more: (buffer[at + 9]! & MORE) !== 0,
-    first: (buffer[at + 9]! & FIRST) !== 0,
-    trim: (buffer[at + 9]! & TRIM) !== 0,
+    keyId: buffer.readUInt32LE(at + 12),
+    more: (flags & MORE) !== 0,
+    first: (flags & FIRST) !== 0,
+    trim: (flags & TRIM) !== 0,
+    hole: (flags & HOLE) !== 0,
+    begins: (flags & BEGINS) !== 0,
+    chained,
     textAt,
   }
 }
@@ -144,10 +212,10 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
  */
 export function findGroup(buffer: Buffer, at: number, salt: number, offset: number): number | undefined {
   for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
-    if ((buffer[start + 9]! & ~(MORE | TRIM)) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0)
-      continue
+    const flags = buffer[start + 9]!
+    if ((flags & ~FIRST_WITH) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0) continue
     const end = frameEnd(buffer, start)
-    if (end === undefined || end > buffer.length) continue
+    if (end === undefined || (end > buffer.length && (flags & HOLE) === 0)) continue
     if (decodeFrame(buffer, start, end, salt, offset + start) !== undefined) return start
   }
   return undefined

@@ -4,7 +4,7 @@ import type { DuramenError } from '../../ports/errors.ts'
 import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
-import { encodeFrame, frameEnd, frameRoom, markTrim } from './format.ts'
+import { encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
 import type { Places } from './places.ts'
 import type { StreamPlaces } from './unindexed.ts'
 
@@ -61,8 +61,8 @@ export class Group {
       const text = texts[number]!
       this.#reserve(frameRoom(stream, text))
       const seq = expected + number + 1
-      const more = number < count - 1
-      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, more, text)
+      const flags = number < count - 1 ? MORE : 0
+      this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, flags, text)
     }
     this.#enter(stream, expected, count, false, start, answer, urgencyOf(stream, texts[count - 1]!))
   }
@@ -71,8 +71,7 @@ export class Group {
   trim(stream: string, before: number, salt: number, answer: Answer): void {
     const start = this.#used
     this.#reserve(frameRoom(stream, ''))
-    this.#used = encodeFrame(this.#buffer, start, salt, stream, before, false, '')
-    markTrim(this.#buffer, start, salt)
+    this.#used = encodeFrame(this.#buffer, start, salt, stream, before, TRIM, '')
     this.#enter(stream, before, 1, true, start, answer, NOT_URGENT)
   }
 

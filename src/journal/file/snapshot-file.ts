@@ -93,7 +93,7 @@ export class SnapshotFile {
       const frameText = sum.toString(16).padStart(SUM_DIGITS, '0') + text
       const room = used + frameRoom(stream, frameText)
       if (room > bytes.length) bytes = Buffer.concat([bytes.subarray(0, used)], Math.max(room, bytes.length * 2))
-      const end = encodeFrame(bytes, used, this.#salt, stream, seq, false, frameText)
+      const end = encodeFrame(bytes, used, this.#salt, stream, seq, 0, frameText)
       places.push([stream, { seq, at: this.#end + used, end: this.#end + end }])
       used = end
     }
