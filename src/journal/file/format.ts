@@ -6,8 +6,9 @@
 //         u48 seq | u16 bytes of the stream's name | name | 32 chain value, if chained | text
 // flags   1 the next frame belongs to the same append | 2 the first frame of a group
 //         4 a trim: no record; those of the stream before that seq are read no more. It takes a position, as records do
-//         8 a hole: frames were here and were given up; its seq says how many positions they had, it has no name, and its
-//         checksum is that of the 16 bytes before the name alone. What it covers may be missing at the end of the file
+//         8 a hole: frames were here and were given up; its seq says how many positions they had, its key id is its length
+//         again, it has no name, and its checksum is that of the 16 bytes before the name alone. What it covers may be
+//         missing at the end of the file
 //         16 the first record of a stream whose records before were never here
 //         32 chained: begins with a hash over all groups before its own, see chain.ts
 // tail    zeros, of the last segment of a journal that is open or was not closed; no frame has length 0
@@ -154,8 +155,9 @@ function writeHead(
 /** What stands, from `offset` of a file on, in place of `bytes` bytes of frames (24 or more) that had so many positions. */
 export function encodeHole(salt: number, offset: number, bytes: number, positions: number): Buffer {
   const hole = Buffer.alloc(FRAME_BYTES)
-  writeHead(hole, 0, FRAME_BYTES, salt, 0, HOLE, 0, positions, 0)
-  hole.writeUInt32LE(bytes - BEFORE_LENGTH, 0)
+  const length = bytes - BEFORE_LENGTH
+  writeHead(hole, 0, FRAME_BYTES, salt, 0, HOLE, length, positions, 0)
+  hole.writeUInt32LE(length, 0)
   markFirst(hole, salt, offset)
   return hole
 }
@@ -189,17 +191,20 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
   const flags = buffer[at + 9]!
   const nameEnd = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
   const chained = (flags & CHAINED) !== 0
+  const hole = (flags & HOLE) !== 0
+  const keyId = buffer.readUInt32LE(at + 12)
+  if (hole && keyId !== buffer.readUInt32LE(at)) return undefined
   const textAt = chained ? nameEnd + CHAIN_BYTES : nameEnd
   if (textAt > end) return undefined
   return {
     stream: buffer.toString('utf8', at + FRAME_BYTES, nameEnd),
     seq: buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16),
     codec: buffer[at + 8]!,
-    keyId: buffer.readUInt32LE(at + 12),
+    keyId,
     more: (flags & MORE) !== 0,
     first: (flags & FIRST) !== 0,
     trim: (flags & TRIM) !== 0,
-    hole: (flags & HOLE) !== 0,
+    hole,
     begins: (flags & BEGINS) !== 0,
     chained,
     textAt,
