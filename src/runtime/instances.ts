@@ -4,7 +4,7 @@
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
 //     somebody asks for them or an input reaches them. A journal in trouble that may pass breaks none: it is asked again.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type CommitOutcome, instanceOf, streamOf } from '../journal/records.ts'
+import { decodeCommit, instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
 import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import { textOf } from '../ports/thrown.ts'
 import { Alarms } from './alarms.ts'
@@ -40,36 +40,29 @@ export class Instances {
 
   /** The last commits of all, one after the other, and who is in memory. */
   async *heads(): AsyncGenerator<[Head, Instance | undefined]> {
-    for await (const [head, instance] of this.lastCommits()) if (!isPurge(head)) yield [head, instance]
-  }
-
-  private async *lastCommits(): AsyncGenerator<[Head, Instance | undefined]> {
     for await (const record of this.host.journal.heads()) {
       const instance = this.live.get(record.stream)
       const head = instance?.last ?? headOf(record)
-      if (head) yield [head, instance]
+      if (head && !isPurge(head)) yield [head, instance]
     }
   }
 
   /**
    * Brings back those of these machines that a crash or a restart has left unfinished, and parked ones, so that health tells
-   * of them; the others when they are due.
+   * of them; the others when they are due. What has nothing to do costs nothing (K9).
    */
   async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
-    for await (const [head, instance] of this.lastCommits()) {
-      if (isPurge(head)) left.push(this.trim(head.header.stream, head.header.seq)) // a crash may have come before
-      if (isPurge(head) || head.header.held === 'paused') continue
-      const { machine, instance: id } = instanceOf(head.header.stream)!
+    for await (const { stream, seq, text } of this.host.journal.heads({ pending: true })) {
+      const { pending, purged } = urgencyOf(stream, text)
+      if (purged) left.push(this.trim(stream, seq)) // a crash may have come before
+      if (!pending || this.live.has(stream)) continue
+      const { machine, instance } = instanceOf(stream)!
       const known = byId.get(machine)
-      if (!known || instance) continue
-      const { status, running, due } = outcomeOf(head)
-      const { unfinished, held, handedOver = 0 } = head.header
-      if (unfinished || held === 'parked' || (running && running > handedOver && !status))
-        left.push(this.find(known, id).catch((error) => this.missed(head.header.stream, error))) // it has said so itself
-      else if (due !== undefined && !status) this.sleep(known, head, due)
+      if (known) left.push(this.find(known, instance).catch((error) => this.missed(stream, error))) // it has said so itself
     }
+    await this.watch((machine) => byId.get(machine))
     await Promise.all(left)
   }
 
@@ -207,20 +200,27 @@ export class Instances {
     await Promise.all(woken.map((one, nth) => one.catch((error) => this.missed(streams[nth]!, error))))
   }
 
-  private async lookAhead(): Promise<void> {
+  private lookAhead(): Promise<void> {
     this.alarms.moveOn()
-    for await (const [head, instance] of this.heads()) {
-      const { stream } = head.header
-      const { status, due } = outcomeOf(head)
-      if (instance || status || due === undefined || head.header.held || this.alarms.has(stream)) continue
-      const known = this.host.machine(instanceOf(stream)!.machine)
-      if (known) this.sleep(known, head, due)
+    return this.watch((machine) => this.host.machine(machine))
+  }
+
+  /** Sees to it that those who are not in memory are woken in time; who is due beyond the horizon is not even looked at. */
+  private async watch(machineOf: (id: string) => DurableMachine | undefined): Promise<void> {
+    const awake = (stream: string) => this.live.has(stream) || this.opening.has(stream) || this.alarms.has(stream)
+    for await (const { stream, due } of this.host.journal.due(this.alarms.until)) {
+      const machine = machineOf(instanceOf(stream)!.machine)
+      if (!machine || awake(stream)) continue
+      const here = await this.dueHere(machine, stream, due)
+      if (!awake(stream)) this.alarms.set(stream, here)
     }
   }
 
-  /** Sees to it that one whose actors are not known is woken in time: its last commit is no earlier than what set the timer. */
-  private sleep(machine: DurableMachine, { header: { stream, at } }: Head, due: number): void {
-    this.alarms.set(stream, this.host.dueOf(machine, { at, due }))
+  /** By the machine's policy: its last commit is no earlier than what set the timer. */
+  private async dueHere(machine: DurableMachine, stream: string, due: number): Promise<number> {
+    if ((machine.options.timers ?? 'absolute') === 'absolute') return due
+    const record = await this.host.journal.head(stream)
+    return this.host.dueOf(machine, { at: record ? decodeCommit(record).at : due, due })
   }
 
   /** The alarm is the one that counts. */
@@ -283,8 +283,6 @@ export class Instances {
 }
 
 const isPurge = ({ header }: Head) => header.op === 'purge'
-
-const outcomeOf = (head: Head) => JSON.parse(head.outcome) as CommitOutcome
 
 /** The same may succeed later. */
 const passes = (error: unknown) => isDuramenError(error) && error.retryable

@@ -200,8 +200,8 @@ it('K10: a host that could not be opened has told its effects to stop', async ()
   const journal = faultyJournal({
     ...w.journal,
     close: () => async () => right(undefined),
-    async *heads() {
-      yield* w.journal.heads()
+    async *heads(filter) {
+      yield* w.journal.heads(filter)
       await begun.promise
       throw new DuramenError('IO', 'heads fails')
     },

@@ -20,9 +20,13 @@ export function unreadable(inner: Journal) {
       check()
       yield* inner.read(stream, range)
     },
-    async *heads() {
+    async *heads(filter) {
       check()
-      yield* inner.heads()
+      yield* inner.heads(filter)
+    },
+    async *due(before) {
+      check()
+      yield* inner.due(before)
     },
   }
   return { journal, state, check }
