@@ -259,7 +259,7 @@ describe('segments', () => {
     ['because its header cannot be written', 1],
   ])('that cannot be begun, %s, is answered, and begun with the next append', async (_, syncs) => {
     const journal = await openIn(await newFolder(), { segmentBytes: 1024 })
-    await add(journal, 'a', 0, 'x'.repeat(900))
+    await add(journal, 'a', 0, 'x'.repeat(800))
     const { sync } = handles
     const spy = vi.spyOn(handles, 'sync')
     for (let synced = 0; synced < syncs; synced++) spy.mockImplementationOnce(sync)

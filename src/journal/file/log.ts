@@ -10,16 +10,20 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
 import { HEADER_BYTES, markFirst } from './format.ts'
-import { createSegment, type Segment } from './segments.ts'
+import { NextSegment } from './next-segment.ts'
+import type { Segment } from './segments.ts'
 
 /** The file's size is set ahead in such steps. Larger ones gain little, and after a crash all of it is read. */
 const AHEAD_BYTES = 1 << 22
+/** So much of a segment is full when the next one is made. */
+const NEARLY_FULL = 7 / 8
 
 export class Log {
   readonly salt: number
   readonly #folder: string
   readonly #segments: Segment[]
   readonly #segmentBytes: number
+  readonly #next: NextSegment
   #file: FileHandle
   /** The size that the last segment's file was given; 0 when it ends where the segment does. */
   #ahead = 0
@@ -28,11 +32,19 @@ export class Log {
   /** A new segment was begun and failed half-way: it must be there before anything more is written. */
   #begun = false
 
-  private constructor(folder: string, segments: Segment[], salt: number, segmentBytes: number, file: FileHandle) {
+  private constructor(
+    folder: string,
+    segments: Segment[],
+    salt: number,
+    segmentBytes: number,
+    next: NextSegment,
+    file: FileHandle,
+  ) {
     this.#folder = folder
     this.#segments = segments
     this.salt = salt
     this.#segmentBytes = segmentBytes
+    this.#next = next
     this.#file = file
   }
 
@@ -41,7 +53,13 @@ export class Log {
    * has written and not synced is there to be read, so it is made durable first.
    */
   static async open(folder: string, segments: Segment[], salt: number, segmentBytes: number): Promise<Log> {
-    if (segments.length === 0) segments.push(await createSegment(folder, 1, salt))
+    const next = new NextSegment(folder, salt)
+    await next.discard()
+    if (segments.length === 0) {
+      const { segment, file } = await next.begin(1, async () => {})
+      segments.push(segment)
+      return new Log(folder, segments, salt, segmentBytes, next, file)
+    }
     const file = await open(segments.at(-1)!.file, 'r+')
     try {
       await file.datasync()
@@ -49,7 +67,7 @@ export class Log {
       await file.close()
       throw error
     }
-    return new Log(folder, segments, salt, segmentBytes, file)
+    return new Log(folder, segments, salt, segmentBytes, next, file)
   }
 
   /**
@@ -84,23 +102,25 @@ export class Log {
       throw unknown(segment, error)
     }
     segment.size += bytes.length
+    if (segment.size > this.#segmentBytes * NEARLY_FULL) this.#next.prepare()
     return offset
   }
 
   async close(): Promise<void> {
     // Zeros that stay behind the end do no harm.
     if (!this.#unknown) await this.#file.truncate(this.#segments.at(-1)!.size).catch(() => {})
+    await this.#next.discard().catch(() => {})
     await this.#file.close()
   }
 
   async #roll(first: number): Promise<void> {
     this.#begun = true
     try {
-      await this.#file.truncate(this.#segments.at(-1)!.size)
-      await this.#file.sync()
-      const segment = await createSegment(this.#folder, first, this.salt)
-      const file = await open(segment.file, 'r+')
       const full = this.#file
+      const { segment, file } = await this.#next.begin(first, async () => {
+        await full.truncate(this.#segments.at(-1)!.size)
+        await full.sync()
+      })
       this.#file = file
       this.#ahead = 0
       this.#segments.push(segment)

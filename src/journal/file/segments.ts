@@ -1,11 +1,9 @@
-// The segment files of one folder: the folder itself, their names, their creation, and open files for reading.
+// The segment files of one folder: the folder itself, their names, and open files for reading.
 //
-// K7 a file and its name in the folder are on disk before the first record goes into it.
 // K9 at most OPEN_FILES files are open for reading, however long the journal is.
 // K12 files 0600, folders 0700.
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { encodeHeader, HEADER_BYTES } from './format.ts'
 
 const OPEN_FILES = 16
 const NAME = /^(\d{16})\.log$/
@@ -24,19 +22,8 @@ export async function listSegments(folder: string): Promise<{ file: string; firs
   return names.map((name) => ({ file: join(folder, name), first: Number(NAME.exec(name)?.[1]) }))
 }
 
-/** Creates a segment, durably; replaces what an earlier attempt that failed has left. */
-export async function createSegment(folder: string, first: number, salt: number): Promise<Segment> {
-  const file = join(folder, `${String(first).padStart(16, '0')}.log`)
-  const handle = await open(file, 'w', 0o600)
-  try {
-    await handle.writeFile(encodeHeader({ salt, first }))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await syncFolder(folder)
-  return { file, first, size: HEADER_BYTES }
-}
+/** The path of the segment that begins with a position. */
+export const segmentFile = (folder: string, first: number) => join(folder, `${String(first).padStart(16, '0')}.log`)
 
 /** Makes what was created, renamed or removed in a folder durable. Windows does that by itself and has no call for it. */
 export async function syncFolder(folder: string): Promise<void> {
