@@ -1,6 +1,7 @@
 // What every journal understands in the same way: what it refuses before it does anything (K8 bad input changes
 // nothing), so that what one journal keeps another can keep too, and what the bounds of a read mean.
 import { DuramenError } from '../ports/errors.ts'
+import { shown } from '../ports/given.ts'
 import type { Append, Range, StoredSnapshot } from './port.ts'
 
 /** The longest stream name, in UTF-16 units: as a key it then fits the index of any known store. */
@@ -9,13 +10,20 @@ const MAX_STREAM_LENGTH = 512
 const MAX_APPEND_LENGTH = 64 * 1024 * 1024
 
 /** Undefined for an append that can be tried, else BAD_ID, BAD_INPUT or NOT_SERIALIZABLE. */
-export function refusal({ stream, expected, texts }: Append): DuramenError | undefined {
+export function refusal({ stream, expected, texts, adopt }: Append): DuramenError | undefined {
   const name = badName(stream)
   if (name !== undefined) return name
   if (!Number.isSafeInteger(expected) || expected < 0) {
     return bad(stream, `expected must be the seq of its last record, not ${expected}`, 'Pass 0 for a new stream.')
   }
   if (texts.length === 0) return bad(stream, 'it has no texts', 'Pass at least one text.')
+  if (adopt !== undefined && adopt !== true) {
+    return bad(
+      stream,
+      `adopt can't be ${shown(adopt)}`,
+      'Pass true for a stream that begins behind `expected`, or nothing.',
+    )
+  }
   return badTexts(stream, texts)
 }
 

@@ -23,10 +23,10 @@ export function memoryJournal(): Journal {
     if (!open) return left(closed())
     const refused = refusal(append)
     if (refused !== undefined) return left(refused)
-    const { stream, expected, texts } = append
+    const { stream, expected, texts, adopt } = append
     let records = streams.get(stream)
     const last = records?.at(-1)?.seq ?? 0
-    if (last !== expected) return left(conflict(stream, expected, last))
+    if (last !== (adopt ? 0 : expected)) return left(conflict(stream, expected, last))
     if (!records) streams.set(stream, (records = []))
     const position = all.length + 1
     let seq = expected

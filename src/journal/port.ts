@@ -28,6 +28,11 @@ export interface Append {
   readonly expected: number
   /** At least one. */
   readonly texts: readonly string[]
+  /**
+   * The stream is not there yet, and begins with the record after `expected`: those before were dropped elsewhere, as of a
+   * trimmed stream that is imported. Default: a new stream begins with 1.
+   */
+  readonly adopt?: true
 }
 
 /** The answer to an append: the position of its first record; the others follow without a gap. */

@@ -9,6 +9,7 @@ const append = fc.record({
   stream: fc.constantFrom('a', 'b', '__proto__', 'ü'),
   off: fc.constantFrom(0, 0, 0, 0, 1, -1),
   texts: fc.array(fc.string({ unit: 'grapheme', maxLength: 200 }), { minLength: 1, maxLength: 3 }),
+  adopt: fc.constantFrom(undefined, undefined, true as const),
 })
 const trim = fc.record({ trim: fc.constantFrom('a', 'b', '__proto__', 'ü'), off: fc.integer({ min: -6, max: 1 }) })
 const step = fc.oneof(
@@ -38,10 +39,11 @@ test.each([{}, { indexEvery: 16 }])('K2 the file journal answers as the memory j
           )
           continue
         }
-        const appends = group.map(({ stream, off, texts }) => {
+        const appends = group.map(({ stream, off, texts, adopt }) => {
           const last = seqs.get(stream) ?? 0
-          if (off === 0) seqs.set(stream, last + texts.length)
-          return { stream, expected: Math.max(last + off, 0), texts }
+          const expected = Math.max(last + off, 0)
+          if (adopt ? last === 0 : last === expected) seqs.set(stream, expected + texts.length)
+          return { stream, expected, texts, ...(adopt && { adopt }) }
         })
         const answers = (journal: Journal) => Promise.all(appends.map((one) => journal.append(one)()))
         expect(await answers(file)).toEqual(await answers(model))

@@ -4,7 +4,7 @@ import type { DuramenError } from '../../ports/errors.ts'
 import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
-import { encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
+import { BEGINS, encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
 import type { Places } from './places.ts'
 import type { StreamPlaces } from './unindexed.ts'
 
@@ -16,6 +16,8 @@ interface Entry {
   readonly seq: number
   readonly frames: number
   readonly trim: boolean
+  /** Its stream begins with it, whatever the seq. */
+  readonly adopt: boolean
   /** Where its frames are in the buffer. */
   start: number
   end: number
@@ -54,17 +56,17 @@ export class Group {
 
   /** Encodes an append at once, so that this work is done while another group is being written. */
   add(append: Append, salt: number, answer: Answer): void {
-    const { stream, expected, texts } = append
+    const { stream, expected, texts, adopt = false } = append
     const start = this.#used
     const count = texts.length
     for (let number = 0; number < count; number++) {
       const text = texts[number]!
       this.#reserve(frameRoom(stream, text))
       const seq = expected + number + 1
-      const flags = number < count - 1 ? MORE : 0
+      const flags = (number < count - 1 ? MORE : 0) | (adopt && number === 0 ? BEGINS : 0)
       this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, flags, text)
     }
-    this.#enter(stream, expected, count, false, start, answer, urgencyOf(stream, texts[count - 1]!))
+    this.#enter(stream, expected, count, false, adopt, start, answer, urgencyOf(stream, texts[count - 1]!))
   }
 
   /** Encodes a trim. */
@@ -72,7 +74,7 @@ export class Group {
     const start = this.#used
     this.#reserve(frameRoom(stream, ''))
     this.#used = encodeFrame(this.#buffer, start, salt, stream, before, TRIM, '')
-    this.#enter(stream, before, 1, true, start, answer, NOT_URGENT)
+    this.#enter(stream, before, 1, true, false, start, answer, NOT_URGENT)
   }
 
   #enter(
@@ -80,6 +82,7 @@ export class Group {
     seq: number,
     frames: number,
     trim: boolean,
+    adopt: boolean,
     start: number,
     answer: Answer,
     urgency: Urgency,
@@ -90,6 +93,7 @@ export class Group {
       seq,
       frames,
       trim,
+      adopt,
       start,
       end,
       answer,
@@ -121,17 +125,17 @@ export class Group {
     let next = places.last + 1
     let moved = 0
     for (const entry of this.entries) {
-      const { stream, seq, frames, trim } = entry
+      const { stream, seq, frames, trim, adopt } = entry
       const known = places.peek(stream)
       const last = known?.claimed ?? 0
       if (trim) entry.refused = trimRefusal(stream, seq, last)
-      else if (last !== seq) entry.refused = conflict(stream, seq, last)
+      else if (last !== (adopt ? 0 : seq)) entry.refused = conflict(stream, seq, last)
       if (entry.refused !== undefined || (trim && known!.trimmed >= seq - 1)) {
         moved += entry.end - entry.start
         continue
       }
       entry.places = known ?? places.begin(stream)
-      if (!trim) entry.places.claimed += frames
+      if (!trim) entry.places.claimed = seq + frames
       entry.position = next
       next += frames
       if (moved === 0) continue
@@ -144,8 +148,9 @@ export class Group {
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */
   commit(places: Places, offset: number): void {
-    for (const { seq, frames, trim, start, urgency, places: stream } of this.entries) {
+    for (const { seq, frames, trim, adopt, start, urgency, places: stream } of this.entries) {
       if (stream === undefined) continue
+      if (adopt) places.adopt(stream, seq)
       let at = start
       for (let left = frames; left > 0; left--) {
         const end = frameEnd(this.#buffer, at)!

@@ -111,7 +111,7 @@ async function scan(segment: Segment, size: number, salt: number, places: Places
         }
         const frame = decodeFrame(chunk, at, end, salt, start + at)
         if (frame === undefined) return
-        if (frame.trim && !places.knows(frame.stream)) await places.look(frame.stream)
+        if ((frame.trim || frame.begins) && !places.knows(frame.stream)) await places.look(frame.stream)
         const urgency =
           frame.trim || frame.more ? NOT_URGENT : urgencyOf(frame.stream, chunk.toString('utf8', frame.textAt, end))
         appends.add(frame, start + at, start + end, urgency)
@@ -132,13 +132,15 @@ class Appends {
   readonly #places: Places
   #frames: { offset: number; length: number }[] = []
   #stream: string | undefined
+  /** The seq that the append's stream begins behind, where it begins with it and was never whole here. */
+  #behind: number | undefined
 
   constructor(segment: Segment, places: Places) {
     this.#segment = segment
     this.#places = places
   }
 
-  add({ stream, seq, codec, more, trim }: Frame, offset: number, end: number, urgency: Urgency): void {
+  add({ stream, seq, codec, more, trim, begins }: Frame, offset: number, end: number, urgency: Urgency): void {
     const { file } = this.#segment
     if (codec !== 0) throw damaged(file, offset, `it is written with codec ${codec}, which is not known here`)
     const known = this.#places.found(stream)
@@ -153,18 +155,20 @@ class Appends {
     }
     // Of a stream that the index has, the first record here may have any seq; the index tells when it is asked.
     const any = known !== undefined && !known.loaded && known.recent.length === 0 && this.#frames.length === 0
-    if (any && seq > 1) known.last = seq - 1
-    else if (seq !== last + this.#frames.length + 1 || (this.#stream ?? stream) !== stream) {
+    if (begins && last === 0 && this.#stream === undefined) this.#behind = seq - 1
+    else if (any && seq > 1) known.last = seq - 1
+    else if (seq !== (this.#behind ?? last) + this.#frames.length + 1 || (this.#stream ?? stream) !== stream) {
       throw damaged(file, offset, `it is record ${seq} of ${stream}, which is out of order`)
     }
     this.#frames.push({ offset, length: end - offset })
     this.#stream = stream
     if (more) return
     const places = known ?? this.#places.begin(stream)
+    if (this.#behind !== undefined) this.#places.adopt(places, this.#behind)
     for (const one of this.#frames) this.#places.add(places, one.offset, one.length, urgency)
     places.claimed = places.last
     this.#frames = []
-    this.#stream = undefined
+    this.#stream = this.#behind = undefined
     this.#segment.size = end
   }
 }

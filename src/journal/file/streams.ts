@@ -76,6 +76,11 @@ export abstract class Streams {
     return this.#rest({ ...nothing(name), loaded: true })
   }
 
+  /** What is taken in next of a new stream follows a record that was never here. */
+  adopt(stream: StreamPlaces, before: number): void {
+    stream.last = stream.trimmed = before
+  }
+
   /** A stream of which a record is found while the log is read; of one that is not loaded, only what comes is known. */
   found(name: string): StreamPlaces | undefined {
     const known = this.known(name)

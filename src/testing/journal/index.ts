@@ -1,5 +1,6 @@
 // The contract of the journal port. Whoever writes a journal runs it: every implementation must keep every case.
 import { type ContractCase, casesOf } from '../suite.ts'
+import { adoptCases } from './adopt.ts'
 import { appendCases } from './append.ts'
 import type { JournalUnderTest } from './case.ts'
 import { closeCases } from './close.ts'
@@ -23,6 +24,7 @@ export type { JournalUnderTest } from './case.ts'
 export function journalContract(subject: JournalUnderTest): ContractCase[] {
   return casesOf(`journal contract: ${subject.name}`, () => {
     appendCases(subject)
+    adoptCases(subject)
     conflictCases(subject)
     readCases(subject)
     readAllCases(subject)

@@ -72,6 +72,22 @@ export function reopenCases(subject: JournalUnderTest, reopen: (closed: Journal)
       ])
     })
 
+    journalTest(subject, 'a stream that was adopted begins where it began', async (journal) => {
+      await must(journal.append({ stream: 'a', expected: 7, texts: ['a8', 'a9'], adopt: true }))
+      await add(journal, 'b', 0, ...numbered(40))
+      const before = await all(journal.readAll())
+      const opened = await again(journal)
+      expect(await all(opened.readAll())).toEqual(before)
+      expect(await texts(opened.read('a'))).toEqual(['a8', 'a9'])
+      expect(await refused(opened.append({ stream: 'a', expected: 2, texts: ['late'] }))).toBe('CONFLICT')
+      expect(await refused(opened.append({ stream: 'a', expected: 9, texts: ['x'], adopt: true }))).toBe('CONFLICT')
+      await add(opened, 'a', 9, 'a10')
+      const last = await again(opened)
+      expect(await texts(last.read('a'))).toEqual(['a8', 'a9', 'a10'])
+      await must(last.trim('a', 10))
+      expect(await texts(last.read('a'))).toEqual(['a10'])
+    })
+
     journalTest(subject, 'K3 a snapshot is as it was, or is not there', async (journal) => {
       await add(journal, 'a', 0, ...numbered(3))
       const snapshot = { stream: 'a', seq: 2, text: 'zwölf 👍\0' }
