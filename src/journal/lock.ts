@@ -16,6 +16,8 @@ import { fsError } from './fs-error.ts'
 
 /** A held lock. */
 export interface Lock {
+  /** Of this holding of it: no other has had it, or will. */
+  readonly id: string
   /** Gives the lock back; removes only its own lock file. May be called twice. */
   release(): Promise<void>
 }
@@ -29,6 +31,7 @@ interface Holder {
   readonly bootId?: string
   /** ISO time. */
   readonly since: string
+  readonly id?: string
 }
 
 /**
@@ -36,7 +39,8 @@ interface Holder {
  * this one) or another host holds it, else NO_PERMISSION, READ_ONLY, FOLDER_MISSING, NO_SPACE or IO.
  */
 export async function acquireLock(file: string): Promise<Lock> {
-  const content = JSON.stringify({ ...(await self()), id: randomUUID() })
+  const id = randomUUID()
+  const content = JSON.stringify({ ...(await self()), id })
   const draft = `${file}.${randomUUID()}.tmp`
   try {
     await writeSynced(draft, content)
@@ -48,11 +52,22 @@ export async function acquireLock(file: string): Promise<Lock> {
   }
   let released: Promise<void> | undefined
   return {
+    id,
     release: () => {
       released ??= remove(file, content)
       return released
     },
   }
+}
+
+/**
+ * The id of the lock `file` while a living process holds it, or one on another host, of which nobody here knows; undefined
+ * while nobody does. Changes nothing. Rejects with what the file system says.
+ */
+export async function heldBy(file: string): Promise<string | undefined> {
+  const found = await contentOf(file)
+  const holder = found === undefined ? undefined : parse(found)
+  return holder !== undefined && (await holds(holder)) ? (holder.id ?? '') : undefined
 }
 
 /** Moves the draft to the lock's place. False: something changed meanwhile, look again. */

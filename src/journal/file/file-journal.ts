@@ -13,10 +13,11 @@ import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { Journal } from '../port.ts'
+import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
-import { readHead, readLog, readPlaces, readStream, recordSum, type Source, sumAt } from './read.ts'
+import { readHead, readLog, readPlaces, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
 import { holds, recover, refill, survey, type TornTail } from './recover.ts'
 import { Runs } from './runs.ts'
 import { createFolder, type Segment, SegmentReader } from './segments.ts'
@@ -94,7 +95,15 @@ async function openLocked(
   const source: Source = { segments, reader, salt, check }
   const { places, torn } = await openPlaces(join(dir, 'index'), found.files, segments, indexEvery, source, logger)
   const log = await Log.open(dir, segments, salt, segmentBytes)
-  const commits = new GroupCommit(log, places)
+  const lastFrame = async (): Promise<LastFrame> => {
+    const { position, offset, length } = places.end
+    if (position === 0) return NO_FRAME
+    const sum = await sumAt(source, position, offset)
+    return { position, segment: segmentOf(segments, position).first, start: offset, end: offset + length, sum }
+  }
+  const committed = new CommittedFile(dir, salt, lock.id, lastFrame, logger)
+  await committed.write()
+  const commits = new GroupCommit(log, places, committed)
   const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
   const snapshots = new Snapshots(join(dir, 'snapshots'), salt, sumOf, logger)
   if (torn !== undefined) {
@@ -103,6 +112,7 @@ async function openLocked(
 
   const close = async () => {
     await commits.settled()
+    await committed.close()
     await snapshots.close()
     await places.close()
     await Promise.all([log.close(), reader.close()])

@@ -7,6 +7,7 @@ import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
 import type { Append, Appended } from '../port.ts'
+import type { CommittedFile } from './committed.ts'
 import { type Answer, Group } from './group.ts'
 import type { Log } from './log.ts'
 import type { Places } from './places.ts'
@@ -24,6 +25,7 @@ const KEPT_BYTES = 1 << 22
 export class GroupCommit {
   readonly #log: Log
   readonly #places: Places
+  readonly #committed: CommittedFile
   readonly #waiting: Group[] = []
   readonly #buffers: Buffer[] = []
   #running: Promise<void> | undefined
@@ -34,9 +36,10 @@ export class GroupCommit {
   /** How long a write takes lately, in ms. */
   #duration = Number.POSITIVE_INFINITY
 
-  constructor(log: Log, places: Places) {
+  constructor(log: Log, places: Places, committed: CommittedFile) {
     this.#log = log
     this.#places = places
+    this.#committed = committed
   }
 
   append(append: Append): Promise<Either<DuramenError, Appended>> {
@@ -138,6 +141,7 @@ export class GroupCommit {
     if (group.bytes.length === 0) return undefined
     try {
       group.commit(this.#places, await this.#log.sync(group.bytes, blocking))
+      this.#committed.moved()
     } catch (error) {
       return this.#failed(group, error as DuramenError)
     }
@@ -146,7 +150,10 @@ export class GroupCommit {
 
   #failed(group: Group, error: DuramenError): DuramenError {
     group.drop(this.#places)
-    if (error.code === 'OUTCOME_UNKNOWN') this.#failure = error
+    if (error.code === 'OUTCOME_UNKNOWN') {
+      this.#failure = error
+      this.#committed.failed()
+    }
     return error
   }
 

@@ -50,6 +50,8 @@ export class Places extends Streams implements IndexSource {
     this.#index = new DiskIndex(runs, (until) => this.#remade(until), log.warn)
     this.#writing = new IndexWriting(this.#index, this, log.warn)
     this.last = runs.last
+    const { newest } = runs
+    if (newest) this.end = { position: newest.last, offset: newest.offset, length: newest.end - newest.offset }
     for (const [position, offset] of runs.anchors()) this.anchors.add(position, offset)
   }
 

@@ -187,7 +187,7 @@ async function bytesOf({ reader }: Source, segment: Segment, start: number, end:
   throw damaged(segment.file, start, CHANGED)
 }
 
-const segmentOf = (segments: readonly Segment[], position: number) => segments[numberOf(segments, position)]!
+export const segmentOf = (segments: readonly Segment[], position: number) => segments[numberOf(segments, position)]!
 
 /** The last segment that begins at or before a position. */
 function numberOf(segments: readonly Segment[], position: number): number {

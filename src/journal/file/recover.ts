@@ -192,7 +192,7 @@ export async function holds(files: readonly Segment[], salt: number, head: RunHe
   }
 }
 
-async function headerOf(file: string) {
+export async function headerOf(file: string) {
   const handle = await open(file, 'r')
   try {
     return decodeHeader(await readFrom(handle, 0, HEADER_BYTES))

@@ -29,6 +29,8 @@ export interface Recent {
 export abstract class Streams {
   /** Position of the last committed frame. */
   last = 0
+  /** The same with its offset and length. */
+  end = { position: 0, offset: 0, length: 0 }
   readonly anchors = new Anchors()
   readonly gone = new Gone()
   protected readonly trims: IndexedTrim[] = []
@@ -36,7 +38,6 @@ export abstract class Streams {
   readonly #tail = new Map<string, StreamPlaces>()
   /** Used lately; the index has all of them. */
   readonly #rested = new Map<string, StreamPlaces>()
-  #end = { position: 0, offset: 0, length: 0 }
   #records = 0
   #bytes = 0
 
@@ -138,7 +139,7 @@ export abstract class Streams {
   protected taking(): Recent {
     const streams = Array.from(this.#tail.values())
     const source = new Unindexed(streams, this.#records)
-    return { streams, source, records: this.#records, bytes: this.#bytes, end: this.#end }
+    return { streams, source, records: this.#records, bytes: this.#bytes, end: this.end }
   }
 
   /** The index has these now. */
@@ -178,7 +179,7 @@ export abstract class Streams {
 
   #place(offset: number, length: number): void {
     this.last++
-    this.#end = { position: this.last, offset, length }
+    this.end = { position: this.last, offset, length }
     this.#records++
     this.#bytes += length
     this.anchors.note(this.last, offset)
