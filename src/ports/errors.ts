@@ -46,6 +46,20 @@ export type DuramenErrorCode =
   | 'NO_IMAGE'
   | 'ABORTED'
   | 'MISSING_PACKAGE'
+  // devices
+  | 'USB_ACCESS'
+  | 'USB_GONE'
+  | 'USB_BUSY'
+  | 'USB_STALL'
+  | 'USB_TIMEOUT'
+  | 'USB_PROTOCOL'
+  | 'USB_ABSENT'
+  | 'DEVICE_UNAVAILABLE'
+  | 'DEVICE_DENIED'
+  | 'DEVICE_CLOSED'
+  | 'OPERATION_FAILED'
+  | 'INTERRUPTED'
+  | 'QUEUE_FULL'
 
 /** Where it went wrong; only what is known is set. */
 export interface ErrorPlace {

@@ -1,0 +1,217 @@
+// Where callers wait for a device: what they gave and what they get stays here, in the process (D9); the machine knows only
+// that somebody has asked.
+//
+// D1 Requests enter the queue in the order of the calls; there are at most `queue` of them.
+// D4 A caller is answered once the machine has let go of the request, and that is on disk (K1): by the result of its last
+//    attempt, by its error, or by what stood in the way for longer than `patience`.
+import { createHash, randomUUID } from 'node:crypto'
+import type { SnapshotFrom } from 'xstate'
+import type { Clock } from '../../ports/clock.ts'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { textOf } from '../../ports/thrown.ts'
+import type { DurableActor } from '../../runtime/actor.ts'
+import type { Driving } from './driving.ts'
+import type { deviceMachine } from './machine.ts'
+import { stateOf } from './status.ts'
+import type { DeviceContext, Done, Requested } from './types.ts'
+
+export type DeviceActor = DurableActor<typeof deviceMachine>
+type DeviceSnapshot = SnapshotFrom<typeof deviceMachine>
+
+/** A caller who waits. */
+interface Waiting {
+  readonly input: unknown
+  /** Its request is on disk. */
+  requested: boolean
+  /** What its last attempt has come to. */
+  result: { readonly output: unknown } | undefined
+  failure: unknown
+  /** Why it is taken back. */
+  withdrawn: unknown
+  /** Calls off the end of its patience. */
+  patient: (() => void) | undefined
+  readonly resolve: (output: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Desk {
+  readonly driving: Driving
+  readonly #clock: Clock
+  readonly #actor: DeviceActor
+  readonly #limits: { readonly queue: number; readonly patience: number }
+  readonly #waiting = new Map<string, Waiting>()
+
+  constructor(
+    driving: Driving,
+    clock: Clock,
+    actor: DeviceActor,
+    limits: { readonly queue: number; readonly patience: number },
+  ) {
+    this.driving = driving
+    this.#clock = clock
+    this.#actor = actor
+    this.#limits = limits
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Asks for an operation; settles once the machine has let go of it. */
+  perform(op: string, input: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    const { name } = this.#actor.getSnapshot().context
+    const traits = this.driving.traits(op)
+    if (!traits) return Promise.reject(noOperation(name, op, Object.keys(this.driving.driver.operations)))
+    if (signal?.aborted) return Promise.reject(aborted(name, op, signal))
+    if (this.#waiting.size >= this.#limits.queue) return Promise.reject(full(name, this.#limits.queue))
+    const id = randomUUID()
+    const answered = new Promise((resolve, reject) => {
+      this.#waiting.set(id, {
+        input,
+        requested: false,
+        result: undefined,
+        failure: undefined,
+        withdrawn: undefined,
+        patient: undefined,
+        resolve,
+        reject,
+      })
+    })
+    const cancel = () => this.#withdraw([id], aborted(name, op, signal!))
+    signal?.addEventListener('abort', cancel)
+    this.#actor.send({ type: 'REQUEST', id, op, repeatable: traits.repeatable }).then(
+      () => this.#requested(id),
+      (error) => this.#reject(id, error),
+    )
+    return answered.finally(() => signal?.removeEventListener('abort', cancel))
+  }
+
+  #requested(id: string): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    waiting.requested = true
+    if (waiting.withdrawn !== undefined) this.#withdraw([id], waiting.withdrawn) // taken back meanwhile
+    this.seen(this.#actor.getSnapshot())
+  }
+
+  /** One attempt at an operation; what it answers goes to whoever waits, what is kept of it into the journal (D9). */
+  async attempt({ id, op, tries }: Requested, signal: AbortSignal): Promise<Done> {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) {
+      throw new DuramenError('INTERRUPTED', `${op} was asked for by a process that has ended`, {
+        hint: 'Ask for it again.',
+      })
+    }
+    const begun = this.#clock.now()
+    try {
+      const { output, bytes } = await this.driving.perform(op, waiting.input, { key: id, attempt: tries + 1, signal })
+      waiting.result = { output }
+      const sha256 = bytes ? createHash('sha256').update(bytes).digest('hex') : null
+      return { op, ms: Math.round(this.#clock.now() - begun), size: bytes?.byteLength ?? null, sha256 }
+    } catch (error) {
+      waiting.failure = error
+      throw forTheJournal(error, op)
+    }
+  }
+
+  /** A committed state of the machine. */
+  seen({ context, value }: DeviceSnapshot): void {
+    const kept = new Set(context.queue.map(({ id }) => id))
+    const works = typeof value === 'object' && 'online' in value
+    for (const [id, waiting] of this.#waiting) {
+      if (!waiting.requested) continue
+      if (!kept.has(id)) this.#answer(id, waiting, context)
+      else if (works) this.#calm(waiting)
+      else waiting.patient ??= this.#clock.after(this.#limits.patience, () => this.#lost(id))
+    }
+  }
+
+  #answer(id: string, waiting: Waiting, context: DeviceContext): void {
+    this.#forget(id, waiting)
+    const { result, withdrawn, failure } = waiting
+    if (result) waiting.resolve(result.output)
+    else waiting.reject(withdrawn ?? failure ?? unavailable(context, stateOf(this.#actor.getSnapshot().value)))
+  }
+
+  /** Its patience is at an end. */
+  #lost(id: string): void {
+    const snapshot = this.#actor.getSnapshot()
+    this.#withdraw([id], unavailable(snapshot.context, stateOf(snapshot.value)))
+  }
+
+  /** Takes requests back; they are answered with that error, unless they have been performed by then. */
+  #withdraw(ids: readonly string[], error: unknown): void {
+    const there = ids.filter((id) => {
+      const waiting = this.#waiting.get(id)
+      if (waiting) waiting.withdrawn = error
+      return waiting?.requested
+    })
+    if (there.length === 0) return
+    this.#actor.send({ type: 'CANCEL', ids: there }).catch((trouble) => {
+      for (const id of there) this.#reject(id, trouble)
+    })
+  }
+
+  /** The device is closed, or its host: nobody is answered any more. */
+  close(error: DuramenError): void {
+    for (const [id] of this.#waiting) this.#reject(id, error)
+  }
+
+  #reject(id: string, error: unknown): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    this.#forget(id, waiting)
+    waiting.reject(error)
+  }
+
+  #forget(id: string, waiting: Waiting): void {
+    this.#calm(waiting)
+    this.#waiting.delete(id)
+  }
+
+  #calm(waiting: Waiting): void {
+    waiting.patient?.()
+    waiting.patient = undefined
+  }
+}
+
+/** D9: what an error of a driver may leave in the journal: no cause and no data. */
+export function forTheJournal(error: unknown, op: string): DuramenError {
+  if (!isDuramenError(error)) return new DuramenError('OPERATION_FAILED', `${op}: ${textOf(error)}`)
+  const { code, message, retryable, hint } = error
+  return new DuramenError(code, message, { retryable, ...(hint !== undefined && { hint }) })
+}
+
+const noOperation = (name: string, op: string, known: readonly string[]) =>
+  new DuramenError('BAD_OPTION', `${name} has no operation '${op}'`, { hint: `It has ${known.join(', ')}.` })
+
+const full = (name: string, limit: number) =>
+  new DuramenError('QUEUE_FULL', `${limit} operations wait for ${name} already`, {
+    retryable: true,
+    hint: 'Wait for some of them, or raise the option queue.',
+  })
+
+const aborted = (name: string, op: string, { reason }: AbortSignal) =>
+  new DuramenError('ABORTED', `${op} of ${name} was called off`, { cause: reason })
+
+/** D6 D7: what stands in the way. */
+function unavailable({ name, access, problem }: DeviceContext, state: string): DuramenError {
+  if (access?.state === 'denied') {
+    const { node, owner, mode, rule } = access
+    return new DuramenError(
+      'DEVICE_DENIED',
+      `${name} may not be opened: ${node} belongs to ${owner}, its mode is ${mode}`,
+      {
+        retryable: true,
+        where: { file: node },
+        hint: `It goes on by itself once it may. For good: put ${rule} into /etc/udev/rules.d/70-duramen.rules.`,
+      },
+    )
+  }
+  const why = problem ? `: ${problem.message}` : ''
+  return new DuramenError('DEVICE_UNAVAILABLE', `${name} is ${state}${why}`, {
+    retryable: true,
+    cause: problem,
+    hint: problem?.hint ?? 'It goes on by itself once the device is there.',
+  })
+}

@@ -1,0 +1,204 @@
+// A device on a host: opens it, and answers for it.
+//
+// The rules: D1 to D7 in machine.ts, D8 in status.ts, D9 in desk.ts.
+import { Observable } from 'rxjs'
+import type { DeviceDriver, Operations } from '../../ports/device.ts'
+import { DuramenError } from '../../ports/errors.ts'
+import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import type { DurableMachine } from '../../runtime/durable.ts'
+import type { Host } from '../../runtime/host.ts'
+import { Desk, type DeviceActor } from './desk.ts'
+import { Driving } from './driving.ts'
+import { deviceMachine } from './machine.ts'
+import { devicesOf } from './opened.ts'
+import { type DeviceOptions, limitsOf } from './options.ts'
+import { type DeviceDiagnosis, diagnosisOf } from './status.ts'
+
+export type * from '../../ports/device.ts'
+export type { DeviceOptions } from './options.ts'
+export type { DeviceDiagnosis, DeviceState } from './status.ts'
+export type { DeviceContext, DeviceEvent, DeviceProblem, DeviceSettings, Done, Requested } from './types.ts'
+export { deviceMachine }
+
+/** Of one call. */
+export interface PerformOptions {
+  /** Takes the operation back: out of the queue, or aborts it (D1). */
+  signal?: AbortSignal
+}
+
+/** The input, where the operation takes one, then the options. */
+type Given<Input> = [Input] extends [undefined]
+  ? [input?: undefined, options?: PerformOptions]
+  : undefined extends Input
+    ? [input?: Input, options?: PerformOptions]
+    : [input: Input, options?: PerformOptions]
+
+/** `capture` of a device whose driver has it. */
+type Capture<Ops> = Ops extends { capture: { output: infer Output } }
+  ? {
+      /** The operation `capture`. Settles as `perform` does. */
+      capture(options?: PerformOptions): Promise<Output>
+    }
+  : unknown
+
+/** `led` of a device whose driver has it. */
+type Led<Ops> = Ops extends { led: { input: boolean } }
+  ? {
+      /** The operation `led`. Settles as `perform` does. */
+      led(on: boolean, options?: PerformOptions): Promise<void>
+    }
+  : unknown
+
+/** A device that is open. */
+export type Device<Ops extends Operations<Ops>> = OpenDevice<Ops> & Capture<Ops> & Led<Ops>
+
+/** What every device has. */
+export interface OpenDevice<Ops extends Operations<Ops>> {
+  readonly id: string
+  /** The machine of which it is the instance with its id: for `host.list`, history and the host's operators. */
+  readonly machine: DurableMachine<typeof deviceMachine>
+  /**
+   * Performs an operation once those that were asked for before have been (D1). Faults that recovery may mend are mended
+   * first; the caller only waits longer (D4).
+   *
+   * Rejects with the driver's error where recovery does not help, or the operation must not be repeated; DEVICE_UNAVAILABLE
+   * or DEVICE_DENIED once it has waited for `patience`; ABORTED, QUEUE_FULL, DEVICE_CLOSED, BAD_OPTION; or what `actor.send` rejects with.
+   */
+  perform<K extends keyof Ops & string>(op: K, ...given: Given<Ops[K]['input']>): Promise<Ops[K]['output']>
+  /** How it is doing (D8). */
+  diagnosis(): DeviceDiagnosis
+  /** The same now, and after each commit. Completes when the device or its host is closed. */
+  readonly status$: Observable<DeviceDiagnosis>
+  /** Somebody has seen to it: it is tried again at once, where it waits. */
+  retry(): Promise<void>
+  /** Ends what is under way, answers all who wait with DEVICE_CLOSED, frees the device. May be called twice. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a device, and keeps it working: it is refreshed before it wears out, recovered when it fails, waited for when it is
+ * away. Resolves at once, also when the device is not there yet: `status$` tells. Close it before its host.
+ *
+ * Rejects with BAD_OPTION, BAD_ID, or what host and journal answer.
+ */
+export async function createDevice<Ops extends Operations<Ops>>(
+  host: Host,
+  options: DeviceOptions & { driver: DeviceDriver<Ops> },
+): Promise<Device<Ops>> {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption('createDevice', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  const given: Partial<typeof options> = optionsGiven('createDevice', options)
+  assertNames('createDevice', given, NAMES)
+  const { driver } = given
+  if (!driver) throw badOption('driver', driver, 'is no driver', 'Give one, e.g. usbDriver({ … }) of duramen/usb.')
+  for (const call of CALLS) assertFunction(`driver.${call}`, driver[call], 'Give a driver, e.g. usbDriver({ … }).')
+  const limits = limitsOf(given)
+  const id = given.id ?? driver.name
+  const devices = devicesOf(host)
+  devices.take(id)
+  try {
+    await host.register(devices.machine)
+    const actor = await host.actor(devices.machine, id, { input: { name: id, settings: limits.settings } })
+    const { clock } = host
+    const driving = new Driving(driver, clock, limits.callTimeout)
+    const desk = new Desk(driving, clock, actor, limits)
+    await actor.send({ type: 'OPEN', settings: limits.settings })
+    devices.open(id, {
+      desk,
+      clock,
+      pace: limits.pace,
+      isOnline: () => diagnosisOf(actor.getSnapshot(), 0).device_status === 'online',
+    })
+    return handleOf<Ops>(host, actor, desk, () => devices.release(id))
+  } catch (error) {
+    devices.release(id)
+    throw error
+  }
+}
+
+function handleOf<Ops extends Operations<Ops>>(
+  host: Host,
+  actor: DeviceActor,
+  desk: Desk,
+  release: () => void,
+): Device<Ops> {
+  const { id } = actor
+  let closing: Promise<void> | undefined
+  let leaving: Promise<void> | undefined
+  const closed = () =>
+    new DuramenError('DEVICE_CLOSED', `the device '${id}' is closed`, { hint: 'Open it again with createDevice().' })
+  /** Nobody drives it from here any more. */
+  const leave = () => {
+    leaving ??= (async () => {
+      listening.unsubscribe()
+      desk.close(closed())
+      release()
+      await desk.driving.close()
+    })()
+    return leaving
+  }
+  const listening = actor.subscribe({
+    next: (snapshot) => desk.seen(snapshot),
+    complete: () => leave().catch((error) => host.logger.warn(`${id} could not be freed`, error)),
+  })
+  const perform = (op: string, input?: unknown, options?: PerformOptions) => {
+    if (closing || leaving) return Promise.reject(closed())
+    const { signal }: PerformOptions = optionsGiven('perform', options)
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      return Promise.reject(badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.'))
+    return desk.perform(op, input, signal)
+  }
+  const device = {
+    id,
+    machine: devicesOf(host).machine,
+    perform,
+    diagnosis: () => diagnosisOf(actor.getSnapshot(), host.clock.now()),
+    status$: new Observable<DeviceDiagnosis>((subscriber) => {
+      subscriber.next(device.diagnosis())
+      const listening = actor.subscribe({
+        next: () => {
+          subscriber.next(device.diagnosis())
+          if (closing || leaving) subscriber.complete()
+        },
+        complete: () => subscriber.complete(),
+      })
+      return () => listening.unsubscribe()
+    }),
+    async retry() {
+      if (closing || leaving) throw closed()
+      await actor.send({ type: 'RETRY' })
+    },
+    close() {
+      closing ??= (async () => {
+        try {
+          await actor.send({ type: 'CLOSE' })
+        } catch (error) {
+          if (!leaving) throw error // else its host was closed before
+        } finally {
+          await leave()
+        }
+      })()
+      return closing
+    },
+    capture: (options?: PerformOptions) => perform('capture', undefined, options),
+    led: (on: boolean, options?: PerformOptions) => perform('led', on, options),
+  }
+  return device as unknown as Device<Ops>
+}
+
+const CALLS = ['access', 'connect', 'perform', 'probe', 'recover', 'watch', 'close'] as const
+
+const NAMES: readonly string[] = [
+  'driver',
+  'id',
+  'maxOperationsBeforeRefresh',
+  'deviceHealthThreshold',
+  'attempts',
+  'patience',
+  'queue',
+  'callTimeout',
+  'ladder',
+  'unavailable',
+  'poll',
+  'accessEvery',
+] satisfies (keyof DeviceOptions | 'driver')[]

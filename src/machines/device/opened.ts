@@ -1,0 +1,129 @@
+// The devices of one host: one durable machine for all of them, and which of them this process has opened.
+//
+// D1 One host opens a device once. What runs for a device that nobody has opened since the host was waits for somebody to.
+import { fromCallback, fromPromise } from 'xstate'
+import { DuramenError } from '../../ports/errors.ts'
+import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
+import type { Host } from '../../runtime/host.ts'
+import { deviceMachine } from './machine.ts'
+import type { DeviceContext, DeviceEvent } from './types.ts'
+import { arrive, connect, type Opened, perform, permitted, probe, recover, refresh, watch } from './work.ts'
+
+/** A device waits as long as it takes; it must not count as lost because the process was ended often. */
+const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
+
+export class Devices {
+  readonly machine: DurableMachine<typeof deviceMachine>
+  readonly #taken = new Set<string>()
+  readonly #opened = new Map<string, Opened>()
+  readonly #waiting = new Set<() => void>()
+  /** How the machine of a device hears of the world, and what ends that. */
+  readonly #tell = new Map<string, (event: DeviceEvent) => void>()
+  readonly #unwatch = new Map<string, () => void>()
+
+  constructor() {
+    const machine = durable(
+      deviceMachine.provide({
+        actors: {
+          watch: fromCallback<DeviceEvent, { name: string }>(({ input: { name }, sendBack }) =>
+            this.#watch(name, sendBack),
+          ),
+          connect: fromPromise(async ({ input: { name }, signal }) => connect(await this.#find(name, signal), signal)),
+          perform: fromPromise(async ({ input: { name, request }, signal }) =>
+            perform(await this.#find(name, signal), request, signal),
+          ),
+          probe: fromPromise(async ({ input: { name }, signal }) => probe(await this.#find(name, signal), signal)),
+          refresh: fromPromise(async ({ input: { name }, signal }) => refresh(await this.#find(name, signal), signal)),
+          recover: fromPromise(async ({ input: { name, rung }, signal }) =>
+            recover(await this.#find(name, signal), rung, signal),
+          ),
+          arrive: fromPromise(async ({ input: { name }, signal }) => arrive(await this.#find(name, signal), signal)),
+          permitted: fromPromise(async ({ input: { name }, signal }) =>
+            permitted(await this.#find(name, signal), signal),
+          ),
+        },
+      }),
+      { id: 'device', attributes: ({ context }) => attributesOf(context), retry: UNCOUNTED },
+    )
+    this.machine = slotless(machine, 'connect', 'perform', 'probe', 'refresh', 'recover', 'arrive', 'permitted')
+  }
+
+  /** Throws BAD_OPTION when the device is open already, or about to be. */
+  take(id: string): void {
+    if (this.#taken.has(id))
+      throw new DuramenError('BAD_OPTION', `the device '${id}' is open already`, {
+        where: { machine: this.machine.id, instance: id },
+        hint: 'Use what the first call has answered, close that first, or give this one another id.',
+      })
+    this.#taken.add(id)
+  }
+
+  open(id: string, opened: Opened): void {
+    this.#opened.set(id, opened)
+    for (const look of [...this.#waiting]) look()
+    this.#beginWatch(id)
+  }
+
+  release(id: string): void {
+    this.#endWatch(id)
+    this.#opened.delete(id)
+    this.#taken.delete(id)
+  }
+
+  #find(id: string, signal: AbortSignal): Promise<Opened> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#waiting.delete(look)
+        signal.removeEventListener('abort', aborted)
+      }
+      const aborted = () => {
+        end()
+        reject(signal.reason)
+      }
+      const look = () => {
+        const opened = this.#opened.get(id)
+        if (!opened) return
+        end()
+        resolve(opened)
+      }
+      if (signal.aborted) return reject(signal.reason)
+      signal.addEventListener('abort', aborted)
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  #watch(id: string, tell: (event: DeviceEvent) => void): () => void {
+    this.#tell.set(id, tell)
+    this.#beginWatch(id)
+    return () => {
+      if (this.#tell.get(id) !== tell) return
+      this.#tell.delete(id)
+      this.#endWatch(id)
+    }
+  }
+
+  #beginWatch(id: string): void {
+    const opened = this.#opened.get(id)
+    const tell = this.#tell.get(id)
+    if (opened && tell) this.#unwatch.set(id, watch(opened, tell))
+  }
+
+  #endWatch(id: string): void {
+    this.#unwatch.get(id)?.()
+    this.#unwatch.delete(id)
+  }
+}
+
+/** What `host.list` shows of a device without running code. */
+function attributesOf({ identity, problem, total }: DeviceContext): Record<string, unknown> {
+  return { operations: total, ...(identity && { device: identity.name }), ...(problem && { problem: problem.message }) }
+}
+
+const known = new WeakMap<Host, Devices>()
+
+export function devicesOf(host: Host): Devices {
+  const devices = known.get(host) ?? new Devices()
+  known.set(host, devices)
+  return devices
+}

@@ -1,0 +1,113 @@
+// What the device machine asks of the world, made of the driver of the device with that name.
+//
+// D6 While it is online its permissions are looked at now and then, and while it is denied until they are there.
+// D7 While it is away it is looked for until it is there.
+import type { Clock } from '../../ports/clock.ts'
+import type { Access, Rung } from '../../ports/device.ts'
+import { isDuramenError } from '../../ports/errors.ts'
+import { type Desk, forTheJournal } from './desk.ts'
+import type { Connected, DeviceEvent, Done, Requested } from './types.ts'
+
+/** How often things are looked at, ms. */
+export interface Pace {
+  /** A device that is away, or denied. */
+  readonly wait: number
+  /** Permissions of one that is online. */
+  readonly access: number
+}
+
+/** A device that this process has opened. */
+export interface Opened {
+  readonly desk: Desk
+  readonly clock: Clock
+  readonly pace: Pace
+  isOnline(): boolean
+}
+
+export function connect({ desk }: Opened, signal: AbortSignal): Promise<Connected> {
+  return told(desk.driving.connect(signal), 'connect')
+}
+
+export function perform({ desk }: Opened, request: Requested, signal: AbortSignal): Promise<Done> {
+  return desk.attempt(request, signal)
+}
+
+export function probe({ desk }: Opened, signal: AbortSignal): Promise<void> {
+  return told(desk.driving.probe(signal), 'probe')
+}
+
+export function refresh({ desk }: Opened, signal: AbortSignal): Promise<void> {
+  return told(desk.driving.refresh(signal), 'refresh')
+}
+
+export function recover({ desk }: Opened, rung: Rung, signal: AbortSignal): Promise<void> {
+  return told(desk.driving.recover(rung, signal), rung)
+}
+
+/** Resolves once the device is there; connecting says what is wrong with it, if anything. */
+export function arrive(opened: Opened, signal: AbortSignal): Promise<void> {
+  return until(opened, ({ state }) => state !== 'absent', signal)
+}
+
+/** Resolves once the device may be opened, or is gone. */
+export function permitted(opened: Opened, signal: AbortSignal): Promise<void> {
+  return until(opened, ({ state }) => state !== 'denied', signal)
+}
+
+async function until(
+  { desk, clock, pace }: Opened,
+  over: (access: Access) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    // what can't be looked at now may be there the next time
+    const access = await desk.driving.access(signal).catch(() => undefined)
+    signal.throwIfAborted()
+    if (access && over(access)) return
+    await sleep(clock, pace.wait, signal)
+  }
+}
+
+/** Tells the machine what happens to its device, for as long as the answer has not been called. */
+export function watch({ desk, clock, pace, isOnline }: Opened, tell: (event: DeviceEvent) => void): () => void {
+  const ended = new AbortController()
+  const unwatch = desk.driving.driver.watch((change) => tell({ type: change === 'attached' ? 'ATTACHED' : 'DETACHED' }))
+  const look = async () => {
+    while (!ended.signal.aborted) {
+      await sleep(clock, pace.access, ended.signal)
+      if (!isOnline()) continue
+      const access = await desk.driving.access(ended.signal).catch(() => undefined)
+      if (ended.signal.aborted || !isOnline()) continue
+      if (access?.state === 'denied') tell({ type: 'ACCESS_LOST', access })
+    }
+  }
+  look().catch(() => {}) // it was ended
+  return () => {
+    ended.abort()
+    unwatch()
+  }
+}
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    const aborted = () => {
+      callOff()
+      reject(signal.reason)
+    }
+    const callOff = clock.after(ms, () => {
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    })
+    signal.addEventListener('abort', aborted, { once: true })
+  })
+}
+
+/** D9 */
+async function told<A>(answer: Promise<A>, what: string): Promise<A> {
+  try {
+    return await answer
+  } catch (error) {
+    throw isDuramenError(error) ? forTheJournal(error, what) : error
+  }
+}
