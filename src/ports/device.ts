@@ -38,10 +38,10 @@ export type Access =
   | {
       readonly state: 'denied'
       readonly node: string
-      /** Of the node, e.g. `root:root`. */
-      readonly owner: string
-      /** Of the node, in octal digits, e.g. `0660`. */
-      readonly mode: string
+      /** Of the node, e.g. `root:root`; null where the device is there, but not its node, as in a container. */
+      readonly owner: string | null
+      /** Of the node, in octal digits, e.g. `0660`; null where it is not there. */
+      readonly mode: string | null
       /** What mends it for good: a line for /etc/udev/rules.d. */
       readonly rule: string
     }

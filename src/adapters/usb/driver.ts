@@ -23,10 +23,7 @@ export function driverOver<Ops extends Operations<Ops>>(link: UsbLink, protocol:
       await link.reset(signal)
       await protocol.prepare?.(link, signal)
     },
-    async reopen(signal) {
-      await link.close()
-      await open(signal)
-    },
+    reopen: open, // closes what is open
     async replug(signal) {
       await link.replug(signal)
       await open(signal)

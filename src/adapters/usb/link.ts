@@ -1,5 +1,5 @@
 // What stands between a protocol and the device: transfers for the protocol, the connection for the driver. Kept by the `usb`
-// package (usb-link.ts) and by a device that is only simulated (reader/simulated-link.ts). Calls come one at a time, but for
+// package (usb-link.ts) and by a device that is only simulated (reader/simulated-reader.ts). Calls come one at a time, but for
 // `access`, `watch` and `close`. All reject with DuramenError.
 import type { Access, DeviceIdentity } from '../../ports/device.ts'
 

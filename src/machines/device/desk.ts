@@ -198,15 +198,16 @@ const aborted = (name: string, op: string, { reason }: AbortSignal) =>
 function unavailable({ name, access, problem }: DeviceContext, state: string): DuramenError {
   if (access?.state === 'denied') {
     const { node, owner, mode, rule } = access
-    return new DuramenError(
-      'DEVICE_DENIED',
-      `${name} may not be opened: ${node} belongs to ${owner}, its mode is ${mode}`,
-      {
-        retryable: true,
-        where: { file: node },
-        hint: `It goes on by itself once it may. For good: put ${rule} into /etc/udev/rules.d/70-duramen.rules.`,
-      },
-    )
+    const missing = mode === null
+    const why = missing ? 'is missing' : `belongs to ${owner}, its mode is ${mode}`
+    const mend = missing
+      ? 'give the container all of /dev/bus/usb as a volume, and device_cgroup_rules "c 189:* rmw"'
+      : `put ${rule} into /etc/udev/rules.d/70-duramen.rules`
+    return new DuramenError('DEVICE_DENIED', `${name} may not be opened: ${node} ${why}`, {
+      retryable: true,
+      where: { file: node },
+      hint: `It goes on by itself once it may. For good: ${mend}.`,
+    })
   }
   const why = problem ? `: ${problem.message}` : ''
   return new DuramenError('DEVICE_UNAVAILABLE', `${name} is ${state}${why}`, {

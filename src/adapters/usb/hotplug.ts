@@ -1,0 +1,72 @@
+// D7 When a device comes and goes. Events of the package only say that it is time to look; so nothing depends on their order,
+// or on whether they come at all: without udev and in most containers they never do, and nothing says so.
+import type { UsbPackage } from './load.ts'
+
+/** How a device is looked for. */
+export interface Watched {
+  load(): Promise<UsbPackage>
+  /** What tells this plugging-in of the device from others; undefined while it is away. */
+  look(): Promise<string | undefined>
+  /** ms between two looks that no event has asked for. */
+  readonly poll: number
+}
+
+/** Never throws, and never rejects. The answer ends it. */
+export function watchDevice(
+  { load, look, poll }: Watched,
+  listener: (change: 'attached' | 'detached') => void,
+): () => void {
+  let ended = false
+  let looking: Promise<void> | undefined
+  let again = false
+  /** Undefined while it is away, null before the first look. */
+  let known: string | undefined | null = null
+
+  const compare = async () => {
+    const now = await look()
+    if (ended || now === known) return
+    const before = known
+    known = now
+    if (before === null) return
+    if (before !== undefined) listener('detached')
+    if (now !== undefined) listener('attached')
+  }
+  /** One look at a time; what is asked for meanwhile is one more. */
+  const lookOnce = () => {
+    if (ended) return
+    if (looking) {
+      again = true
+      return
+    }
+    looking = compare()
+      .catch(() => {}) // what can't be looked at now may be there the next time; connecting says what is wrong
+      .then(() => {
+        looking = undefined
+        if (!again) return
+        again = false
+        lookOnce()
+      })
+  }
+
+  lookOnce()
+  const polling = setInterval(lookOnce, poll)
+  const listening = listen(load, lookOnce).catch(() => undefined) // then there is the polling
+  return () => {
+    ended = true
+    clearInterval(polling)
+    listening.then((end) => end?.()).catch(() => {})
+  }
+}
+
+/** Resolves once events come, with what ends them. */
+async function listen(load: () => Promise<UsbPackage>, changed: () => void): Promise<() => Promise<void>> {
+  const { Emitter } = await load()
+  const emitter = new Emitter()
+  await emitter.addAttach(changed)
+  await emitter.addDetach(changed)
+  changed() // what has happened before
+  return async () => {
+    await emitter.removeAttach()
+    await emitter.removeDetach()
+  }
+}
