@@ -1,6 +1,6 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import { expect, test } from 'vitest'
-import { openHost, DuramenError } from '../../src/index.ts'
+import { DuramenError, openHost } from '../../src/index.ts'
 import { memoryJournal } from '../../src/journal/index.ts'
 import { createDevice } from '../../src/machines/device/index.ts'
 import type { DeviceDriver } from '../../src/ports/device.ts'
@@ -35,7 +35,10 @@ test('smoke', async () => {
   await device.capture()
   console.log(device.diagnosis(), log)
   let n = 0
-  for await (const r of journal.readAll()) { n++; console.log(r.stream, r.seq, r.text.slice(0, 300).replaceAll('\n', ' | ')) }
+  for await (const r of journal.readAll()) {
+    n++
+    console.log(r.stream, r.seq, r.text.slice(0, 300).replaceAll('\n', ' | '))
+  }
   await device.close()
   await host.close()
 })
