@@ -10,6 +10,7 @@ export {
   everyCrashPoint,
   type Life,
 } from './crash-points.ts'
+export { type DeviceWorld, deviceDriverContract } from './device/index.ts'
 export type { Expected } from './expected.ts'
 export { type Fault, type FaultyJournal, faultyJournal, kept, nth, type Plan } from './faulty-journal.ts'
 export { frozen } from './frozen.ts'

@@ -174,6 +174,7 @@ export class SimulatedReader implements UsbLink {
   /** Takes its time, or never ends. */
   async #transfer(options: TransferOptions): Promise<void> {
     this.#check()
+    if (options.signal.aborted) throw this.#error('ABORTED', 'was called off')
     const { delay = 0, hung } = this.faults
     if (hung || this.#befalls('silent')) await this.#silence(options)
     if (delay > 0) await this.#wait(delay, options.signal)
