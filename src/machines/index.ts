@@ -1,3 +1,4 @@
 // What `duramen/machines` offers.
+export * from './device/index.ts'
 export * from './image/index.ts'
 export * from './schedule/index.ts'

@@ -90,9 +90,12 @@ export interface DeviceDriver<Ops extends Operations<Ops>> {
   ): TaskEither<DuramenError, Performed<Ops[K]['output']>>
   /** Right: it answers. Changes nothing of it. */
   probe(signal: AbortSignal): TaskEither<DuramenError, void>
-  /** One rung of the ladder (D5). */
-  recover(rung: Rung, signal: AbortSignal): TaskEither<DuramenError, void>
-  /** Tells when this very device comes and goes; the answer ends it. Never throws: where events can't come, it polls (D7). */
+  /** One rung of the ladder (D5). Right: which device it is, where the connection was made anew. */
+  recover(rung: Rung, signal: AbortSignal): TaskEither<DuramenError, DeviceIdentity | undefined>
+  /**
+   * Tells when this very device comes and goes, also where a rung has it do so; the answer ends it. Never throws: where events
+   * can't come, it polls (D7).
+   */
   watch(listener: (change: 'attached' | 'detached') => void): () => void
   /** Frees everything, the lock included. May be called twice. */
   close(): TaskEither<DuramenError, void>

@@ -2,12 +2,14 @@
 // that somebody has asked.
 //
 // D1 Requests enter the queue in the order of the calls; there are at most `queue` of them.
+// D9 Inputs, outputs and what errors carry beside code, message and hint go to the caller only.
 // D4 A caller is answered once the machine has let go of the request, and that is on disk (K1): by the result of its last
 //    attempt, by its error, or by what stood in the way for longer than `patience`.
 import { createHash, randomUUID } from 'node:crypto'
 import type { SnapshotFrom } from 'xstate'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { shown } from '../../ports/given.ts'
 import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { Driving } from './driving.ts'
@@ -18,6 +20,9 @@ import type { DeviceContext, Done, Requested } from './types.ts'
 export type DeviceActor = DurableActor<typeof deviceMachine>
 type DeviceSnapshot = SnapshotFrom<typeof deviceMachine>
 
+/** Longest text of an error that is kept, in characters. */
+const LONGEST = 500
+
 /** A caller who waits. */
 interface Waiting {
   readonly input: unknown
@@ -27,7 +32,7 @@ interface Waiting {
   result: { readonly output: unknown } | undefined
   failure: unknown
   /** Why it is taken back. */
-  withdrawn: unknown
+  withdrawn: DuramenError | undefined
   /** Calls off the end of its patience. */
   patient: (() => void) | undefined
   readonly resolve: (output: unknown) => void
@@ -61,7 +66,8 @@ export class Desk {
   perform(op: string, input: unknown, signal: AbortSignal | undefined): Promise<unknown> {
     const { name } = this.#actor.getSnapshot().context
     const traits = this.driving.traits(op)
-    if (!traits) return Promise.reject(noOperation(name, op, Object.keys(this.driving.driver.operations)))
+    if (typeof op !== 'string' || !traits)
+      return Promise.reject(noOperation(name, op, Object.keys(this.driving.driver.operations)))
     if (signal?.aborted) return Promise.reject(aborted(name, op, signal))
     if (this.#waiting.size >= this.#limits.queue) return Promise.reject(full(name, this.#limits.queue))
     const id = randomUUID()
@@ -77,7 +83,7 @@ export class Desk {
         reject,
       })
     })
-    const cancel = () => this.#withdraw([id], aborted(name, op, signal!))
+    const cancel = () => this.#withdraw(id, aborted(name, op, signal!))
     signal?.addEventListener('abort', cancel)
     this.#actor.send({ type: 'REQUEST', id, op, repeatable: traits.repeatable }).then(
       () => this.#requested(id),
@@ -90,7 +96,7 @@ export class Desk {
     const waiting = this.#waiting.get(id)
     if (!waiting) return
     waiting.requested = true
-    if (waiting.withdrawn !== undefined) this.#withdraw([id], waiting.withdrawn) // taken back meanwhile
+    if (waiting.withdrawn !== undefined) this.#withdraw(id, waiting.withdrawn) // taken back meanwhile
     this.seen(this.#actor.getSnapshot())
   }
 
@@ -103,14 +109,19 @@ export class Desk {
       })
     }
     const begun = this.#clock.now()
+    waiting.failure = undefined
     try {
       const { output, bytes } = await this.driving.perform(op, waiting.input, { key: id, attempt: tries + 1, signal })
+      signal.throwIfAborted() // the machine has gone on without it
       waiting.result = { output }
       const sha256 = bytes ? createHash('sha256').update(bytes).digest('hex') : null
       return { op, ms: Math.round(this.#clock.now() - begun), size: bytes?.byteLength ?? null, sha256 }
     } catch (error) {
       waiting.failure = error
       throw forTheJournal(error, op)
+    } finally {
+      // the machine may be held, or the journal in trouble
+      if (!signal.aborted) this.#impatient(id, waiting)
     }
   }
 
@@ -122,38 +133,50 @@ export class Desk {
       if (!waiting.requested) continue
       if (!kept.has(id)) this.#answer(id, waiting, context)
       else if (works) this.#calm(waiting)
-      else waiting.patient ??= this.#clock.after(this.#limits.patience, () => this.#lost(id))
+      else this.#impatient(id, waiting)
     }
+  }
+
+  #impatient(id: string, waiting: Waiting): void {
+    if (this.#waiting.has(id)) waiting.patient ??= this.#clock.after(this.#limits.patience, () => this.#lost(id))
   }
 
   #answer(id: string, waiting: Waiting, context: DeviceContext): void {
     this.#forget(id, waiting)
     const { result, withdrawn, failure } = waiting
+    const state = stateOf(this.#actor.getSnapshot().value)
     if (result) waiting.resolve(result.output)
-    else waiting.reject(withdrawn ?? failure ?? unavailable(context, stateOf(this.#actor.getSnapshot().value)))
+    else
+      waiting.reject(
+        withdrawn ?? (state === 'closed' ? closed(this.#actor.id) : (failure ?? unavailable(context, state))),
+      )
   }
 
   /** Its patience is at an end. */
   #lost(id: string): void {
     const snapshot = this.#actor.getSnapshot()
-    this.#withdraw([id], unavailable(snapshot.context, stateOf(snapshot.value)))
+    this.#withdraw(id, unavailable(snapshot.context, stateOf(snapshot.value)))
   }
 
-  /** Takes requests back; they are answered with that error, unless they have been performed by then. */
-  #withdraw(ids: readonly string[], error: unknown): void {
-    const there = ids.filter((id) => {
-      const waiting = this.#waiting.get(id)
-      if (waiting) waiting.withdrawn = error
-      return waiting?.requested
-    })
-    if (there.length === 0) return
-    this.#actor.send({ type: 'CANCEL', ids: there }).catch((trouble) => {
-      for (const id of there) this.#reject(id, trouble)
+  /** Takes a request back; it is answered with that error, unless it has been performed by then. */
+  #withdraw(id: string, error: DuramenError): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    waiting.withdrawn ??= error
+    if (!waiting.requested) return
+    this.#actor.send({ type: 'CANCEL', ids: [id] }).catch((trouble) => {
+      this.#reject(id, error.code === 'ABORTED' ? error : trouble)
+      // held: what waits behind it waits for the same
+      if (trouble.code === 'PARKED' || trouble.code === 'PAUSED') this.#rejectAll(trouble)
     })
   }
 
   /** The device is closed, or its host: nobody is answered any more. */
-  close(error: DuramenError): void {
+  close(): void {
+    this.#rejectAll(closed(this.#actor.id))
+  }
+
+  #rejectAll(error: DuramenError): void {
     for (const [id] of this.#waiting) this.#reject(id, error)
   }
 
@@ -175,15 +198,23 @@ export class Desk {
   }
 }
 
-/** D9: what an error of a driver may leave in the journal: no cause and no data. */
-export function forTheJournal(error: unknown, op: string): DuramenError {
-  if (!isDuramenError(error)) return new DuramenError('OPERATION_FAILED', `${op}: ${textOf(error)}`)
+/** D9: what an error of a driver may leave in the journal: no cause, no data, no long text. */
+export function forTheJournal(error: unknown, what: string): DuramenError {
+  if (!isDuramenError(error)) {
+    const threw = error instanceof Error ? `${error.name}: ${textOf(error)}` : 'what is no error'
+    return new DuramenError('OPERATION_FAILED', short(`${what} threw ${threw}`))
+  }
   const { code, message, retryable, hint } = error
-  return new DuramenError(code, message, { retryable, ...(hint !== undefined && { hint }) })
+  return new DuramenError(code, short(message), { retryable, ...(hint !== undefined && { hint: short(hint) }) })
 }
 
-const noOperation = (name: string, op: string, known: readonly string[]) =>
-  new DuramenError('BAD_OPTION', `${name} has no operation '${op}'`, { hint: `It has ${known.join(', ')}.` })
+const short = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+
+export const closed = (id: string) =>
+  new DuramenError('DEVICE_CLOSED', `the device '${id}' is closed`, { hint: 'Open it again with createDevice().' })
+
+const noOperation = (name: string, op: unknown, known: readonly string[]) =>
+  new DuramenError('BAD_OPTION', `${name} has no operation ${shown(op)}`, { hint: `It has ${known.join(', ')}.` })
 
 const full = (name: string, limit: number) =>
   new DuramenError('QUEUE_FULL', `${limit} operations wait for ${name} already`, {

@@ -16,6 +16,7 @@ import type {
   Rung,
 } from '../../ports/device.ts'
 import { DuramenError } from '../../ports/errors.ts'
+import { faultOf } from './faults.ts'
 import type { Connected } from './types.ts'
 
 /** How long a call that was aborted may take to end, ms. */
@@ -33,6 +34,7 @@ export class Driving {
   readonly #settings = new Map<string, unknown>()
   /** Ends when the call under way has. */
   #turn: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   constructor(driver: AnyDriver, clock: Clock, limit: number) {
     this.driver = driver
@@ -47,8 +49,13 @@ export class Driving {
   }
 
   /** D6: is it there, and may it be opened? Beside any call that is under way. */
-  access(signal: AbortSignal): Promise<Access> {
-    return this.#limited('access', this.#limit, signal, (limited) => this.driver.access(limited))
+  async access(signal: AbortSignal): Promise<Access> {
+    const access = await this.#limited('access', this.#limit, signal, (limited) => this.driver.access(limited))
+    if (access.state === 'absent') return { state: 'absent' }
+    const { node } = access
+    if (access.state !== 'denied') return { state: 'granted', node }
+    const { owner, mode, rule } = access
+    return { state: 'denied', node: access.node, owner, mode, rule }
   }
 
   connect(signal: AbortSignal): Promise<Connected> {
@@ -56,10 +63,10 @@ export class Driving {
   }
 
   /** D2 */
-  refresh(signal: AbortSignal): Promise<void> {
+  refresh(signal: AbortSignal): Promise<DeviceIdentity> {
     return this.#alone(signal, async () => {
-      await this.#limited('close', this.#limit, signal, () => this.driver.close())
-      await this.#open(signal)
+      await this.#close(signal)
+      return this.#open(signal)
     })
   }
 
@@ -76,41 +83,60 @@ export class Driving {
   }
 
   /** D5: climbs a rung, and has the device prove that it works. */
-  recover(rung: Rung, signal: AbortSignal): Promise<void> {
+  recover(rung: Rung, signal: AbortSignal): Promise<DeviceIdentity | null> {
     return this.#alone(signal, async () => {
-      await this.#limited(rung, this.#limit, signal, (limited) => this.driver.recover(rung, limited))
-      await this.#probe(signal)
-      await this.#give(signal)
+      try {
+        const identity = await this.#limited(rung, this.#limit, signal, (limited) => this.driver.recover(rung, limited))
+        await this.#probe(signal)
+        await this.#give(signal)
+        return identity ? known(identity) : null
+      } catch (error) {
+        await this.#whyGone(error, signal)
+        throw error
+      }
     })
   }
 
+  /** Once the call under way has ended; none begins after it. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#turn
-    await must(this.driver.close())
+    await this.#close(new AbortController().signal)
+  }
+
+  #close(signal: AbortSignal): Promise<void> {
+    return this.#limited('close', this.#limit, signal, () => this.driver.close())
   }
 
   async #connect(signal: AbortSignal): Promise<Connected> {
     const access = await this.access(signal)
-    if (access.state === 'absent') return access
-    if (access.state === 'denied') return { state: 'denied', access }
+    if (access.state !== 'granted') return refused(access)
     try {
       return { state: 'connected', identity: await this.#open(signal) }
     } catch (error) {
-      const { code } = error as DuramenError
-      if (code !== 'USB_GONE' && code !== 'USB_ACCESS') throw error
-      // it has changed meanwhile, or the driver sees more than `access` does: that is a fault
-      const now = await this.access(signal)
-      if (now.state === 'absent') return now
-      if (now.state === 'denied') return { state: 'denied', access: now }
-      const { message, hint } = error as DuramenError
-      throw new DuramenError('IO', message, { cause: error, ...(hint !== undefined && { hint }) })
+      const now = await this.#whyGone(error, signal)
+      if (now) return refused(now)
+      throw error
     }
+  }
+
+  /**
+   * After an error that says that the device is gone or may not be opened: what is in its way, if that can be seen. Throws a
+   * fault where nothing is: to connect again at once would be no remedy.
+   */
+  async #whyGone(error: unknown, signal: AbortSignal): Promise<Access | undefined> {
+    const fault = faultOf(error)
+    if (fault !== 'gone' && fault !== 'denied') return undefined
+    const now = await this.access(signal)
+    if (now.state !== 'granted') return now
+    const { message, hint } = error as DuramenError
+    throw new DuramenError('IO', message, { cause: error, retryable: true, ...(hint !== undefined && { hint }) })
   }
 
   async #open(signal: AbortSignal): Promise<DeviceIdentity> {
     const identity = await this.#limited('connect', this.#limit, signal, (limited) => this.driver.connect(limited))
     await this.#give(signal)
-    return identity
+    return known(identity)
   }
 
   /** Gives the device its settings. */
@@ -138,6 +164,7 @@ export class Driving {
     try {
       await before
       signal.throwIfAborted()
+      if (this.#closed) throw new DuramenError('DEVICE_CLOSED', `${this.driver.name} is closed`)
       return await call()
     } finally {
       done()
@@ -152,25 +179,35 @@ export class Driving {
     call: (signal: AbortSignal) => TaskEither<DuramenError, A>,
   ): Promise<A> {
     signal.throwIfAborted()
-    const late = new AbortController()
-    const limited = AbortSignal.any([signal, late.signal])
-    const callOff = this.#clock.after(ms, () => late.abort(timedOut(this.driver.name, what, ms)))
+    const limited = new AbortController()
+    let hung = (_: unknown) => {}
+    const late = new Promise<never>((_, reject) => (hung = reject))
+    let callOff: () => void
+    const end = (reason: unknown) => {
+      callOff()
+      callOff = this.#clock.after(GRACE, () => hung(reason))
+      limited.abort(reason)
+    }
+    const overtime = timedOut(this.driver.name, what, ms)
+    const aborted = () => end(signal.reason)
+    callOff = this.#clock.after(ms, () => end(overtime))
+    signal.addEventListener('abort', aborted)
     try {
-      const answer = await Promise.race([attempted(call, limited), this.#hung(limited)])
-      if (isLeft(answer)) throw late.signal.aborted && !signal.aborted ? late.signal.reason : answer.left
+      const answer = await Promise.race([attempted(call, limited.signal), late])
+      if (isLeft(answer)) throw limited.signal.reason === overtime ? overtime : answer.left
       return answer.right
     } finally {
       callOff()
+      signal.removeEventListener('abort', aborted)
     }
   }
-
-  /** Rejects GRACE after the signal has fired: the driver does not listen to it. */
-  #hung(signal: AbortSignal): Promise<never> {
-    return new Promise((_, reject) => {
-      signal.addEventListener('abort', () => this.#clock.after(GRACE, () => reject(signal.reason)), { once: true })
-    })
-  }
 }
+
+/** Of what a driver answers, what goes into the journal (D9). */
+const known = ({ name, serial, node }: DeviceIdentity): DeviceIdentity => ({ name, serial, node })
+
+const refused = (access: Access): Connected =>
+  access.state === 'denied' ? { state: 'denied', access } : { state: 'absent' }
 
 /** A port's promise never rejects; one that does all the same has no answer but the error. */
 async function attempted<A>(
@@ -178,12 +215,6 @@ async function attempted<A>(
   signal: AbortSignal,
 ): Promise<Either<DuramenError, A>> {
   return call(signal)()
-}
-
-async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
-  const answer = await task()
-  if (isLeft(answer)) throw answer.left
-  return answer.right
 }
 
 function timedOut(name: string, what: string, ms: number): DuramenError {

@@ -2,12 +2,11 @@
 //
 // The rules: D1 to D7 in machine.ts, D8 in status.ts, D9 in desk.ts.
 import { Observable } from 'rxjs'
-import type { DeviceDriver, Operations } from '../../ports/device.ts'
-import { DuramenError } from '../../ports/errors.ts'
+import type { DeviceDriver, Operations, OperationTraits } from '../../ports/device.ts'
 import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
-import { Desk, type DeviceActor } from './desk.ts'
+import { closed, Desk, type DeviceActor } from './desk.ts'
 import { Driving } from './driving.ts'
 import { deviceMachine } from './machine.ts'
 import { devicesOf } from './opened.ts'
@@ -89,11 +88,10 @@ export async function createDevice<Ops extends Operations<Ops>>(
     throw badOption('createDevice', host, 'is no host', 'Give what openHost() has answered, then the options.')
   const given: Partial<typeof options> = optionsGiven('createDevice', options)
   assertNames('createDevice', given, NAMES)
-  const { driver } = given
-  if (!driver) throw badOption('driver', driver, 'is no driver', 'Give one, e.g. usbDriver({ … }) of duramen/usb.')
-  for (const call of CALLS) assertFunction(`driver.${call}`, driver[call], 'Give a driver, e.g. usbDriver({ … }).')
+  const driver = driverGiven(given.driver)
   const limits = limitsOf(given)
   const id = given.id ?? driver.name
+  if (typeof id !== 'string') throw badOption('id', id, 'is no text', "Give one like 'reader', or leave it out.")
   const devices = devicesOf(host)
   devices.take(id)
   try {
@@ -106,66 +104,68 @@ export async function createDevice<Ops extends Operations<Ops>>(
     devices.open(id, {
       desk,
       clock,
+      logger: host.logger,
       pace: limits.pace,
       isOnline: () => diagnosisOf(actor.getSnapshot(), 0).device_status === 'online',
     })
-    return handleOf<Ops>(host, actor, desk, () => devices.release(id))
+    return handleOf<Ops>(host, actor, desk)
   } catch (error) {
-    devices.release(id)
+    devices.free(id)
     throw error
   }
 }
 
-function handleOf<Ops extends Operations<Ops>>(
-  host: Host,
-  actor: DeviceActor,
-  desk: Desk,
-  release: () => void,
-): Device<Ops> {
+function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, desk: Desk): Device<Ops> {
   const { id } = actor
+  const devices = devicesOf(host)
   let closing: Promise<void> | undefined
   let leaving: Promise<void> | undefined
-  const closed = () =>
-    new DuramenError('DEVICE_CLOSED', `the device '${id}' is closed`, { hint: 'Open it again with createDevice().' })
   /** Nobody drives it from here any more. */
   const leave = () => {
     leaving ??= (async () => {
       listening.unsubscribe()
-      desk.close(closed())
-      release()
-      await desk.driving.close()
+      desk.close()
+      devices.leave(id)
+      try {
+        await desk.driving.close()
+      } finally {
+        devices.free(id)
+      }
     })()
     return leaving
   }
   const listening = actor.subscribe({
     next: (snapshot) => desk.seen(snapshot),
-    complete: () => leave().catch((error) => host.logger.warn(`${id} could not be freed`, error)),
+    complete: () => leave().catch(({ message }) => host.logger.warn(`${id} could not be freed: ${message}`)),
   })
-  const perform = (op: string, input?: unknown, options?: PerformOptions) => {
-    if (closing || leaving) return Promise.reject(closed())
+  const perform = async (op: string, input?: unknown, options?: PerformOptions) => {
+    if (closing || leaving) throw closed(id)
     const { signal }: PerformOptions = optionsGiven('perform', options)
     if (signal !== undefined && !(signal instanceof AbortSignal))
-      return Promise.reject(badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.'))
+      throw badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.')
     return desk.perform(op, input, signal)
   }
   const device = {
     id,
-    machine: devicesOf(host).machine,
+    machine: devices.machine,
     perform,
     diagnosis: () => diagnosisOf(actor.getSnapshot(), host.clock.now()),
     status$: new Observable<DeviceDiagnosis>((subscriber) => {
-      subscriber.next(device.diagnosis())
+      const tell = () => {
+        const diagnosis = device.diagnosis()
+        subscriber.next(diagnosis)
+        if (leaving || diagnosis.device_status === 'closed') subscriber.complete()
+      }
+      tell()
+      if (subscriber.closed) return
       const listening = actor.subscribe({
-        next: () => {
-          subscriber.next(device.diagnosis())
-          if (closing || leaving) subscriber.complete()
-        },
+        next: tell,
         complete: () => subscriber.complete(),
       })
       return () => listening.unsubscribe()
     }),
     async retry() {
-      if (closing || leaving) throw closed()
+      if (closing || leaving) throw closed(id)
       await actor.send({ type: 'RETRY' })
     },
     close() {
@@ -186,6 +186,24 @@ function handleOf<Ops extends Operations<Ops>>(
   return device as unknown as Device<Ops>
 }
 
+/** Throws BAD_OPTION. */
+function driverGiven<Ops extends Operations<Ops>>(driver: DeviceDriver<Ops> | undefined): DeviceDriver<Ops> {
+  const hint = 'Give one, e.g. usbDriver({ … }) of duramen/usb.'
+  if (typeof driver !== 'object' || driver === null) throw badOption('driver', driver, 'is no driver', hint)
+  for (const call of CALLS) assertFunction(`driver.${call}`, driver[call], hint)
+  const { operations } = driver
+  if (typeof operations !== 'object' || operations === null)
+    throw badOption('driver.operations', operations, 'does not say what it can do', hint)
+  for (const [op, traits] of Object.entries<OperationTraits>(operations)) {
+    if (typeof traits?.repeatable !== 'boolean')
+      throw badOption(`driver.operations.${op}`, traits, 'does not say whether it is repeatable', REPEATABLE)
+    if (!(traits.timeout > 0))
+      throw badOption(`driver.operations.${op}.timeout`, traits.timeout, 'is no time in ms', 'Give one like 5000.')
+  }
+  return driver
+}
+
+const REPEATABLE = 'Say repeatable: true where it may be performed twice, else false.'
 const CALLS = ['access', 'connect', 'perform', 'probe', 'recover', 'watch', 'close'] as const
 
 const NAMES: readonly string[] = [

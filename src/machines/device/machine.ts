@@ -7,7 +7,9 @@
 // D4 An operation that failed in a way that recovery may mend is performed again with the same key, if it is repeatable and has
 //    attempts left; else it leaves the queue.
 // D5 Recovery climbs the ladder of rungs, each with its tries and growing pauses; above the last one is `unavailable`, from
-//    where it begins anew, ever more slowly, or at once when the device is plugged in or somebody says so.
+//    where it begins anew, ever more slowly, or at once when the device is plugged in or somebody says so. A device that
+//    answers its probe after a rung, and fails again, has to climb the next one: only a good operation brings it down. Where
+//    nothing is open, the ladder begins with opening.
 // D6 `denied` is left by itself once the device may be opened.
 // D7 A device that is gone is waited for; its operations wait with it.
 // D9 A capture is two commits: its request, and what came of it. No input and no output of an operation is in them.
@@ -15,7 +17,7 @@
 // No I/O here: the actors come from desk.ts. What the world does is waited for inside them, so that a device that is away for
 // a month writes nothing.
 import { assign, fromCallback, fromPromise, setup } from 'xstate'
-import { RUNGS, type Rung } from '../../ports/device.ts'
+import { type DeviceIdentity, RUNGS, type Rung } from '../../ports/device.ts'
 import { backoff, problemOf, unprovided } from '../problems.ts'
 import { type Fault, faultOf } from './faults.ts'
 import type { Connected, DeviceContext, DeviceEvent, DeviceInput, DeviceProblem, Done, Requested } from './types.ts'
@@ -33,6 +35,8 @@ const named = ({ context: { name } }: { context: DeviceContext }) => ({ name })
 /** Nothing is in the way of the gentlest rung. */
 const GROUND = { rung: 0, tries: 0 }
 const WELL = { ...GROUND, givenUp: 0 }
+/** From this rung on the connection is made anew; those below need one. */
+const REOPEN = RUNGS.indexOf('reopen')
 
 export const deviceMachine = setup({
   types: {} as { context: DeviceContext; input: DeviceInput; events: DeviceEvent },
@@ -45,9 +49,9 @@ export const deviceMachine = setup({
     perform: fromPromise<Done, Named & { request: Requested }>(unprovided('perform')),
     probe: fromPromise<unknown, Named>(unprovided('probe')),
     /** Closes the connection and makes it anew, with all settings. */
-    refresh: fromPromise<unknown, Named>(unprovided('refresh')),
-    /** Climbs a rung; resolves once the device has proven that it works. */
-    recover: fromPromise<unknown, Named & { rung: Rung }>(unprovided('recover')),
+    refresh: fromPromise<DeviceIdentity, Named>(unprovided('refresh')),
+    /** Climbs a rung; resolves once the device has proven that it works, with its identity where the connection is a new one. */
+    recover: fromPromise<DeviceIdentity | null, Named & { rung: Rung }>(unprovided('recover')),
     /** Resolves once the device is there. */
     arrive: fromPromise<unknown, Named>(unprovided('arrive')),
     /** Resolves once the device may be opened, or is not there any more. */
@@ -57,8 +61,8 @@ export const deviceMachine = setup({
     open: assign(({ context, event }) => ({
       ...WELL,
       ...(event.type === 'OPEN' && { settings: event.settings }),
+      ...cutOff(context, context.queue),
       queue: [],
-      interrupted: context.interrupted + context.queue.length,
       goodAt: Date.now(),
       access: null,
     })),
@@ -76,7 +80,7 @@ export const deviceMachine = setup({
     connected: assign(({ event }) => {
       const connected = outputOf<Connected>(event)
       const identity = connected.state === 'connected' ? connected.identity : null
-      return { ...GROUND, identity, sinceRefresh: 0, goodAt: Date.now(), access: null }
+      return { identity, sinceRefresh: 0, goodAt: Date.now(), access: null }
     }),
     lostAccess: assign({
       access: ({ event }) => {
@@ -94,17 +98,22 @@ export const deviceMachine = setup({
       goodAt: Date.now(),
     })),
     probed: assign(() => ({ ...WELL, goodAt: Date.now() })),
-    refreshed: assign(({ context }) => ({
+    refreshed: assign(({ context, event }) => ({
+      identity: outputOf<DeviceIdentity>(event),
       sinceRefresh: 0,
       refreshes: context.refreshes + 1,
       goodAt: Date.now(),
     })),
-    recovered: assign(({ context }) => ({
-      ...GROUND,
-      recoveries: context.recoveries + 1,
-      goodAt: Date.now(),
-      ...(RUNGS.indexOf('reopen') <= context.rung && { sinceRefresh: 0 }),
-    })),
+    recovered: assign(({ context, event }) => {
+      const identity = outputOf<DeviceIdentity | null>(event)
+      return {
+        rung: Math.min(context.rung + 1, RUNGS.length - 1),
+        tries: 0,
+        recoveries: context.recoveries + 1,
+        goodAt: Date.now(),
+        ...(identity && { identity, sinceRefresh: 0 }),
+      }
+    }),
     failed: assign(({ event }) => ({ problem: problemIn(event), faultAt: Date.now() })),
     unplugged: assign(({ context }) => ({
       problem: {
@@ -119,9 +128,13 @@ export const deviceMachine = setup({
     attempted: assign({ queue: ({ context: { queue, settings } }) => afterFailure(queue, settings.attempts) }),
     answered: assign({ queue: ({ context }) => context.queue.slice(1) }),
     wasInterrupted: assign(({ context }) => ({
+      ...cutOff(context, context.queue.slice(0, 1)),
       queue: context.queue.slice(1),
-      interrupted: context.interrupted + 1,
     })),
+    nothingIsOpen: assign(({ context: { rung, tries } }) =>
+      rung < REOPEN ? { rung: REOPEN, tries: 0 } : { rung, tries },
+    ),
+    atTheBottom: assign(GROUND),
     slip: assign(({ context }) =>
       context.tries + 1 < context.settings.rungTries
         ? { tries: context.tries + 1 }
@@ -136,11 +149,13 @@ export const deviceMachine = setup({
     hasWork: ({ context }) => context.queue.length > 0,
     takesBackCurrent: ({ context, event }) => event.type === 'CANCEL' && event.ids.includes(context.queue[0]!.id),
     means: ({ event }, { faults }: { faults: readonly Fault[] }) => faults.includes(faultOf(errorOf(event))),
+    bringsItsOwnUnplugging: ({ context }) => RUNGS[context.rung] === 'reset' || RUNGS[context.rung] === 'replug',
     isAboveTheLadder: ({ context }) => context.rung >= RUNGS.length,
   },
   delays: {
     untilProbe: ({ context }) => Math.max(0, context.goodAt + context.settings.deviceHealthThreshold - Date.now()),
-    rungBackoff: ({ context }) => backoff(context.settings.rungBackoff, context.tries),
+    rungBackoff: ({ context: { settings, rung, tries } }) =>
+      backoff(settings.rungBackoff, rung * settings.rungTries + tries),
     unavailableBackoff: ({ context }) => backoff(context.settings.unavailableBackoff, context.givenUp),
   },
 }).createMachine({
@@ -171,6 +186,7 @@ export const deviceMachine = setup({
   invoke: { src: 'watch', id: 'watch', input: named },
   states: {
     disconnected: {
+      entry: 'atTheBottom',
       invoke: {
         src: 'arrive',
         id: 'arrive',
@@ -196,7 +212,7 @@ export const deviceMachine = setup({
             target: 'unavailable',
             actions: 'failed',
           },
-          { target: 'recovering', actions: 'failed' },
+          { target: 'recovering', actions: ['failed', 'nothingIsOpen'] },
         ],
       },
       on: { DETACHED: 'disconnected' },
@@ -222,7 +238,7 @@ export const deviceMachine = setup({
               { guard: { type: 'means', params: { faults: ['answer'] } }, target: 'probing', actions: 'answered' },
               {
                 guard: { type: 'means', params: { faults: ['interrupted'] } },
-                target: '#device.connecting',
+                target: 'idle',
                 actions: 'wasInterrupted',
               },
               {
@@ -267,7 +283,7 @@ export const deviceMachine = setup({
                 target: '#device.connecting',
                 actions: 'failed',
               },
-              { target: '#device.recovering', actions: 'failed' },
+              { target: '#device.recovering', actions: ['failed', 'nothingIsOpen'] },
             ],
           },
         },
@@ -291,10 +307,13 @@ export const deviceMachine = setup({
               { target: 'pausing', actions: ['failed', 'slip'] },
             ],
           },
+          // what a rung takes off the bus, it waits for itself
+          on: { DETACHED: { guard: 'bringsItsOwnUnplugging' } },
         },
         pausing: {
           always: { guard: 'isAboveTheLadder', target: '#device.unavailable' },
           after: { rungBackoff: 'climbing' },
+          on: { RETRY: 'climbing' },
         },
       },
       on: { DETACHED: 'disconnected' },
@@ -307,13 +326,13 @@ export const deviceMachine = setup({
         onDone: 'connecting',
         onError: { target: 'unavailable', actions: 'failed' },
       },
-      on: { DETACHED: 'disconnected', RETRY: 'connecting' },
+      on: { DETACHED: 'disconnected', ATTACHED: 'connecting', RETRY: 'connecting' },
       exit: assign({ access: null }),
     },
     unavailable: {
       entry: 'giveUp',
       after: { unavailableBackoff: 'connecting' },
-      on: { ATTACHED: 'connecting', RETRY: 'connecting' },
+      on: { DETACHED: 'disconnected', ATTACHED: 'connecting', RETRY: 'connecting' },
     },
     closed: {
       entry: assign({ queue: [] }),
@@ -326,6 +345,21 @@ function problemIn(event: unknown): DeviceProblem {
   const error = errorOf(event)
   const { hint } = error as { hint?: unknown }
   return { ...problemOf(error), hint: typeof hint === 'string' ? hint : null, at: Date.now() }
+}
+
+/** Operations whose caller's process has ended. */
+function cutOff({ interrupted, problem }: DeviceContext, lost: readonly Requested[]) {
+  if (lost.length === 0) return { interrupted, problem }
+  const names = [...new Set(lost.map(({ op }) => op))].join(', ')
+  return {
+    interrupted: interrupted + lost.length,
+    problem: {
+      code: 'INTERRUPTED',
+      message: `${lost.length === 1 ? names : `${lost.length} operations (${names})`} cut off: the process has ended`,
+      hint: 'Ask again for what is still wanted.',
+      at: Date.now(),
+    },
+  }
 }
 
 /** D4 */

@@ -64,9 +64,15 @@ export class Devices {
     this.#beginWatch(id)
   }
 
-  release(id: string): void {
+  /** Nothing begins for it any more. */
+  leave(id: string): void {
     this.#endWatch(id)
     this.#opened.delete(id)
+  }
+
+  /** It may be opened anew. */
+  free(id: string): void {
+    this.leave(id)
     this.#taken.delete(id)
   }
 
@@ -106,7 +112,9 @@ export class Devices {
   #beginWatch(id: string): void {
     const opened = this.#opened.get(id)
     const tell = this.#tell.get(id)
-    if (opened && tell) this.#unwatch.set(id, watch(opened, tell))
+    if (!opened || !tell) return
+    this.#endWatch(id)
+    this.#unwatch.set(id, watch(opened, tell))
   }
 
   #endWatch(id: string): void {

@@ -1,5 +1,5 @@
 // How a device is kept: what a caller gives, looked at, and what the machine and the desk make of it.
-import { badOption, optionsGiven } from '../../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { DeviceSettings } from './types.ts'
 import type { Pace } from './work.ts'
@@ -55,6 +55,8 @@ export interface Limits {
 export function limitsOf(options: DeviceOptions): Limits {
   const ladder: NonNullable<DeviceOptions['ladder']> = optionsGiven('ladder', options.ladder)
   const unavailable: NonNullable<DeviceOptions['unavailable']> = optionsGiven('unavailable', options.unavailable)
+  assertNames('ladder', ladder, ['tries', 'first', 'max'])
+  assertNames('unavailable', unavailable, ['first', 'max'])
   return {
     settings: {
       maxOperationsBeforeRefresh: count('maxOperationsBeforeRefresh', options.maxOperationsBeforeRefresh ?? 50),

@@ -3,9 +3,10 @@
 // D6 While it is online its permissions are looked at now and then, and while it is denied until they are there.
 // D7 While it is away it is looked for until it is there.
 import type { Clock } from '../../ports/clock.ts'
-import type { Access, Rung } from '../../ports/device.ts'
-import { isDuramenError } from '../../ports/errors.ts'
+import type { Access, DeviceIdentity, Rung } from '../../ports/device.ts'
+import type { Logger } from '../../ports/logger.ts'
 import { type Desk, forTheJournal } from './desk.ts'
+import type { AnyDriver } from './driving.ts'
 import type { Connected, DeviceEvent, Done, Requested } from './types.ts'
 
 /** How often things are looked at, ms. */
@@ -20,6 +21,7 @@ export interface Pace {
 export interface Opened {
   readonly desk: Desk
   readonly clock: Clock
+  readonly logger: Logger
   readonly pace: Pace
   isOnline(): boolean
 }
@@ -36,11 +38,11 @@ export function probe({ desk }: Opened, signal: AbortSignal): Promise<void> {
   return told(desk.driving.probe(signal), 'probe')
 }
 
-export function refresh({ desk }: Opened, signal: AbortSignal): Promise<void> {
+export function refresh({ desk }: Opened, signal: AbortSignal): Promise<DeviceIdentity> {
   return told(desk.driving.refresh(signal), 'refresh')
 }
 
-export function recover({ desk }: Opened, rung: Rung, signal: AbortSignal): Promise<void> {
+export function recover({ desk }: Opened, rung: Rung, signal: AbortSignal): Promise<DeviceIdentity | null> {
   return told(desk.driving.recover(rung, signal), rung)
 }
 
@@ -69,9 +71,11 @@ async function until(
 }
 
 /** Tells the machine what happens to its device, for as long as the answer has not been called. */
-export function watch({ desk, clock, pace, isOnline }: Opened, tell: (event: DeviceEvent) => void): () => void {
+export function watch({ desk, clock, logger, pace, isOnline }: Opened, tell: (event: DeviceEvent) => void): () => void {
   const ended = new AbortController()
-  const unwatch = desk.driving.driver.watch((change) => tell({ type: change === 'attached' ? 'ATTACHED' : 'DETACHED' }))
+  const unwatch = watched(desk.driving.driver, logger, (change) => {
+    if (!ended.signal.aborted) tell({ type: change === 'attached' ? 'ATTACHED' : 'DETACHED' })
+  })
   const look = async () => {
     while (!ended.signal.aborted) {
       await sleep(clock, pace.access, ended.signal)
@@ -85,6 +89,16 @@ export function watch({ desk, clock, pace, isOnline }: Opened, tell: (event: Dev
   return () => {
     ended.abort()
     unwatch()
+  }
+}
+
+/** A driver that can't tell when its device comes and goes does without: an operation that fails will find out. */
+function watched(driver: AnyDriver, logger: Logger, listener: (change: 'attached' | 'detached') => void): () => void {
+  try {
+    return driver.watch(listener)
+  } catch (error) {
+    logger.warn(`${driver.name}: nobody tells when it comes and goes: ${forTheJournal(error, 'watch').message}`)
+    return () => {}
   }
 }
 
@@ -108,6 +122,6 @@ async function told<A>(answer: Promise<A>, what: string): Promise<A> {
   try {
     return await answer
   } catch (error) {
-    throw isDuramenError(error) ? forTheJournal(error, what) : error
+    throw forTheJournal(error, what)
   }
 }

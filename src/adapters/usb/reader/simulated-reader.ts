@@ -54,6 +54,11 @@ export class SimulatedReader implements UsbLink {
     this.name = `simulated ${serial}`
   }
 
+  /** How many watch it. */
+  get listeners(): number {
+    return this.#listeners.size
+  }
+
   /** Pulls the plug: what is pending fails. */
   unplug(): void {
     if (!this.#plugged) return
@@ -234,14 +239,27 @@ export class SimulatedReader implements UsbLink {
   }
 }
 
+/** How far the finger wanders from capture to capture, in pixels. */
+const WANDERS = 40
+
+let ridges: Uint8Array | undefined
+
 /** The picture of the n-th capture: ridges around a point that wanders. */
 export function pictureOf(capture: number): Uint8Array {
+  ridges ??= ridgesOf(WIDTH + WANDERS)
   const pixels = new Uint8Array(WIDTH * HEIGHT)
-  for (let y = 0, at = 0; y < HEIGHT; y++) {
-    for (let x = 0; x < WIDTH; x++, at++) {
-      const distance = Math.hypot(x - WIDTH / 2 - (capture % 40), (y - HEIGHT / 2) * 0.8)
-      pixels[at] = 128 + 100 * Math.sin(distance / 3)
-    }
+  for (let y = 0; y < HEIGHT; y++) {
+    const from = y * (WIDTH + WANDERS) + (capture % WANDERS)
+    pixels.set(ridges.subarray(from, from + WIDTH), y * WIDTH)
+  }
+  return pixels
+}
+
+function ridgesOf(width: number): Uint8Array {
+  const pixels = new Uint8Array(width * HEIGHT)
+  for (let at = 0; at < pixels.length; at++) {
+    const distance = Math.hypot((at % width) - width / 2, (Math.floor(at / width) - HEIGHT / 2) * 0.8)
+    pixels[at] = 128 + 100 * Math.sin(distance / 3)
   }
   return pixels
 }
