@@ -79,6 +79,8 @@ export interface DeviceDriver<Ops extends Operations<Ops>> {
   /** For messages, and as the instance's id: `1162:2201`, or with the serial number. */
   readonly name: string
   readonly operations: { readonly [K in keyof Ops]: OperationTraits }
+  /** Never set: it carries the types of the operations, so that `createDevice` finds them in drivers that are more than this. */
+  readonly types?: Ops
   /** Is it there, and may it be opened? Does not open it. */
   access(signal: AbortSignal): TaskEither<DuramenError, Access>
   /** Finds, locks and opens it; a connection that is there is closed first. */
