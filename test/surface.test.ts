@@ -6,9 +6,10 @@ import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
+import { simulatedDriver } from '../src/adapters/usb/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import { fileJournal, memoryJournal } from '../src/journal/index.ts'
-import { imagePipeline, schedule } from '../src/machines/index.ts'
+import { createDevice, type Device, imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
 
@@ -37,7 +38,12 @@ const end = async (stream: AsyncIterable<unknown>) => {
 }
 
 /** What is called, with each of JUNK; and the names of those of JUNK that are right there. */
-function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableActor<any>): [string, Call, string][] {
+function calls(
+  host: Host,
+  machine: ReturnType<typeof counter>,
+  actor: DurableActor<any>,
+  device: Device<any>,
+): [string, Call, string][] {
   const { machine: plain } = machine
   const acts = acting(() => {}).machine
   const nothing = 'undefined,null'
@@ -67,6 +73,18 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
       (v) => openHost({ journal: memoryJournal(), logger: quiet, [name]: v }),
       `${nothing},5`,
     ],
+  )
+  const driver = simulatedDriver()
+  // each is refused for what is looked at last, where its value is right
+  const withDriver = (parts: object, options: object = {}) =>
+    createDevice(host, { driver: { ...driver, name: '', ...parts }, ...options })
+  const counts = ['maxOperationsBeforeRefresh', 'attempts', 'queue'].map((name): [string, Call, string] => [
+    `createDevice ${name}`,
+    (v) => withDriver({}, { [name]: v }),
+    'undefined,5',
+  ])
+  const durations = ['deviceHealthThreshold', 'patience', 'callTimeout', 'poll', 'accessEvery'].map(
+    (name): [string, Call, string] => [`createDevice ${name}`, (v) => withDriver({}, { [name]: v }), 'undefined,5'],
   )
   return [
     ['durable', (v) => durable(v), ''],
@@ -162,6 +180,19 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['schedule grace', (v) => schedule(host, machine, 's', { every: '1h', grace: v }), `${nothing},5`],
     ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
     ['imagePipeline options', (v) => imagePipeline(host, v), ''],
+    ['createDevice host', (v) => createDevice(v, { driver: simulatedDriver() }), ''],
+    ['createDevice options', (v) => createDevice(host, v), ''],
+    ['createDevice driver', (v) => createDevice(host, { driver: v }), ''],
+    ['createDevice operations', (v) => withDriver({ operations: v }), 'object,array,object without prototype'],
+    ['createDevice traits', (v) => withDriver({ operations: { capture: v } }), ''],
+    ['createDevice id', (v) => withDriver({}, { id: v }), 'text'],
+    ...counts,
+    ...durations,
+    ...options('createDevice ladder', (v) => withDriver({}, { ladder: v })),
+    ...options('createDevice unavailable', (v) => withDriver({}, { unavailable: v })),
+    ['device.perform', (v) => device.perform(v), ''],
+    ...options('device.perform options', (v) => device.perform('capture', undefined, v)),
+    ['simulatedDriver serial', (v) => simulatedDriver({ serial: v }), 'undefined,text'],
     ['fileSystemFolders', (v) => fileSystemFolders(v), 'text'],
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],
@@ -174,10 +205,11 @@ it('every public function refuses what it can not take by a DuramenError with a 
   const machine = counter()
   const host = await open([machine])
   const actor = await host.actor(machine, 'x')
+  const device = await createDevice(await open([], { journal: memoryJournal() }), { driver: simulatedDriver() })
   const before = await host.list()
   const wrong: string[] = []
   let count = 0
-  for (const [name, call, right] of calls(host, machine, actor))
+  for (const [name, call, right] of calls(host, machine, actor, device))
     for (const [kind, value] of Object.entries(JUNK)) {
       if (right.split(',').includes(kind)) continue
       count++
@@ -194,6 +226,7 @@ it('every public function refuses what it can not take by a DuramenError with a 
   expect(count).toBeGreaterThan(1000)
   expect(await host.list()).toEqual(before)
   expect((await journal.head('counter/x'))!.seq).toBe(1)
+  await device.close()
   await host.close()
 })
 

@@ -65,9 +65,8 @@ export class Desk {
   /** Asks for an operation; settles once the machine has let go of it. */
   perform(op: string, input: unknown, signal: AbortSignal | undefined): Promise<unknown> {
     const { name } = this.#actor.getSnapshot().context
-    const traits = this.driving.traits(op)
-    if (typeof op !== 'string' || !traits)
-      return Promise.reject(noOperation(name, op, Object.keys(this.driving.driver.operations)))
+    const traits = typeof op === 'string' ? this.driving.traits(op) : undefined
+    if (!traits) return Promise.reject(noOperation(name, op, Object.keys(this.driving.driver.operations)))
     if (signal?.aborted) return Promise.reject(aborted(name, op, signal))
     if (this.#waiting.size >= this.#limits.queue) return Promise.reject(full(name, this.#limits.queue))
     const id = randomUUID()

@@ -1,7 +1,8 @@
 import type { DeviceDriver } from '../../../ports/device.ts'
+import { assertNames, badOption, optionsGiven } from '../../../ports/given.ts'
 import { driverOver } from '../driver.ts'
 import { type ReaderOperations, readerProtocol } from './protocol.ts'
-import { SimulatedReader } from './simulated-reader.ts'
+import { type ReaderFaults, SimulatedReader } from './simulated-reader.ts'
 
 /** A driver of a reader that is not there. */
 export interface SimulatedDriver extends DeviceDriver<ReaderOperations> {
@@ -13,10 +14,21 @@ export interface SimulatedDriver extends DeviceDriver<ReaderOperations> {
 export interface SimulatedDriverOptions {
   /** Its serial number. Default `'SIM-0001'`. */
   serial?: string
+  /** What goes wrong from the beginning; more by `driver.reader.faults`. Default: nothing. */
+  faults?: ReaderFaults
 }
 
-/** The driver of the invented reader over a device that is simulated in this process, faults included. Needs no package. */
-export function simulatedDriver({ serial }: SimulatedDriverOptions = {}): SimulatedDriver {
+/**
+ * The driver of the invented reader over a device that is simulated in this process, faults included. Needs no package. Throws
+ * BAD_OPTION.
+ */
+export function simulatedDriver(options: SimulatedDriverOptions = {}): SimulatedDriver {
+  const given: Partial<SimulatedDriverOptions> = optionsGiven('simulatedDriver', options)
+  assertNames('simulatedDriver', given, ['serial', 'faults'])
+  const { serial } = given
+  if (serial !== undefined && (typeof serial !== 'string' || serial === ''))
+    throw badOption('serial', serial, 'is no serial number', 'Leave it out, or give it as a string.')
   const reader = new SimulatedReader(serial)
+  reader.faults = { ...optionsGiven('faults', given.faults) }
   return { ...driverOver(reader, readerProtocol), reader }
 }
