@@ -5,11 +5,11 @@ import { done } from '../images/results.ts'
 import type { DeviceWorld } from './world.ts'
 
 /** Nobody fires it. */
-export const unhurried = () => new AbortController().signal
+export const unhurried = (): AbortSignal => new AbortController().signal
 
 export function perform(
   { driver, operation: { name, input } }: DeviceWorld,
-  signal = unhurried(),
+  signal: AbortSignal = unhurried(),
 ): TaskEither<DuramenError, unknown> {
   return driver.perform(name, input, { key: 'contract', attempt: 1, signal })
 }
