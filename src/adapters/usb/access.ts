@@ -21,7 +21,7 @@ export async function accessTo(node: string | null, wanted: Wanted): Promise<Acc
 }
 
 /** The line for /etc/udev/rules.d that gives the device to the group plugdev, and to whoever is logged in at the machine. */
-export function ruleFor({ vendor, product }: Wanted): string {
+function ruleFor({ vendor, product }: Wanted): string {
   const device = `ATTR{idVendor}=="${hex(vendor)}", ATTR{idProduct}=="${hex(product)}"`
   return `SUBSYSTEM=="usb", ${device}, MODE="0660", GROUP="plugdev", TAG+="uaccess"`
 }

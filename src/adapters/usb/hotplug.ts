@@ -7,28 +7,30 @@ export interface Watched {
   load(): Promise<UsbPackage>
   /** What tells this plugging-in of the device from others; undefined while it is away. */
   look(): Promise<string | undefined>
+  /** What it is known to have been before the first look; that one is compared with nothing else. */
+  readonly before: string | undefined
   /** ms between two looks that no event has asked for. */
   readonly poll: number
 }
 
 /** Never throws, and never rejects. The answer ends it. */
 export function watchDevice(
-  { load, look, poll }: Watched,
+  { load, look, before, poll }: Watched,
   listener: (change: 'attached' | 'detached') => void,
 ): () => void {
   let ended = false
   let looking: Promise<void> | undefined
   let again = false
-  /** Undefined while it is away, null before the first look. */
-  let known: string | undefined | null = null
+  /** Undefined while it is away, null while that is unknown. */
+  let known: string | undefined | null = before ?? null
 
   const compare = async () => {
     const now = await look()
     if (ended || now === known) return
-    const before = known
+    const last = known
     known = now
-    if (before === null) return
-    if (before !== undefined) listener('detached')
+    if (last === null) return
+    if (last !== undefined) listener('detached')
     if (now !== undefined) listener('attached')
   }
   /** One look at a time; what is asked for meanwhile is one more. */

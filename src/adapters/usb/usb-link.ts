@@ -103,7 +103,7 @@ export class PackageLink implements UsbLink {
         throw error
       }
     }
-    return watchDevice({ load: loadUsb, look, poll: this.#poll }, listener)
+    return watchDevice({ load: loadUsb, look, before: this.#connection?.found.handle, poll: this.#poll }, listener)
   }
 
   controlIn(request: ControlRequest, length: number, options: TransferOptions): Promise<Uint8Array> {

@@ -31,7 +31,7 @@ export function goneSuite(world: () => DeviceWorld): void {
   })
 
   test('who does not watch any more is told nothing', async () => {
-    const { driver, unplug } = world()
+    const { driver, unplug } = await connected(world())
     const told: string[] = []
     const ended = driver.watch((change) => told.push(change))
     const others: string[] = []

@@ -1,3 +1,3 @@
 // Contract suites for the ports of src/ports/device.ts.
 export { deviceDriverContract } from './driver-contract.ts'
-export { type DeviceWorld, eventually } from './world.ts'
+export type { DeviceWorld } from './world.ts'

@@ -71,7 +71,7 @@ mkdir -p /new/run /new/tmp
 mount -t tmpfs -o mode=755 tmpfs /new/run; mount -t tmpfs -o mode=1777 tmpfs /new/tmp
 mkdir -p /new/run/guest; mount -t 9p -o $o,cache=none ctl /new/run/guest || poweroff -f
 W=$(cat /new/run/guest/workdir); K=$(cat /new/run/guest/kerneldir)
-mkdir -p "/new$W" /new/lib/modules; mount -t 9p -o $o,cache=mmap work "/new$W" || poweroff -f
+mkdir -p "/new$W" /new/lib/modules; mount -t 9p -o $o,cache=loose work "/new$W" || poweroff -f
 mount --bind "/lower$K/root/lib/modules" /new/lib/modules
 exec /bin/busybox switch_root /new /bin/bash /run/guest/stage2
 INIT

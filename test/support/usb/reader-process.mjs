@@ -6,12 +6,13 @@ import { VirtualReader } from './virtual-reader.mjs'
 
 const file = fileURLToPath(import.meta.url)
 
-/** `attach`, `detach`, `cycle(ms)`, `set(faults)`, `state`, and `stop`. */
+/** `fresh`, `attach`, `detach`, `cycle(ms)`, `set(faults)`, `state`, and `stop`. */
 export function forkReader(options = {}) {
   const child = fork(file, [JSON.stringify(options)])
   const ask = asking(child)
   const call = (name) => (given) => ask(name, given)
   return {
+    fresh: call('fresh'),
     attach: call('attach'),
     detach: call('detach'),
     cycle: call('cycle'),

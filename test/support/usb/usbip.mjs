@@ -28,6 +28,10 @@ export class UsbIpDevice {
     this.#handler = handler
   }
 
+  get plugged() {
+    return this.#port !== null
+  }
+
   /** Plugs it in; resolves once its node is there, and the rules of udev were applied. */
   async attach() {
     if (this.#port !== null) throw new Error('already attached')

@@ -4,20 +4,14 @@
 // What the kernel sends on its own tells a reset from a plug: both end with SET_CONFIGURATION, after which nothing is left of
 // what the reader was told.
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  BULK_IN,
-  CAPTURE,
-  encodePicture,
-  HEIGHT,
-  LED,
-  STATUS,
-  WIDTH,
-} from '../../../dist/adapters/usb/reader/protocol.js'
+import { CAPTURE, encodePicture, HEIGHT, LED, STATUS, WIDTH } from '../../../dist/adapters/usb/reader/protocol.js'
 import { pictureOf } from '../../../dist/adapters/usb/reader/simulated-reader.js'
 import { UsbIpDevice } from './usbip.mjs'
 
 const EPIPE = -32
 const EPROTO = -71
+/** Its endpoints. */
+const BULK_IN = 1
 const BULK_OUT = 2
 const PACKET_BYTES = 512
 const VENDOR_REQUEST = 0x40
@@ -38,6 +32,14 @@ export class VirtualReader {
 
   constructor(options = {}) {
     this.#options = { vendor: 0x1162, product: 0x2201, serial: 'VR-0001', interfaceClass: 0xff, ...options }
+  }
+
+  /** Plugged in, and as if it had just been. */
+  async fresh() {
+    if (!this.#device.plugged) await this.attach()
+    this.#captures = 0
+    this.faults = {}
+    this.#forget()
   }
 
   async attach() {

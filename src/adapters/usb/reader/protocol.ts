@@ -16,10 +16,10 @@ import type { UsbProtocol } from '../protocol.ts'
 export const LED = 0x01
 export const STATUS = 0x02
 export const CAPTURE = 0x03
-export const BULK_IN = 1
+const BULK_IN = 1
 export const WIDTH = 260
 export const HEIGHT = 300
-export const STATUS_BYTES = 8
+const STATUS_BYTES = 8
 const HEADER_BYTES = 16
 const MAGIC = 'DRPI'
 /** Transfers ask for whole packets. */
