@@ -21,7 +21,7 @@ export { deviceMachine }
 
 /** Of one call. */
 export interface PerformOptions {
-  /** Takes the operation back: out of the queue, or aborts it (D1). */
+  /** Takes the operation back: out of the queue, or aborts it (D1). Default: none. */
   signal?: AbortSignal
 }
 

@@ -38,6 +38,7 @@ const WELL = { ...GROUND, givenUp: 0 }
 /** From this rung on the connection is made anew; those below need one. */
 const REOPEN = RUNGS.indexOf('reopen')
 
+/** A device that never has to be replugged, without a device: `createDevice` provides its actors. */
 export const deviceMachine = setup({
   types: {} as { context: DeviceContext; input: DeviceInput; events: DeviceEvent },
   actors: {

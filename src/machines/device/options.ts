@@ -20,18 +20,18 @@ export interface DeviceOptions {
   queue?: number
   /** How long a call of the driver may take that is no operation. Default 10 s. */
   callTimeout?: Duration
-  /** The ladder (D5): how often each rung is tried, and how long to wait after the first failure; doubled each time. */
+  /** The ladder of recovery (D5). Default: as below. */
   ladder?: {
-    /** Default 2. */
+    /** How often each rung is tried. Default 2. */
     tries?: number
-    /** Default 250 ms. */
+    /** How long to wait after the first failure; doubled each time. Default 250 ms. */
     first?: Duration
     /** No wait is longer. Default 5 s. */
     max?: Duration
   }
-  /** Once no rung has helped: how long to wait before all begins anew; doubled each time (D5). */
+  /** Once no rung has helped: how long to wait before all begins anew (D5). Default: as below. */
   unavailable?: {
-    /** Default 30 s. */
+    /** The first time; doubled each time. Default 30 s. */
     first?: Duration
     /** No wait is longer. Default 5 min. */
     max?: Duration
@@ -43,7 +43,7 @@ export interface DeviceOptions {
 }
 
 /** The same in numbers, with all defaults. */
-export interface Limits {
+export interface DeviceLimits {
   readonly settings: DeviceSettings
   readonly pace: Pace
   readonly queue: number
@@ -52,7 +52,7 @@ export interface Limits {
 }
 
 /** Throws BAD_OPTION. */
-export function limitsOf(options: DeviceOptions): Limits {
+export function limitsOf(options: DeviceOptions): DeviceLimits {
   const ladder: NonNullable<DeviceOptions['ladder']> = optionsGiven('ladder', options.ladder)
   const unavailable: NonNullable<DeviceOptions['unavailable']> = optionsGiven('unavailable', options.unavailable)
   assertNames('ladder', ladder, ['tries', 'first', 'max'])

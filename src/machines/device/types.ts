@@ -43,11 +43,13 @@ export type Connected =
   | { readonly state: 'absent' }
   | { readonly state: 'denied'; readonly access: Access }
 
+/** What the machine of a device begins with. */
 export interface DeviceInput {
   readonly name: string
   readonly settings: DeviceSettings
 }
 
+/** All that is known of a device. Times are ms since the epoch. */
 export interface DeviceContext extends DeviceInput {
   readonly identity: DeviceIdentity | null
   /** In the order in which they are performed; the first is the one that is under way in `operating`. */
@@ -73,6 +75,7 @@ export interface DeviceContext extends DeviceInput {
   readonly access: Access | null
 }
 
+/** What is sent to the machine of a device. */
 export type DeviceEvent =
   /** A process takes the device over: nothing is open, nobody waits for an answer. */
   | { type: 'OPEN'; settings: DeviceSettings }

@@ -33,6 +33,7 @@ export interface ReaderFaults {
 
 const SERIAL = 'SIM-0001'
 
+/** The reader behind `simulatedDriver`: unplug it, plug it in, give it faults. */
 export class SimulatedReader implements UsbLink {
   readonly name: string
   readonly serial: string
