@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
-import { simulatedDriver } from '../src/adapters/usb/index.ts'
+import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import { fileJournal, memoryJournal } from '../src/journal/index.ts'
 import { createDevice, type Device, imagePipeline, schedule } from '../src/machines/index.ts'
@@ -75,6 +75,7 @@ function calls(
     ],
   )
   const driver = simulatedDriver()
+  const usb = (given: object) => usbDriver({ vendor: 1, product: 2, protocol: readerProtocol, ...given })
   // each is refused for what is looked at last, where its value is right
   const withDriver = (parts: object, options: object = {}) =>
     createDevice(host, { driver: { ...driver, name: '', ...parts }, ...options })
@@ -193,6 +194,16 @@ function calls(
     ['device.perform', (v) => device.perform(v), ''],
     ...options('device.perform options', (v) => device.perform('capture', undefined, v)),
     ['simulatedDriver serial', (v) => simulatedDriver({ serial: v }), 'undefined,text'],
+    ['usbDriver', (v) => usbDriver(v), ''],
+    ['usbDriver vendor', (v) => usb({ vendor: v }), '5'],
+    ['usbDriver product', (v) => usb({ product: v }), '5'],
+    ['usbDriver serial', (v) => usb({ serial: v }), 'undefined,text'],
+    ['usbDriver protocol', (v) => usb({ protocol: v }), ''],
+    ['usbDriver interface', (v) => usb({ interface: v }), `${nothing},5`],
+    ['usbDriver configuration', (v) => usb({ configuration: v }), 'undefined,5'],
+    ['usbDriver lockFolder', (v) => usb({ lockFolder: v }), 'undefined,text'],
+    ['usbDriver whenLocked', (v) => usb({ whenLocked: v }), 'undefined'],
+    ['usbDriver poll', (v) => usb({ poll: v }), `${nothing},5`],
     ['fileSystemFolders', (v) => fileSystemFolders(v), 'text'],
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],

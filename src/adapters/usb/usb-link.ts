@@ -47,7 +47,11 @@ export class PackageLink implements UsbLink {
 
   async access(): Promise<Access> {
     const found = await this.#find()
-    return found ? accessTo(found.identity.node, this.#wanted) : { state: 'absent' }
+    if (!found) return { state: 'absent' }
+    const access = await accessTo(found.identity.node, this.#wanted)
+    // a device that is being unplugged loses its node first
+    const missing = access.state === 'denied' && access.mode === null
+    return missing && (await this.#find())?.handle !== found.handle ? { state: 'absent' } : access
   }
 
   open(signal: AbortSignal): Promise<DeviceIdentity> {

@@ -33,7 +33,7 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 
 # --- 2. kernel and initramfs (cached; the kernel package is unpacked, not installed) ---------
-mkdir -p "$(dirname "$KERNEL_DIR")"
+mkdir -p "$(dirname "$KERNEL_DIR")" 2>/dev/null || KERNEL_DIR=$(mktemp -d)/usb-guest   # nothing to cache it in
 [ -f "$KERNEL_DIR/ok" ] || { exec 8>"$KERNEL_DIR.lock"; flock 8; }
 if [ ! -f "$KERNEL_DIR/ok" ]; then
   rm -rf "$KERNEL_DIR"; mkdir -p "$KERNEL_DIR/root"; apt_update

@@ -10,7 +10,7 @@ import { processCases } from './processes.mjs'
 import { wordingCases } from './wording.mjs'
 
 /** No case takes longer, ms: seconds where the machine is idle. One that does ends the run: the device is in no known state. */
-const LIMIT = 120_000
+const LIMIT = 240_000
 
 const reader = forkReader()
 const all = [
