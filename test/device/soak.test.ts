@@ -81,7 +81,7 @@ test('D1 D2 D4 10,000 operations, a fault in one of 20: each answered once, in o
   let captures = 0
   for (let i = 0; i < OPERATIONS; i++) {
     const operation =
-      i % 5 === 4
+      i % 5 < 3
         ? device.led(i % 2 === 0)
         : device.capture().then(({ pixels }) => {
             // what came is the picture that was taken for this very caller
@@ -99,10 +99,6 @@ test('D1 D2 D4 10,000 operations, a fault in one of 20: each answered once, in o
   }
   expect(answered).toEqual(Array.from({ length: OPERATIONS }, (_, i) => i))
   expect(faults).toBeGreaterThan(400)
-  console.log(
-    heap,
-    heap.map((h) => Math.round(h / 1e6)),
-  )
   const { refreshes, operations_total, recoveries, operation_count } = device.diagnosis()
   expect(operations_total).toBe(OPERATIONS)
   expect(recoveries).toBeGreaterThan(300)
@@ -115,4 +111,4 @@ test('D1 D2 D4 10,000 operations, a fault in one of 20: each answered once, in o
   await device.close()
   expect(reader).toMatchObject({ handles: 0, listeners: 0 })
   await host.close()
-})
+}, 120_000)

@@ -12,7 +12,7 @@ export interface Place extends World {
   start(options?: DeviceOptions & { driver?: DeviceDriver<any>; host?: Partial<HostOptions> }): Promise<Started>
 }
 
-export interface Started {
+interface Started {
   readonly device: Device<ReaderOperations>
   readonly host: Awaited<ReturnType<World['open']>>
   state(): string
