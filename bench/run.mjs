@@ -1,6 +1,7 @@
 // npm run bench [-- --json FILE]: ratios measured side by side in one run. Absolute rates are shown, not to be trusted.
 import { rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { benchDevice } from './device.mjs'
 import { benchHost } from './host.mjs'
 import { benchJournal } from './journal.mjs'
 import { benchRecovery } from './recovery.mjs'
@@ -8,7 +9,7 @@ import { scratch } from './side-by-side.mjs'
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } })
 const results = []
-for (const part of [benchJournal, benchHost, benchRecovery]) {
+for (const part of [benchJournal, benchHost, benchRecovery, benchDevice]) {
   for (const result of await part()) {
     const { name, value, goal, lowerIsBetter, rates, unit = 'a second' } = result
     const verdict = (lowerIsBetter ? value <= goal : value >= goal) ? 'reached' : 'MISSED'
