@@ -304,6 +304,24 @@ describe('D7', () => {
     expect((await capture).pixels).toHaveLength(78_000)
   })
 
+  test('unplugged before the operation itself has noticed, and not repeatable: its caller is told so, not that it was called off', async () => {
+    const { driver, start } = place()
+    const once = { ...driver.operations, capture: { ...driver.operations.capture, repeatable: false } }
+    let tell = (_: 'attached' | 'detached') => {}
+    const watch = (listener: typeof tell) => {
+      tell = listener
+      return () => {}
+    }
+    const { device } = await start({ driver: { ...driver, operations: once, watch } })
+    driver.reader.faults.silent = 1
+    const capture = refused(device.capture())
+    await settle()
+    tell('detached')
+    const { code, message } = await capture
+    expect(code).toBe('DEVICE_UNAVAILABLE')
+    expect(message).toMatch('was unplugged while it worked')
+  })
+
   test('without events it is looked for', async () => {
     const { driver, start, pass } = place()
     const { device, state } = await start({ driver: but(driver, { watch: () => () => {} }) })
@@ -474,6 +492,30 @@ describe('leaving', () => {
       await pass(10_000)
       expect((await device.capture()).width).toBe(260)
       expect(device.diagnosis()).toMatchObject({ queue_length: 0, interrupted: 2 })
+    }
+  })
+
+  test('paused while it is refreshed, or probed: what waits is answered after its patience all the same', async () => {
+    for (const where of ['refreshing', 'probing'] as const) {
+      const { driver, start, pass } = place()
+      let slow = false
+      const { device, host } = await start({
+        driver: but(driver, {
+          connect: (signal) => (slow ? hangs() : driver.connect(signal)),
+          probe: (signal) => (slow ? hangs() : driver.probe(signal)),
+        }),
+        maxOperationsBeforeRefresh: 1,
+      })
+      slow = true
+      if (where === 'refreshing') await device.capture()
+      else await refused(device.led('on' as never)) // its error is followed by a probe
+      const waiting = refused(device.capture())
+      await settle()
+      expect(device.diagnosis().activity).toBe(where)
+      await host.pause(device.machine, 'reader', by)
+      await pass(90_000)
+      expect(await isPending(waiting)).toBe(false)
+      expect((await waiting).code).toBe('PAUSED')
     }
   })
 

@@ -4,7 +4,8 @@
 // D1 Requests enter the queue in the order of the calls; there are at most `queue` of them.
 // D9 Inputs, outputs and what errors carry beside code, message and hint go to the caller only.
 // D4 A caller is answered once the machine has let go of the request, and that is on disk (K1): by the result of its last
-//    attempt, by its error, or by what stood in the way for longer than `patience`.
+//    attempt, by its error, or by what stood in the way for longer than `patience`. Nobody's patience counts while the device
+//    works; but once it has, the machine may be held, or the journal in trouble: then there is an answer, too.
 import { createHash, randomUUID } from 'node:crypto'
 import type { SnapshotFrom } from 'xstate'
 import type { Clock } from '../../ports/clock.ts'
@@ -22,6 +23,8 @@ type DeviceSnapshot = SnapshotFrom<typeof deviceMachine>
 
 /** Longest text of an error that is kept, in characters. */
 const LONGEST = 500
+/** How long a device that is online may do nothing for those who wait, ms: as long as a commit may take. */
+const STANDSTILL = 2000
 
 /** A caller who waits. */
 interface Waiting {
@@ -45,6 +48,8 @@ export class Desk {
   readonly #actor: DeviceActor
   readonly #limits: { readonly queue: number; readonly patience: number }
   readonly #waiting = new Map<string, Waiting>()
+  /** How many calls are under way that are part of working: more than one where one that was aborted has not ended yet. */
+  #busy = 0
 
   constructor(
     driving: Driving,
@@ -109,8 +114,9 @@ export class Desk {
     }
     const begun = this.#clock.now()
     waiting.failure = undefined
+    const attempt = { key: id, attempt: tries + 1, signal }
     try {
-      const { output, bytes } = await this.driving.perform(op, waiting.input, { key: id, attempt: tries + 1, signal })
+      const { output, bytes } = await this.busy(() => this.driving.perform(op, waiting.input, attempt))
       signal.throwIfAborted() // the machine has gone on without it
       waiting.result = { output }
       const sha256 = bytes ? createHash('sha256').update(bytes).digest('hex') : null
@@ -118,26 +124,39 @@ export class Desk {
     } catch (error) {
       waiting.failure = error
       throw forTheJournal(error, op)
+    }
+  }
+
+  /** The device works, as long as the call takes. */
+  async busy<A>(call: () => Promise<A>): Promise<A> {
+    this.#busy++
+    for (const waiting of this.#waiting.values()) this.#calm(waiting)
+    try {
+      return await call()
     } finally {
-      // the machine may be held, or the journal in trouble
-      if (!signal.aborted) this.#impatient(id, waiting)
+      this.#busy--
+      this.seen(this.#actor.getSnapshot())
     }
   }
 
   /** A committed state of the machine. */
   seen({ context, value }: DeviceSnapshot): void {
     const kept = new Set(context.queue.map(({ id }) => id))
-    const works = typeof value === 'object' && 'online' in value
+    const online = stateOf(value) === 'online'
+    const { patience } = this.#limits
     for (const [id, waiting] of this.#waiting) {
       if (!waiting.requested) continue
       if (!kept.has(id)) this.#answer(id, waiting, context)
-      else if (works) this.#calm(waiting)
-      else this.#impatient(id, waiting)
+      else if (!online) this.#impatient(id, waiting, patience)
+      else {
+        this.#calm(waiting)
+        if (this.#busy === 0) this.#impatient(id, waiting, Math.max(patience, STANDSTILL))
+      }
     }
   }
 
-  #impatient(id: string, waiting: Waiting): void {
-    if (this.#waiting.has(id)) waiting.patient ??= this.#clock.after(this.#limits.patience, () => this.#lost(id))
+  #impatient(id: string, waiting: Waiting, ms: number): void {
+    waiting.patient ??= this.#clock.after(ms, () => this.#lost(id))
   }
 
   #answer(id: string, waiting: Waiting, context: DeviceContext): void {

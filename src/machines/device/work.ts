@@ -35,11 +35,17 @@ export function perform({ desk }: Opened, request: Requested, signal: AbortSigna
 }
 
 export function probe({ desk }: Opened, signal: AbortSignal): Promise<void> {
-  return told(desk.driving.probe(signal), 'probe')
+  return told(
+    desk.busy(() => desk.driving.probe(signal)),
+    'probe',
+  )
 }
 
 export function refresh({ desk }: Opened, signal: AbortSignal): Promise<DeviceIdentity> {
-  return told(desk.driving.refresh(signal), 'refresh')
+  return told(
+    desk.busy(() => desk.driving.refresh(signal)),
+    'refresh',
+  )
 }
 
 export function recover({ desk }: Opened, rung: Rung, signal: AbortSignal): Promise<DeviceIdentity | null> {
