@@ -93,7 +93,7 @@ export async function createDevice<Ops extends Operations<Ops>>(
   const id = given.id ?? driver.name
   if (typeof id !== 'string') throw badOption('id', id, 'is no text', "Give one like 'reader', or leave it out.")
   const devices = devicesOf(host)
-  devices.take(id)
+  devices.take(id, driver)
   try {
     await host.register(devices.machine)
     const actor = await host.actor(devices.machine, id, { input: { name: id, settings: limits.settings } })

@@ -1,10 +1,11 @@
 // The devices of one host: one durable machine for all of them, and which of them this process has opened.
 //
-// D1 One host opens a device once. What runs for a device that nobody has opened since the host was waits for somebody to.
+// D1 One host opens a device once, and a driver drives one device: its calls would overlap. What runs for a device that nobody has opened since the host was waits for somebody to.
 import { fromCallback, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import type { AnyDriver } from './driving.ts'
 import { deviceMachine } from './machine.ts'
 import type { DeviceContext, DeviceEvent } from './types.ts'
 import { arrive, connect, type Opened, perform, permitted, probe, recover, refresh, watch } from './work.ts'
@@ -14,7 +15,7 @@ const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
 export class Devices {
   readonly machine: DurableMachine<typeof deviceMachine>
-  readonly #taken = new Set<string>()
+  readonly #taken = new Map<string, AnyDriver>()
   readonly #opened = new Map<string, Opened>()
   readonly #waiting = new Set<() => void>()
   /** How the machine of a device hears of the world, and what ends that. */
@@ -48,14 +49,19 @@ export class Devices {
     this.machine = slotless(machine, 'connect', 'perform', 'probe', 'refresh', 'recover', 'arrive', 'permitted')
   }
 
-  /** Throws BAD_OPTION when the device is open already, or about to be. */
-  take(id: string): void {
+  /** Throws BAD_OPTION when the device is open already, or about to be, or its driver drives another one. */
+  take(id: string, driver: AnyDriver): void {
     if (this.#taken.has(id))
       throw new DuramenError('BAD_OPTION', `the device '${id}' is open already`, {
         where: { machine: this.machine.id, instance: id },
         hint: 'Use what the first call has answered, close that first, or give this one another id.',
       })
-    this.#taken.add(id)
+    if ([...this.#taken.values()].includes(driver))
+      throw new DuramenError('BAD_OPTION', `the driver of '${id}' drives another device already`, {
+        where: { machine: this.machine.id, instance: id },
+        hint: 'Make one driver for each device, or close the other device first.',
+      })
+    this.#taken.set(id, driver)
   }
 
   open(id: string, opened: Opened): void {
