@@ -95,8 +95,8 @@ export interface DeviceDriver<Ops extends Operations<Ops>> {
   /** One rung of the ladder (D5). Right: which device it is, where the connection was made anew. */
   recover(rung: Rung, signal: AbortSignal): TaskEither<DuramenError, DeviceIdentity | undefined>
   /**
-   * Tells when this very device comes and goes, also where a rung has it do so; the answer ends it. Never throws: where events
-   * can't come, it polls (D7).
+   * Tells when this very device comes and goes, also where a rung has it do so, but not of what is connected anew by then; the
+   * answer ends it. Never throws: where events can't come, it polls (D7).
    */
   watch(listener: (change: 'attached' | 'detached') => void): () => void
   /** Frees everything, the lock included. May be called twice. */

@@ -7,29 +7,32 @@ export interface Watched {
   load(): Promise<UsbPackage>
   /** What tells this plugging-in of the device from others; undefined while it is away. */
   look(): Promise<string | undefined>
-  /** What it is known to have been before the first look; that one is compared with nothing else. */
-  readonly before: string | undefined
+  /** Which plugging-in is connected, if any; the first look is compared with nothing else. */
+  connected(): string | undefined
   /** ms between two looks that no event has asked for. */
   readonly poll: number
 }
 
 /** Never throws, and never rejects. The answer ends it. */
 export function watchDevice(
-  { load, look, before, poll }: Watched,
+  { load, look, connected, poll }: Watched,
   listener: (change: 'attached' | 'detached') => void,
 ): () => void {
   let ended = false
   let looking: Promise<void> | undefined
   let again = false
   /** Undefined while it is away, null while that is unknown. */
-  let known: string | undefined | null = before ?? null
+  let known: string | undefined | null = null
 
   const compare = async () => {
     const now = await look()
     if (ended || now === known) return
-    const last = known
+    const open = connected()
+    const last = known === null ? (open ?? null) : known
     known = now
     if (last === null) return
+    // unplugged and plugged in between two looks, and connected anew by now: told of it, one would connect once more
+    if (last !== undefined && now !== undefined && now === open) return
     if (last !== undefined) listener('detached')
     if (now !== undefined) listener('attached')
   }

@@ -107,7 +107,8 @@ export class PackageLink implements UsbLink {
         throw error
       }
     }
-    return watchDevice({ load: loadUsb, look, before: this.#connection?.found.handle, poll: this.#poll }, listener)
+    const connected = () => this.#connection?.found.handle
+    return watchDevice({ load: loadUsb, look, connected, poll: this.#poll }, listener)
   }
 
   controlIn(request: ControlRequest, length: number, options: TransferOptions): Promise<Uint8Array> {
