@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs'
 import { expectTypeOf } from 'vitest'
 import { createMachine, type SnapshotFrom, setup } from 'xstate'
 import { type DurableActor, deliver, durable, type Host, type Receipt } from '../../src/index.ts'
+import { createDevice, type DeviceDriver } from '../../src/machines/index.ts'
 import { given } from '../../src/testing/index.ts'
 import { type Receipt as Charged, order, orderMachine } from '../testing/order.ts'
 
@@ -147,3 +148,30 @@ await sentence.then({ output: { paid: '12' } })
 await sentence.then({ emitted: [{ type: 'note' }] })
 // @ts-expect-error no such error
 await sentence.when({ type: 'PAY' }).thenRefused('BAD')
+
+// ---- devices ---------------------------------------------------------------------------------------------------------
+
+type Scale = {
+  capture: { input: { exposure: number }; output: number }
+  led: { input: boolean; output: undefined }
+  tare: { input: undefined; output: undefined }
+}
+declare const scaleDriver: DeviceDriver<Scale> & { readonly more: true }
+const scale = await createDevice(host, { driver: scaleDriver })
+const { signal } = new AbortController()
+expectTypeOf(scale.perform('tare', undefined, { signal })).toEqualTypeOf<Promise<undefined>>()
+expectTypeOf(scale.perform('capture', { exposure: 1 })).toEqualTypeOf<Promise<number>>()
+expectTypeOf(scale.led(true, { signal })).toEqualTypeOf<Promise<void>>()
+// @ts-expect-error the operation takes an input
+scale.perform('capture')
+// @ts-expect-error the options come after the input
+scale.perform('tare', { signal })
+// @ts-expect-error no such operation
+scale.perform('weigh')
+// @ts-expect-error its `capture` takes an input, which the shorthand has no place for
+scale.capture()
+declare const reader: DeviceDriver<{ capture: { input: undefined; output: Uint8Array } }>
+const camera = await createDevice(host, { driver: reader })
+expectTypeOf(camera.capture({ signal })).toEqualTypeOf<Promise<Uint8Array>>()
+// @ts-expect-error it has no LED
+camera.led(true)

@@ -32,12 +32,14 @@ type Given<Input> = [Input] extends [undefined]
     ? [input?: Input, options?: PerformOptions]
     : [input: Input, options?: PerformOptions]
 
-/** `capture` of a device whose driver has it. */
-type Capture<Ops> = Ops extends { capture: { output: infer Output } }
-  ? {
-      /** The operation `capture`. Settles as `perform` does. */
-      capture(options?: PerformOptions): Promise<Output>
-    }
+/** `capture` of a device whose driver has it, and where it can do without an input. */
+type Capture<Ops> = Ops extends { capture: { input: infer Input; output: infer Output } }
+  ? undefined extends Input
+    ? {
+        /** The operation `capture`. Settles as `perform` does. */
+        capture(options?: PerformOptions): Promise<Output>
+      }
+    : unknown
   : unknown
 
 /** `led` of a device whose driver has it. */
