@@ -18,7 +18,7 @@ import { fsError } from './fs-error.ts'
 export interface Lock {
   /** Of this holding of it: no other has had it, or will. */
   readonly id: string
-  /** Gives the lock back; removes only its own lock file. May be called twice. */
+  /** Gives the lock back; removes only its own lock file. May be called again, also after it has failed. */
   release(): Promise<void>
 }
 
@@ -54,7 +54,10 @@ export async function acquireLock(file: string): Promise<Lock> {
   return {
     id,
     release: () => {
-      released ??= remove(file, content)
+      released ??= remove(file, content).catch((error) => {
+        released = undefined
+        throw error
+      })
       return released
     },
   }

@@ -67,8 +67,9 @@ export interface DueStream {
 export interface Journal {
   /**
    * Adds to a stream. Appends to the same stream keep the order of the calls; concurrent ones share a group commit.
-   * Left: CONFLICT (another record has that seq), NO_SPACE, IO, OUTCOME_UNKNOWN, JOURNAL_FAILED (after an
-   * OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT, NOT_SERIALIZABLE.
+   * Left: CONFLICT (another record has that seq), NO_SPACE, NO_PERMISSION, READ_ONLY, FOLDER_MISSING (nothing was kept), IO,
+   * OUTCOME_UNKNOWN, JOURNAL_FAILED (after an OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT,
+   * NOT_SERIALIZABLE.
    */
   append(append: Append): TaskEither<DuramenError, Appended>
   /**
@@ -109,6 +110,6 @@ export interface Journal {
    * there or is trimmed. Rejects only with CLOSED.
    */
   snapshot(stream: string): Promise<StoredSnapshot | undefined>
-  /** Waits for appends under way, releases what it holds. May be called twice. */
+  /** Waits for appends under way, releases what it holds. May be called again, also where it could not release all. */
   close(): TaskEither<DuramenError, void>
 }

@@ -53,7 +53,7 @@ export async function newDisk(mebibytes = 64): Promise<Disk> {
   const image = join(folder, 'image')
   await mkdir(path)
   format(image, mebibytes)
-  const mount = () => run('mount', '-o', 'loop', image, path)
+  const mount = () => run('mount', '-o', 'loop,errors=remount-ro', image, path)
   mount()
   let mounted = true
   onTestFinished(() => {

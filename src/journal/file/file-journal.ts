@@ -93,8 +93,9 @@ async function openLocked(
     if (closing !== undefined) throw closed()
   }
   const source: Source = { segments, reader, salt, check }
-  const { places, torn } = await openPlaces(join(dir, 'index'), found.files, segments, indexEvery, source, logger)
-  const log = await Log.open(dir, segments, salt, segmentBytes)
+  const openEnd = () => Log.open(dir, segments, salt, segmentBytes)
+  const index = join(dir, 'index')
+  const { places, torn, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
   const lastFrame = async (): Promise<LastFrame> => {
     const { position, offset, length } = places.end
     if (position === 0) return NO_FRAME
@@ -116,7 +117,6 @@ async function openLocked(
     await snapshots.close()
     await places.close()
     await Promise.all([log.close(), reader.close()])
-    await lock.release()
   }
 
   return {
@@ -182,7 +182,8 @@ async function openLocked(
     close: () => async () => {
       closing ??= close()
       try {
-        return right(await closing)
+        await closing.finally(lock.release)
+        return right(undefined)
       } catch (error) {
         return left(
           error instanceof DuramenError ? error : fsError(error, `close the journal in ${dir}`, { file: dir }),
@@ -192,13 +193,15 @@ async function openLocked(
   }
 }
 
-async function openPlaces(
+/** The log with its places; leaves no file open where it rejects. */
+async function openLog(
   folder: string,
   files: readonly Segment[],
   segments: Segment[],
   every: number,
   source: Source,
   logger: Logger,
+  openEnd: () => Promise<Log>,
 ) {
   const { salt } = source
   const known: IndexFolder = {
@@ -218,12 +221,17 @@ async function openPlaces(
   }
   const runs = await Runs.open(folder, salt, every, (head) => holds(files, salt, head))
   let places = new Places(runs, known, log)
-  if (!(await places.ready())) {
-    await runs.remove()
-    places = new Places(await known.anew(), known, log)
+  try {
+    if (!(await places.ready())) {
+      await runs.remove()
+      places = new Places(await known.anew(), known, log)
+    }
+    const torn = await recover(files, salt, segments, places, places.newest)
+    return { places, torn, log: await openEnd() }
+  } catch (error) {
+    await Promise.allSettled([places.abandon(), source.reader.close()])
+    throw error
   }
-  const torn = await recover(files, salt, segments, places, places.newest)
-  return { places, torn }
 }
 
 /** Places by position. */

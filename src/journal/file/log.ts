@@ -90,7 +90,7 @@ export class Log {
     }
   }
 
-  /** Makes the bytes of the last `write` durable; resolves with their offset in the last segment. Rejects with OUTCOME_UNKNOWN. */
+  /** Makes the bytes of the last `write` durable; resolves with their offset in the last segment. Rejects with OUTCOME_UNKNOWN, and with FOLDER_MISSING where nobody will find them. */
   async sync(bytes: Buffer, blocking: boolean): Promise<number> {
     const segment = this.#segments.at(-1)!
     const offset = segment.size
@@ -101,6 +101,7 @@ export class Log {
       this.#unknown = true
       throw unknown(segment, error)
     }
+    if (fs.fstatSync(this.#file.fd).nlink === 0) throw removed(segment)
     segment.size += bytes.length
     if (segment.size > this.#segmentBytes * NEARLY_FULL) this.#next.prepare()
     return offset
@@ -160,6 +161,14 @@ export class Log {
     }
     throw fsError(cause, `append to ${segment.file}`, { file: segment.file, offset: segment.size })
   }
+}
+
+/** What has no name any more is gone once this process ends. */
+function removed({ file, size }: Segment): DuramenError {
+  return new DuramenError('FOLDER_MISSING', `Could not append to ${file}: it was removed`, {
+    where: { file, offset: size },
+    hint: 'Close the journal, restore its folder from a backup and open it again.',
+  })
 }
 
 function unknown({ file, size }: Segment, cause: unknown): DuramenError {

@@ -242,8 +242,13 @@ export class Places extends Streams implements IndexSource {
   }
 
   /** Writes what is worth it, and closes the files. */
-  async close(): Promise<void> {
-    await this.#writing.close(() => this.unindexed >= this.#folder.every / 8)
+  async close(worth = () => this.unindexed >= this.#folder.every / 8): Promise<void> {
+    await this.#writing.close(worth)
     await this.#index.close()
+  }
+
+  /** Closes the files, of a log that could not be opened. */
+  abandon(): Promise<void> {
+    return this.close(() => false)
   }
 }

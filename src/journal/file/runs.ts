@@ -47,19 +47,25 @@ export class Runs {
     small: number,
     holds: (head: RunHead) => Promise<boolean>,
   ): Promise<Runs> {
-    const names = await readdir(folder).catch(() => [])
+    const names = await readdir(folder).catch((error) => unlessTooMany(error) ?? [])
     const found = names.flatMap((name) => {
       const match = NAME.exec(name)
       return match ? [{ path: join(folder, name), first: Number(match[1]), last: Number(match[2]) }] : []
     })
     found.sort((one, other) => one.first - other.first || other.last - one.last)
     const runs: Run[] = []
-    for (const { path, first, last } of found) {
-      if (first !== (runs.at(-1)?.head.last ?? 0) + 1) continue
-      const run = await Run.open(path, salt).catch(() => undefined)
-      if (run === undefined) continue
-      if (run.head.first === first && run.head.last === last && (await holds(run.head))) runs.push(run)
-      else await run.retire()
+    try {
+      for (const { path, first, last } of found) {
+        if (first !== (runs.at(-1)?.head.last ?? 0) + 1) continue
+        const run = await Run.open(path, salt).catch(unlessTooMany)
+        if (run === undefined) continue
+        runs.push(run)
+        if (run.head.first === first && run.head.last === last && (await holds(run.head))) continue
+        await runs.pop()!.retire()
+      }
+    } catch (error) {
+      for (const run of runs) await run.retire()
+      throw error
     }
     const kept = new Set(runs.map(({ path }) => path))
     const gone = `gone-${runs.at(-1)?.head.gone ?? 0}`
@@ -250,6 +256,11 @@ export class Runs {
 
 /** The seed of a file's checksums. */
 export const randomSeed = () => Math.floor(Math.random() * 2 ** 32)
+
+/** What can't be opened is of no use; but it may be, once this process has fewer files open. */
+function unlessTooMany(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'EMFILE' || error.code === 'ENFILE') throw error
+}
 
 async function removeAll(runs: readonly Run[]): Promise<void> {
   for (const run of runs) {

@@ -53,11 +53,19 @@ export class SegmentReader {
     this.#open.set(segment, file)
     file.users++
     try {
-      return await readFrom(await file.handle, start, end)
+      return await readFrom(await this.#handleOf(segment, file), start, end)
     } finally {
       file.users--
       await this.#closeUnused()
     }
+  }
+
+  /** One that can't be opened now may be later. */
+  #handleOf(segment: Segment, file: OpenFile): Promise<FileHandle> {
+    return file.handle.catch((error) => {
+      if (this.#open.get(segment) === file) this.#open.delete(segment)
+      throw error
+    })
   }
 
   /** Closes the files; a read that is under way closes its own when it ends. */
@@ -71,10 +79,7 @@ export class SegmentReader {
       if (this.#open.size <= this.#limit) return
       if (file.users > 0) continue
       this.#open.delete(segment)
-      await file.handle.then(
-        (handle) => handle.close(),
-        () => {},
-      )
+      await file.handle.then((handle) => handle.close())
     }
   }
 }
