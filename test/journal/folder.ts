@@ -1,4 +1,5 @@
 // What the tests of the file journal share.
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +9,12 @@ import { type FileJournal, type FileJournalOptions, fileJournal } from '../../sr
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** Where files are in memory: quick, for tests that sync often and are not about disks. */
+export const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 /** An empty folder that is removed after the test. */
-export async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'duramen-journal-'))
+export async function newFolder(parent = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'duramen-journal-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   return folder
 }
