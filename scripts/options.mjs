@@ -26,6 +26,7 @@ const TABLES = [
   ['new DuramenError(code, message, options)', 'interface DuramenErrorOptions '],
   ['duramen/journal'],
   ['fileJournal(dir, options)', 'interface FileJournalOptions '],
+  ['exportJournal(journal, options)', 'interface ExportOptions '],
   ['duramen/machines'],
   ['schedule(host, machine, id, options)', 'interface ScheduleOptions<'],
   ['imagePipeline(host, options)', 'interface ImagePipelineOptions '],

@@ -7,7 +7,7 @@ import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
-import { fileJournal, memoryJournal } from '../src/journal/index.ts'
+import { exportJournal, fileJournal, importJournal, memoryJournal } from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -152,6 +152,12 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
       `${nothing},object,object without prototype`,
     ],
     ['fileJournal segmentBytes', (v) => fileJournal(join(tmpdir(), 'never-made'), { segmentBytes: v }), 'undefined'],
+    ['exportJournal', (v) => exportJournal(v), ''],
+    ...options('exportJournal options', (v) => exportJournal(memoryJournal(), v)),
+    ['exportJournal machine', (v) => exportJournal(memoryJournal(), { machine: v }), 'undefined,text'],
+    ['exportJournal instance', (v) => exportJournal(memoryJournal(), { machine: 'm', instance: v }), 'undefined,text'],
+    ['importJournal source', (v) => importJournal(v, memoryJournal()), ''],
+    ['importJournal journal', (v) => importJournal([], v), ''],
     ['schedule host', (v) => schedule(v, machine, 's', { every: '1h' }), ''],
     ['schedule machine', (v) => schedule(host, v, 's', { every: '1h' }), ''],
     ['schedule id', (v) => schedule(host, machine, v, { every: '1h' }), 'text'],

@@ -29,6 +29,8 @@ export type DuramenErrorCode =
   | 'JOURNAL_DAMAGED'
   | 'JOURNAL_FAILED'
   | 'LOCKED'
+  | 'NOT_EMPTY'
+  | 'EXPORT_DAMAGED'
   // files and images
   | 'IO'
   | 'NO_SPACE'
@@ -59,6 +61,8 @@ export interface ErrorPlace {
   position?: number
   file?: string
   offset?: number
+  /** Of an export, from 1 on. */
+  line?: number
   pid?: number
   host?: string
 }
