@@ -27,6 +27,7 @@ const TABLES = [
   ['duramen/journal'],
   ['fileJournal(dir, options)', 'interface FileJournalOptions '],
   ['exportJournal(journal, options)', 'interface ExportOptions '],
+  ['aesGcm(options)', 'interface AesGcmOptions '],
   ['duramen/machines'],
   ['schedule(host, machine, id, options)', 'interface ScheduleOptions<'],
   ['imagePipeline(host, options)', 'interface ImagePipelineOptions '],

@@ -7,7 +7,7 @@ import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
-import { exportJournal, fileJournal, importJournal, memoryJournal } from '../src/journal/index.ts'
+import { aesGcm, exportJournal, fileJournal, fileKeys, importJournal, memoryJournal } from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -158,6 +158,10 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['exportJournal instance', (v) => exportJournal(memoryJournal(), { machine: 'm', instance: v }), 'undefined,text'],
     ['importJournal source', (v) => importJournal(v, memoryJournal()), ''],
     ['importJournal journal', (v) => importJournal([], v), ''],
+    ['fileJournal codec', (v) => fileJournal(join(tmpdir(), 'never-made'), { codec: v }), 'undefined'],
+    ['aesGcm options', (v) => aesGcm(v), ''],
+    ['aesGcm keys', (v) => aesGcm({ keys: v }), 'function'],
+    ['fileKeys', (v) => fileKeys(v), 'text'],
     ['schedule host', (v) => schedule(v, machine, 's', { every: '1h' }), ''],
     ['schedule machine', (v) => schedule(host, v, 's', { every: '1h' }), ''],
     ['schedule id', (v) => schedule(host, machine, v, { every: '1h' }), 'text'],

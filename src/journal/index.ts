@@ -1,6 +1,9 @@
 // What `duramen/journal` offers.
+export { type AesGcmOptions, aesGcm, type Key, type Keys } from './aes-gcm.ts'
 export { type FileJournal, type FileJournalOptions, fileJournal } from './file/file-journal.ts'
 export type { TornTail } from './file/recover.ts'
+export { type FileKeys, fileKeys } from './file-keys.ts'
+export type { EncodedFrame, FrameCodec, FramePlace } from './frame-codec.ts'
 export { memoryJournal } from './memory.ts'
 export { type ExportOptions, exportJournal } from './ndjson/export.ts'
 export { type Imported, importJournal } from './ndjson/import.ts'

@@ -31,6 +31,10 @@ export type DuramenErrorCode =
   | 'LOCKED'
   | 'NOT_EMPTY'
   | 'EXPORT_DAMAGED'
+  | 'ERASED'
+  | 'CODEC_MISSING'
+  | 'CODEC_FAILED'
+  | 'WRONG_KEY'
   // files and images
   | 'IO'
   | 'NO_SPACE'

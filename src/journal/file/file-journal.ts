@@ -6,18 +6,30 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
-import { DuramenError } from '../../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { assertPath, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
+import type { FrameCodec } from '../frame-codec.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { Journal } from '../port.ts'
+import { Coding, codecsGiven } from './coding.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
-import { readHead, readLog, readPlaces, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
+import {
+  readable,
+  readHead,
+  readLog,
+  readPlaces,
+  readStream,
+  recordSum,
+  type Source,
+  segmentOf,
+  sumAt,
+} from './read.ts'
 import { holds, recover, refill, survey, type TornTail } from './recover.ts'
 import { Runs } from './runs.ts'
 import { createFolder, type Segment, SegmentReader } from './segments.ts'
@@ -33,6 +45,11 @@ export interface FileJournalOptions {
    * read when the journal is opened after a crash. Default 32,768.
    */
   readonly indexEvery?: number
+  /**
+   * Makes bytes of the texts of commits and snapshots, and texts of the bytes: `aesGcm({ keys })` encrypts them (K12). Of
+   * several, the first writes and all of them read; what was written without one can be read all the same. Default: none.
+   */
+  readonly codec?: FrameCodec | readonly FrameCodec[]
   /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
   readonly logger?: Logger | PinoLogger
 }
@@ -50,7 +67,8 @@ const DEFAULT_INDEX_EVERY = 1 << 15
  * Opens the journal in a folder, for this process alone; creates what is missing. Reads and checks what the index does
  * not have yet; without an index, all of it.
  * Rejects with DuramenError: LOCKED (another process has it, `where` names its pid), JOURNAL_DAMAGED (`where` names
- * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
+ * file and offset; nothing was changed), CODEC_MISSING, CODEC_FAILED or WRONG_KEY (what the index does not have can't be
+ * decoded), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   assertPath('fileJournal', dir)
@@ -67,11 +85,12 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
       hint: 'Pass an integer between 16 and 1048576.',
     })
   }
+  const coding = new Coding(codecsGiven(given.codec))
   let lock: Lock | undefined
   try {
     await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
-    return await openLocked(dir, { segmentBytes, indexEvery }, logger, lock)
+    return await openLocked(dir, { segmentBytes, indexEvery }, coding, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
     throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
@@ -81,6 +100,7 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
 async function openLocked(
   dir: string,
   { segmentBytes, indexEvery }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery'>>,
+  coding: Coding,
   logger: Logger,
   lock: Lock,
 ): Promise<FileJournal> {
@@ -92,7 +112,7 @@ async function openLocked(
   const check = () => {
     if (closing !== undefined) throw closed()
   }
-  const source: Source = { segments, reader, salt, check }
+  const source: Source = { segments, reader, salt, coding, check }
   const openEnd = () => Log.open(dir, segments, salt, segmentBytes)
   const index = join(dir, 'index')
   const { places, torn, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
@@ -104,12 +124,14 @@ async function openLocked(
   }
   const committed = new CommittedFile(dir, salt, lock.id, lastFrame, logger)
   await committed.write()
-  const commits = new GroupCommit(log, places, committed)
+  const commits = new GroupCommit(log, places, coding, committed)
   const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
-  const snapshots = new Snapshots(join(dir, 'snapshots'), salt, sumOf, logger)
+  const snapshots = new Snapshots(join(dir, 'snapshots'), salt, coding, sumOf, logger)
   if (torn !== undefined) {
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
+
+  const isErased = (error: unknown) => isDuramenError(error) && error.code === 'ERASED'
 
   const close = async () => {
     await commits.settled()
@@ -139,16 +161,27 @@ async function openLocked(
     },
     async *heads({ pending = false } = {}) {
       check()
-      if (!pending) return yield* readPlaces(source, ascending(await places.heads(), places.last))
-      for (const stream of await places.pending()) {
-        const head = await readHead(source, places, stream)
-        if (head !== undefined) yield head
+      if (pending) {
+        for (const stream of await places.pending()) {
+          const head = await readHead(source, places, stream).catch((error) => {
+            if (!isErased(error)) throw error
+          })
+          if (head) yield head
+        }
+        return
+      }
+      for await (const head of readPlaces(source, ascending(await places.heads(), places.last))) {
+        if (readable(head)) yield head
       }
     },
     head: (stream) => readHead(source, places, stream),
     async *due(before) {
       check()
       for (const one of await places.due(before)) {
+        // what is wrong with one is for who reads it to find out; it must not hide the others
+        const gone =
+          coding.codec !== undefined && (await readHead(source, places, one.stream).then(() => false, isErased))
+        if (gone) continue
         check()
         yield one
       }
@@ -203,7 +236,7 @@ async function openLog(
   logger: Logger,
   openEnd: () => Promise<Log>,
 ) {
-  const { salt } = source
+  const { salt, coding } = source
   const known: IndexFolder = {
     anew: () => Runs.open(folder, salt, every, async () => false),
     goneFile: (id) => join(folder, `gone-${id}`),
@@ -216,7 +249,7 @@ async function openLog(
       const sizes = upTo.map(({ first, size }, number) => [first, number < upTo.length - 1 ? size : 0] as const)
       return { segments: sizes, sum: await sumAt(source, position, offset) }
     },
-    refill: (places, until) => refill(segments, salt, places, until),
+    refill: (places, until) => refill(segments, salt, places, until, coding),
     warn: (message, error) => logger.warn(message, { error }),
   }
   const runs = await Runs.open(folder, salt, every, (head) => holds(files, salt, head))
@@ -226,7 +259,7 @@ async function openLog(
       await runs.remove()
       places = new Places(await known.anew(), known, log)
     }
-    const torn = await recover(files, salt, segments, places, places.newest)
+    const torn = await recover(files, salt, segments, places, places.newest, coding)
     return { places, torn, log: await openEnd() }
   } catch (error) {
     await Promise.allSettled([places.abandon(), source.reader.close()])

@@ -71,6 +71,13 @@ export interface Frame {
   readonly textAt: number
 }
 
+/** What a codec made of a text. */
+export interface Coded {
+  readonly codec: number
+  readonly keyId: number
+  readonly bytes: Uint8Array
+}
+
 export function encodeHeader({ salt, first }: Header): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   header.write(MAGIC, 'latin1')
@@ -121,9 +128,7 @@ export function encodeCoded(
   stream: string,
   seq: number,
   flags: number,
-  codec: number,
-  keyId: number,
-  bytes: Uint8Array,
+  { codec, keyId, bytes }: Coded,
 ): number {
   const name = buffer.write(stream, at + FRAME_BYTES)
   buffer.set(bytes, at + FRAME_BYTES + name)

@@ -7,6 +7,7 @@ import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
 import type { Append, Appended } from '../port.ts'
+import type { Coding } from './coding.ts'
 import type { CommittedFile } from './committed.ts'
 import { type Answer, Group } from './group.ts'
 import type { Log } from './log.ts'
@@ -25,6 +26,7 @@ const KEPT_BYTES = 1 << 22
 export class GroupCommit {
   readonly #log: Log
   readonly #places: Places
+  readonly #coding: Coding
   readonly #committed: CommittedFile
   readonly #waiting: Group[] = []
   readonly #buffers: Buffer[] = []
@@ -36,16 +38,17 @@ export class GroupCommit {
   /** How long a write takes lately, in ms. */
   #duration = Number.POSITIVE_INFINITY
 
-  constructor(log: Log, places: Places, committed: CommittedFile) {
+  constructor(log: Log, places: Places, coding: Coding, committed: CommittedFile) {
     this.#log = log
     this.#places = places
+    this.#coding = coding
     this.#committed = committed
   }
 
   append(append: Append): Promise<Either<DuramenError, Appended>> {
     // The index is asked while the disk still works on what came before.
     if (!this.#places.knows(append.stream)) this.#places.look(append.stream).catch(() => {})
-    return this.#commit((group, answer) => group.add(append, this.#log.salt, answer))
+    return this.#commit((group, answer) => group.add(append, this.#log.salt, this.#coding, answer))
   }
 
   /** Answers with the position that the trim has taken, or 0 where nothing was left to drop. */

@@ -1,10 +1,13 @@
 // Appends and trims that are written together: one write, one sync.
+//
+// K12 an append whose text a codec refuses has left nothing in the buffer.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { DuramenError } from '../../ports/errors.ts'
 import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
-import { BEGINS, encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
+import type { Coding } from './coding.ts'
+import { BEGINS, type Coded, encodeCoded, encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
 import type { Places } from './places.ts'
 import type { StreamPlaces } from './unindexed.ts'
 
@@ -55,18 +58,39 @@ export class Group {
   }
 
   /** Encodes an append at once, so that this work is done while another group is being written. */
-  add(append: Append, salt: number, answer: Answer): void {
-    const { stream, expected, texts, adopt = false } = append
+  add(append: Append, salt: number, coding: Coding, answer: Answer): void {
     const start = this.#used
+    const refused = coding.codec === undefined ? this.#plain(append, salt) : this.#coded(append, salt, coding)
+    if (refused !== undefined) return answer(left(refused))
+    const { stream, expected, texts, adopt = false } = append
+    this.#enter(stream, expected, texts.length, false, adopt, start, answer, urgencyOf(stream, texts.at(-1)!))
+  }
+
+  #plain({ stream, expected, texts, adopt }: Append, salt: number): undefined {
     const count = texts.length
     for (let number = 0; number < count; number++) {
       const text = texts[number]!
       this.#reserve(frameRoom(stream, text))
       const seq = expected + number + 1
-      const flags = (number < count - 1 ? MORE : 0) | (adopt && number === 0 ? BEGINS : 0)
+      const flags = flagsOf(number, count, adopt)
       this.#used = encodeFrame(this.#buffer, this.#used, salt, stream, seq, flags, text)
     }
-    this.#enter(stream, expected, count, false, adopt, start, answer, urgencyOf(stream, texts[count - 1]!))
+  }
+
+  /** All of them are encoded before the first goes into the buffer. */
+  #coded({ stream, expected, texts, adopt }: Append, salt: number, coding: Coding): DuramenError | undefined {
+    let encoded: Coded[]
+    try {
+      encoded = texts.map((text, number) => coding.encode(text, { stream, seq: expected + number + 1, kind: 'record' }))
+    } catch (error) {
+      return error as DuramenError
+    }
+    for (const [number, coded] of encoded.entries()) {
+      this.#reserve(frameRoom(stream, '') + coded.bytes.length)
+      const flags = flagsOf(number, encoded.length, adopt)
+      this.#used = encodeCoded(this.#buffer, this.#used, salt, stream, expected + number + 1, flags, coded)
+    }
+    return undefined
   }
 
   /** Encodes a trim. */
@@ -182,3 +206,6 @@ export class Group {
     this.#buffer = larger
   }
 }
+
+const flagsOf = (number: number, count: number, adopt = false) =>
+  (number < count - 1 ? MORE : 0) | (adopt && number === 0 ? BEGINS : 0)

@@ -1,7 +1,10 @@
 // Reading records by their places: neighbours share one read, so that a replay takes few of them, and no more than a
 // batch is in memory (K9). What was damaged since it was written is refused with its place (K7).
+
+import { erased } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import type { StoredRecord } from '../port.ts'
+import type { Coding } from './coding.ts'
 import { damaged } from './damaged.ts'
 import { decodeFrame, FRAME_BYTES, frameEnd, HEADER_BYTES } from './format.ts'
 import type { Places } from './places.ts'
@@ -29,17 +32,25 @@ interface Span {
   readonly wanted: { readonly position: number; readonly at: number; readonly end: number }[]
 }
 
+/** A record as it was found; it has no text when the key to it is gone for good. */
+export interface Found extends Omit<StoredRecord, 'text'> {
+  readonly text: string | undefined
+}
+
+export const readable = (found: Found): found is StoredRecord => found.text !== undefined
+
 /** The log as it is read. */
 export interface Source {
   readonly segments: readonly Segment[]
   readonly reader: SegmentReader
   readonly salt: number
+  readonly coding: Coding
   /** Throws when the journal is closed. */
   check(): void
 }
 
 /** The records at places (position, offset, length of each), whose positions must ascend. */
-export async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<StoredRecord> {
+export async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<Found> {
   source.check()
   for (let index = 0; index < places.length; ) {
     const spans: Span[] = []
@@ -68,7 +79,7 @@ export async function* readPlaces(source: Source, places: readonly number[]): As
   }
 }
 
-/** The records from … to of a stream. */
+/** The records from … to of a stream. Rejects with ERASED at the first whose key is gone. */
 export async function* readStream(
   source: Source,
   places: Places,
@@ -86,6 +97,7 @@ export async function* readStream(
     const before = seq
     for await (const record of readPlaces(source, found)) {
       if (record.stream !== name || record.seq !== seq) break
+      if (!readable(record)) throw erased(name)
       yield record
       seq++
     }
@@ -106,7 +118,7 @@ export async function readHead(source: Source, places: Places, name: string): Pr
   return undefined
 }
 
-/** All records from … to by position, as they follow in the segments. */
+/** All records from … to by position, as they follow in the segments, without those whose key is gone. */
 export async function* readLog(source: Source, places: Places, from: number, to: number): AsyncGenerator<StoredRecord> {
   source.check()
   await places.trimsKnown()
@@ -133,7 +145,8 @@ export async function* readLog(source: Source, places: Places, from: number, to:
         }
         if (position >= next && !places.gone.has(position)) {
           source.check()
-          yield recordIn(source, segment, chunk, start, position, start + at, start + end)
+          const record = recordIn(source, segment, chunk, start, position, start + at, start + end)
+          if (readable(record)) yield record
         }
         at = end
       }
@@ -163,17 +176,17 @@ export async function sumAt(source: Source, position: number, offset: number): P
 }
 
 function recordIn(
-  { salt }: Source,
+  { salt, coding }: Source,
   segment: Segment,
   bytes: Buffer,
   start: number,
   position: number,
   at: number,
   end: number,
-): StoredRecord {
+): Found {
   const frame = decodeFrame(bytes, at - start, end - start, salt, at)
   if (frame === undefined) throw damaged(segment.file, at, CHANGED)
-  const text = bytes.toString('utf8', frame.textAt, end - start)
+  const text = coding.decode(frame, 'record', bytes, end - start, { file: segment.file, offset: at })
   return { stream: frame.stream, seq: frame.seq, position, text }
 }
 

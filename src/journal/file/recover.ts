@@ -7,6 +7,7 @@
 import { open, stat, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
+import type { Coding } from './coding.ts'
 import { damaged, gap } from './damaged.ts'
 import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES } from './format.ts'
 import type { Places } from './places.ts'
@@ -42,6 +43,7 @@ export async function recover(
   segments: Segment[],
   places: Places,
   known: RunHead | undefined,
+  coding: Coding,
 ): Promise<TornTail | undefined> {
   const indexedFrom = known?.segments.at(-1)?.[0] ?? 0
   let torn: TornTail | undefined
@@ -65,7 +67,7 @@ export async function recover(
     if (header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
     const segment = { file, first, size: indexed ? known!.end : HEADER_BYTES }
     segments.push(segment)
-    await scan(segment, size, salt, places)
+    await scan(segment, size, salt, places, coding)
     const end = segment.size
     if (end < size) {
       if (!last) throw damaged(file, end, 'a frame is not as it was written')
@@ -80,18 +82,31 @@ export async function recover(
 }
 
 /** Gives all frames up to a position to places that have none. Rejects with JOURNAL_DAMAGED. */
-export async function refill(segments: readonly Segment[], salt: number, places: Places, until: number): Promise<void> {
+export async function refill(
+  segments: readonly Segment[],
+  salt: number,
+  places: Places,
+  until: number,
+  coding: Coding,
+): Promise<void> {
   for (const { file, first, size } of segments.slice()) {
     if (first > until) return
     if (first !== places.last + 1) throw gap(file, places.last + 1, first)
     const read = { file, first, size: HEADER_BYTES }
-    await scan(read, size, salt, places, until)
+    await scan(read, size, salt, places, coding, until)
     if (read.size < size && places.last < until) throw damaged(file, read.size, 'a frame is not as it was written')
   }
 }
 
 /** Reads a segment on from its size, which becomes where its last whole append ends. */
-async function scan(segment: Segment, size: number, salt: number, places: Places, until = Number.POSITIVE_INFINITY) {
+async function scan(
+  segment: Segment,
+  size: number,
+  salt: number,
+  places: Places,
+  coding: Coding,
+  until = Number.POSITIVE_INFINITY,
+) {
   const handle = await open(segment.file, 'r')
   try {
     const appends = new Appends(segment, places)
@@ -112,8 +127,11 @@ async function scan(segment: Segment, size: number, salt: number, places: Places
         const frame = decodeFrame(chunk, at, end, salt, start + at)
         if (frame === undefined) return
         if ((frame.trim || frame.begins) && !places.knows(frame.stream)) await places.look(frame.stream)
-        const urgency =
-          frame.trim || frame.more ? NOT_URGENT : urgencyOf(frame.stream, chunk.toString('utf8', frame.textAt, end))
+        let urgency = NOT_URGENT
+        if (!frame.trim && !frame.more) {
+          const text = coding.decode(frame, 'record', chunk, end, { file: segment.file, offset: start + at })
+          if (text !== undefined) urgency = urgencyOf(frame.stream, text)
+        }
         appends.add(frame, start + at, start + end, urgency)
         at = end
       }
@@ -140,9 +158,8 @@ class Appends {
     this.#places = places
   }
 
-  add({ stream, seq, codec, more, trim, begins }: Frame, offset: number, end: number, urgency: Urgency): void {
+  add({ stream, seq, more, trim, begins }: Frame, offset: number, end: number, urgency: Urgency): void {
     const { file } = this.#segment
-    if (codec !== 0) throw damaged(file, offset, `it is written with codec ${codec}, which is not known here`)
     const known = this.#places.found(stream)
     const last = known?.last ?? 0
     if (trim) {

@@ -3,9 +3,11 @@
 //
 // frame   as in format.ts, its seq is that of the record it was taken after; its text begins with that record's checksum
 //
+// K12 texts go through the journal's codec; a file with plain texts is begun anew once there is one.
 // K9 once more than half of it is out of date it is written anew, so that it stays in proportion to what it holds.
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
-import { decodeFrame, encodeFrame, FRAME_BYTES, frameEnd, frameRoom } from './format.ts'
+import type { Coding } from './coding.ts'
+import { type Coded, decodeFrame, encodeCoded, encodeFrame, FRAME_BYTES, frameEnd, frameRoom } from './format.ts'
 import { readFrom } from './segments.ts'
 
 const CHUNK = 1 << 20
@@ -33,15 +35,17 @@ interface Place {
 export class SnapshotFile {
   readonly #path: string
   readonly #salt: number
+  readonly #coding: Coding
   #handle: FileHandle
   #places = new Map<string, Place>()
   #end = 0
   /** Bytes of it that are not out of date. */
   #live = 0
 
-  private constructor(path: string, salt: number, handle: FileHandle) {
+  private constructor(path: string, salt: number, coding: Coding, handle: FileHandle) {
     this.#path = path
     this.#salt = salt
+    this.#coding = coding
     this.#handle = handle
   }
 
@@ -53,9 +57,9 @@ export class SnapshotFile {
   }
 
   /** Opens it, or a new one, and reads which snapshots it holds. */
-  static async open(path: string, journalSalt: number): Promise<SnapshotFile> {
+  static async open(path: string, journalSalt: number, coding: Coding): Promise<SnapshotFile> {
     const handle = await open(path, (await SnapshotFile.exists(path)) ? 'r+' : 'w+', 0o600)
-    const file = new SnapshotFile(path, (journalSalt ^ FORMAT) >>> 0, handle)
+    const file = new SnapshotFile(path, (journalSalt ^ FORMAT) >>> 0, coding, handle)
     try {
       await file.#scan()
       await handle.truncate(file.#end)
@@ -71,7 +75,7 @@ export class SnapshotFile {
     return this.#places.get(stream)?.seq ?? 0
   }
 
-  /** Undefined where there is none, or it is not as it was written. */
+  /** Undefined where there is none, or it is not as it was written, or its key is gone. Rejects with what the codec throws. */
   async read(stream: string): Promise<Kept | undefined> {
     const place = this.#places.get(stream)
     if (place === undefined) return undefined
@@ -79,21 +83,31 @@ export class SnapshotFile {
     const frame =
       bytes.length === place.end - place.at ? decodeFrame(bytes, 0, bytes.length, this.#salt, place.at) : undefined
     if (frame?.stream !== stream || frame.seq !== place.seq) return undefined
-    const text = bytes.toString('utf8', frame.textAt)
+    const text = this.#coding.decode(frame, 'snapshot', bytes, bytes.length, { file: this.#path, offset: place.at })
+    if (text === undefined) return undefined
     const sum = Number.parseInt(text.slice(0, SUM_DIGITS), 16)
     return { stream, seq: frame.seq, text: text.slice(SUM_DIGITS), sum }
   }
 
-  /** Writes snapshots behind the others; writes the file anew when that has become worth it. */
+  /**
+   * Writes snapshots behind the others, without those that the codec refuses; writes the file anew when that has become
+   * worth it.
+   */
   async write(snapshots: readonly Kept[]): Promise<void> {
     let bytes = Buffer.allocUnsafe(CHUNK)
     const places: [string, Place][] = []
     let used = 0
     for (const { stream, seq, sum, text } of snapshots) {
       const frameText = sum.toString(16).padStart(SUM_DIGITS, '0') + text
-      const room = used + frameRoom(stream, frameText)
+      const coded = this.#encode(stream, seq, frameText)
+      if (coded === undefined) continue
+      const room =
+        used + (typeof coded === 'string' ? frameRoom(stream, coded) : frameRoom(stream, '') + coded.bytes.length)
       if (room > bytes.length) bytes = Buffer.concat([bytes.subarray(0, used)], Math.max(room, bytes.length * 2))
-      const end = encodeFrame(bytes, used, this.#salt, stream, seq, 0, frameText)
+      const end =
+        typeof coded === 'string'
+          ? encodeFrame(bytes, used, this.#salt, stream, seq, 0, coded)
+          : encodeCoded(bytes, used, this.#salt, stream, seq, 0, coded)
       places.push([stream, { seq, at: this.#end + used, end: this.#end + end }])
       used = end
     }
@@ -101,6 +115,15 @@ export class SnapshotFile {
     this.#end += used
     for (const [stream, place] of places) this.#place(stream, place)
     if (this.#end > 2 * this.#live + SLACK_BYTES) await this.#writeAnew()
+  }
+
+  #encode(stream: string, seq: number, text: string): string | Coded | undefined {
+    if (this.#coding.codec === undefined) return text
+    try {
+      return this.#coding.encode(text, { stream, seq, kind: 'snapshot' })
+    } catch {
+      return undefined
+    }
   }
 
   close(): Promise<void> {
@@ -130,12 +153,20 @@ export class SnapshotFile {
         }
         const frame = decodeFrame(chunk, at, end, this.#salt, this.#end + at)
         if (frame === undefined) return void (this.#end += at)
+        if (frame.codec === 0 && this.#coding.codec !== undefined) return this.#beginAnew()
         this.#place(frame.stream, { seq: frame.seq, at: this.#end + at, end: this.#end + end })
         at = end
       }
       if (at === 0 && wanted === CHUNK) return
       this.#end += at
     }
+  }
+
+  /** What was kept in plain text goes as soon as there is a codec. */
+  #beginAnew(): void {
+    this.#places.clear()
+    this.#end = 0
+    this.#live = 0
   }
 
   /** Copies what is not out of date; a reader that has begun reads on in the old file. */

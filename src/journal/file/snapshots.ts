@@ -5,6 +5,7 @@
 // K9 what waits to be written is bounded; what is too much is not kept.
 import type { Logger } from '../../ports/logger.ts'
 import type { StoredSnapshot } from '../port.ts'
+import type { Coding } from './coding.ts'
 import { type Kept, SnapshotFile } from './snapshot-file.ts'
 
 /** How long, in ms, snapshots wait for others, or for a newer one that replaces them. */
@@ -22,6 +23,7 @@ export type SumOf = (stream: string, seq: number) => Promise<number | undefined>
 export class Snapshots {
   readonly #path: string
   readonly #salt: number
+  readonly #coding: Coding
   readonly #sumOf: SumOf
   readonly #logger: Logger
   /** In the order in which they are written. */
@@ -34,9 +36,10 @@ export class Snapshots {
   #pausedUntil = 0
   #warned = false
 
-  constructor(path: string, salt: number, sumOf: SumOf, logger: Logger) {
+  constructor(path: string, salt: number, coding: Coding, sumOf: SumOf, logger: Logger) {
     this.#path = path
     this.#salt = salt
+    this.#coding = coding
     this.#sumOf = sumOf
     this.#logger = logger
   }
@@ -72,7 +75,7 @@ export class Snapshots {
   /** The file, read once; undefined where there is none yet, or it can't be opened. */
   async #file(create: boolean): Promise<SnapshotFile | undefined> {
     if (this.#opened === undefined && !create && !(await SnapshotFile.exists(this.#path))) return undefined
-    this.#opened ??= SnapshotFile.open(this.#path, this.#salt).catch((error) => {
+    this.#opened ??= SnapshotFile.open(this.#path, this.#salt, this.#coding).catch((error) => {
       this.#failed(error)
       this.#opened = undefined
       return undefined
