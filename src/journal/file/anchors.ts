@@ -23,6 +23,14 @@ export class Anchors {
     return at < 0 ? undefined : { position: this.#positions[at]!, offset: this.#offsets[at]! }
   }
 
+  /** It leads nowhere any more. */
+  remove(position: number): void {
+    const at = this.#firstAfter(position) - 1
+    if (this.#positions[at] !== position) return
+    this.#positions.splice(at, 1)
+    this.#offsets.splice(at, 1)
+  }
+
   /** Position and offset of those from `first` to `last`, one after the other. */
   between(first: number, last: number): number[] {
     const found: number[] = []

@@ -11,6 +11,7 @@
 //         missing at the end of the file
 //         16 the first record of a stream whose records before were never here
 //         32 chained: begins with a hash over all groups before its own, see chain.ts
+//         any other: a later version wrote it, and it can't be read without that
 // tail    zeros, of the last segment of a journal that is open or was not closed; no frame has length 0
 //
 // A group is what was written at once; the next one is only written once it is on disk. A power cut may keep any pages
@@ -34,8 +35,7 @@ export const TRIM = 4
 const HOLE = 8
 export const BEGINS = 16
 const CHAINED = 32
-/** What a first frame may be beside that. */
-const FIRST_WITH = MORE | TRIM | HOLE | BEGINS | CHAINED
+const KNOWN = MORE | FIRST | TRIM | HOLE | BEGINS | CHAINED
 
 const MAGIC = 'duramenj'
 const VERSION = 1
@@ -67,6 +67,8 @@ export interface Frame {
   readonly begins: boolean
   /** The text comes after a chain value. */
   readonly chained: boolean
+  /** It has flags that only a later version knows. */
+  readonly newer: boolean
   /** Where the text begins in the buffer; it ends with the frame. */
   readonly textAt: number
 }
@@ -176,8 +178,14 @@ export function markFirst(buffer: Buffer, salt: number, offset: number): void {
 /** The checksum that a frame at that offset of its file must have. */
 function sumOf(buffer: Buffer, at: number, end: number, salt: number, offset: number): number {
   const flags = buffer[at + 9]!
-  return crc(buffer, at + BEFORE_LENGTH, flags & HOLE ? at + FRAME_BYTES : end, seedOf(flags, salt, offset))
+  return crc(buffer, at + BEFORE_LENGTH, neededEnd(buffer, at, end), seedOf(flags, salt, offset))
 }
+
+/** Where the bytes end that must be there to decode the frame: of a hole, those before what it covers. */
+export const neededEnd = (buffer: Buffer, at: number, end: number) => (isHole(buffer, at) ? at + FRAME_BYTES : end)
+
+/** Whether the frame there, if it is one, is a hole. */
+export const isHole = (buffer: Buffer, at: number) => (buffer[at + 9]! & HOLE) !== 0
 
 const seedOf = (flags: number, salt: number, offset: number) => (flags & FIRST ? (salt + offset) % UINT32 : salt)
 
@@ -195,15 +203,16 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
   if (sumOf(buffer, at, end, salt, offset) !== buffer.readUInt32LE(at + 4)) return undefined
   const flags = buffer[at + 9]!
   const nameEnd = at + FRAME_BYTES + buffer.readUInt16LE(at + 22)
+  const seq = buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16)
   const chained = (flags & CHAINED) !== 0
   const hole = (flags & HOLE) !== 0
   const keyId = buffer.readUInt32LE(at + 12)
-  if (hole && keyId !== buffer.readUInt32LE(at)) return undefined
+  if (hole && (keyId !== buffer.readUInt32LE(at) || seq * FRAME_BYTES > end - at)) return undefined
   const textAt = chained ? nameEnd + CHAIN_BYTES : nameEnd
   if (textAt > end) return undefined
   return {
     stream: buffer.toString('utf8', at + FRAME_BYTES, nameEnd),
-    seq: buffer.readUInt16LE(at + 20) * UINT32 + buffer.readUInt32LE(at + 16),
+    seq,
     codec: buffer[at + 8]!,
     keyId,
     more: (flags & MORE) !== 0,
@@ -212,6 +221,7 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
     hole,
     begins: (flags & BEGINS) !== 0,
     chained,
+    newer: (flags & ~KNOWN) !== 0,
     textAt,
   }
 }
@@ -223,9 +233,9 @@ export function decodeFrame(buffer: Buffer, at: number, end: number, salt: numbe
 export function findGroup(buffer: Buffer, at: number, salt: number, offset: number): number | undefined {
   for (let start = at; start + FRAME_BYTES <= buffer.length; start++) {
     const flags = buffer[start + 9]!
-    if ((flags & ~FIRST_WITH) !== FIRST || buffer[start + 10] !== 0 || buffer[start + 11] !== 0) continue
+    if ((flags & FIRST) === 0 || buffer[start + 10] !== 0 || buffer[start + 11] !== 0) continue
     const end = frameEnd(buffer, start)
-    if (end === undefined || (end > buffer.length && (flags & HOLE) === 0)) continue
+    if (end === undefined || neededEnd(buffer, start, end) > buffer.length) continue
     if (decodeFrame(buffer, start, end, salt, offset + start) !== undefined) return start
   }
   return undefined

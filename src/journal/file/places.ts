@@ -83,7 +83,8 @@ export class Places extends Streams implements IndexSource {
       const found = await runs.find(name)
       const recent = this.known(name)
       const last = found?.last ?? 0
-      if (recent !== undefined && recent.recent.length > 0 && (last < indexedTo(recent) || last > recent.last)) {
+      const before = recent && Math.max(recent.trimmed, last)
+      if (recent !== undefined && recent.recent.length > 0 && (before! < indexedTo(recent) || last > recent.last)) {
         throw new IndexDamaged(`it ends with record ${last} of ${name}`)
       }
       return found

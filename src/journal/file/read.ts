@@ -1,12 +1,15 @@
 // Reading records by their places: neighbours share one read, so that a replay takes few of them, and no more than a
 // batch is in memory (K9). What was damaged since it was written is refused with its place (K7).
+//
+// While it is read, the log may give up what was trimmed (holes.ts). Places and offsets that lead there lead to no frame, and
+// never to another one: then the stream, or the segment, is looked at again.
 
 import { erased } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import type { StoredRecord } from '../port.ts'
 import type { Coding } from './coding.ts'
 import { damaged } from './damaged.ts'
-import { decodeFrame, FRAME_BYTES, frameEnd, HEADER_BYTES } from './format.ts'
+import { decodeFrame, FRAME_BYTES, frameEnd, HEADER_BYTES, isHole, neededEnd } from './format.ts'
 import type { Places } from './places.ts'
 import type { Segment, SegmentReader } from './segments.ts'
 import { PLACE } from './unindexed.ts'
@@ -73,7 +76,9 @@ export async function* readPlaces(source: Source, places: readonly number[]): As
     for (const [number, { segment, start, wanted }] of spans.entries()) {
       for (const { position, at, end } of wanted) {
         source.check()
-        yield recordIn(source, segment, buffers[number]!, start, position, at, end)
+        const record = recordIn(source, segment, buffers[number]!, start, position, at, end)
+        if (record === undefined) throw damaged(segment.file, at, CHANGED)
+        yield record
       }
     }
   }
@@ -95,14 +100,20 @@ export async function* readStream(
     seq = Math.max(seq, stream.trimmed + 1)
     const found = await places.places(stream, seq, Math.min(to, seq + PLACES - 1))
     const before = seq
-    for await (const record of readPlaces(source, found)) {
-      if (record.stream !== name || record.seq !== seq) break
-      if (!readable(record)) throw erased(name)
-      yield record
-      seq++
+    let unreadable: unknown
+    try {
+      for await (const record of readPlaces(source, found)) {
+        if (record.stream !== name || record.seq !== seq) break
+        if (!readable(record)) throw erased(name)
+        yield record
+        seq++
+      }
+    } catch (error) {
+      unreadable = error
     }
-    if (seq >= before + found.length / PLACE && seq > before) continue
+    if (unreadable === undefined && seq >= before + found.length / PLACE && seq > before) continue
     if (seq <= (await places.look(name))!.trimmed) continue // they were dropped meanwhile
+    if (unreadable !== undefined) throw unreadable
     const what = `the index leads to another record than ${seq} of ${name}`
     if (distrusted) throw fsError(new Error(what), 'read the journal', { stream: name, seq })
     distrusted = true
@@ -122,40 +133,58 @@ export async function readHead(source: Source, places: Places, name: string): Pr
 export async function* readLog(source: Source, places: Places, from: number, to: number): AsyncGenerator<StoredRecord> {
   source.check()
   await places.trimsKnown()
+  /** The position that was not where it should be. */
+  let missed = 0
   for (let next = from; next <= to; ) {
     const number = numberOf(source.segments, next)
     const segment = source.segments[number]!
-    const until = source.segments[number + 1]?.first ?? Number.POSITIVE_INFINITY
+    const until = Math.min(source.segments[number + 1]?.first ?? Number.POSITIVE_INFINITY, to + 1)
     const anchor = places.anchors.before(next)
-    const inside = anchor !== undefined && anchor.position >= segment.first
-    let position = inside ? anchor.position : segment.first
-    let start = inside ? anchor.offset : HEADER_BYTES
+    const begin = anchor !== undefined && anchor.position >= segment.first ? anchor : beginOf(segment)
+    let { position, offset: start } = begin
     let wanted = BATCH_BYTES
-    while (position <= to && position < until) {
+    let lost = false
+    while (position < until && !lost) {
       source.check()
-      const chunk = await bytesOf(source, segment, start, Math.min(segment.size, start + wanted))
-      let at = 0
+      const asked = Math.min(segment.size - start, wanted)
+      const chunk = await chunkOf(source, segment, start, start + asked)
       wanted = BATCH_BYTES
-      for (; at + FRAME_BYTES <= chunk.length && position <= to; position++) {
+      let at = 0
+      while (at + FRAME_BYTES <= chunk.length && position < until) {
         const end = frameEnd(chunk, at)
-        if (end === undefined || start + end > segment.size) throw damaged(segment.file, start + at, CHANGED)
-        if (end > chunk.length) {
-          wanted = Math.max(BATCH_BYTES, end - at)
+        if (end === undefined || start + end > segment.size) break
+        const needed = neededEnd(chunk, at, end)
+        if (needed > chunk.length) {
+          if (chunk.length === asked) wanted = Math.max(BATCH_BYTES, needed - at)
           break
         }
-        if (position >= next && !places.gone.has(position)) {
-          source.check()
-          const record = recordIn(source, segment, chunk, start, position, start + at, start + end)
-          if (readable(record)) yield record
+        if (isHole(chunk, at)) {
+          const hole = decodeFrame(chunk, at, end, source.salt, start + at)
+          if (hole === undefined) break
+          position += hole.seq
+        } else {
+          if (position >= next && !places.gone.has(position)) {
+            const record = recordIn(source, segment, chunk, start, position, start + at, start + end)
+            if (record === undefined) break
+            source.check()
+            if (readable(record)) yield record
+          }
+          position++
         }
         at = end
       }
-      if (at === 0 && wanted === BATCH_BYTES) throw damaged(segment.file, start, CHANGED)
       start += at
+      lost = at === 0 && wanted === BATCH_BYTES
     }
-    next = position
+    next = Math.max(next, position)
+    if (!lost) continue
+    if (begin === anchor && position === anchor.position) places.anchors.remove(position)
+    else if (missed === position) throw damaged(segment.file, start, CHANGED)
+    else missed = position
   }
 }
+
+const beginOf = ({ first }: Segment) => ({ position: first, offset: HEADER_BYTES })
 
 /** The checksum of a record's frame; undefined for a record that is not there, or is trimmed, or can't be read. */
 export async function recordSum(source: Source, places: Places, name: string, seq: number) {
@@ -175,6 +204,7 @@ export async function sumAt(source: Source, position: number, offset: number): P
   return bytes.readUInt32LE(SUM_BYTES - 4)
 }
 
+/** Undefined where the bytes are not those of a record. */
 function recordIn(
   { salt, coding }: Source,
   segment: Segment,
@@ -183,21 +213,27 @@ function recordIn(
   position: number,
   at: number,
   end: number,
-): Found {
-  const frame = decodeFrame(bytes, at - start, end - start, salt, at)
-  if (frame === undefined) throw damaged(segment.file, at, CHANGED)
+): Found | undefined {
+  const whole = frameEnd(bytes, at - start) === end - start
+  const frame = whole ? decodeFrame(bytes, at - start, end - start, salt, at) : undefined
+  if (frame === undefined || frame.hole) return undefined
   const text = coding.decode(frame, 'record', bytes, end - start, { file: segment.file, offset: at })
   return { stream: frame.stream, seq: frame.seq, position, text }
 }
 
-async function bytesOf({ reader }: Source, segment: Segment, start: number, end: number): Promise<Buffer> {
+async function bytesOf(source: Source, segment: Segment, start: number, end: number): Promise<Buffer> {
+  const bytes = await chunkOf(source, segment, start, end)
+  if (bytes.length === end - start) return bytes
+  throw damaged(segment.file, start, CHANGED)
+}
+
+/** Fewer bytes where the file is shorter. */
+async function chunkOf({ reader }: Source, segment: Segment, start: number, end: number): Promise<Buffer> {
   try {
-    const bytes = await reader.read(segment, start, end)
-    if (bytes.length === end - start) return bytes
+    return await reader.read(segment, start, end)
   } catch (error) {
     throw fsError(error, `read ${segment.file}`, { file: segment.file, offset: start })
   }
-  throw damaged(segment.file, start, CHANGED)
 }
 
 export const segmentOf = (segments: readonly Segment[], position: number) => segments[numberOf(segments, position)]!

@@ -4,18 +4,18 @@
 // K7 What a crash leaves of a group that nobody was told about is a torn tail (tail.ts): it is cut off and reported.
 // Everything else that is not as it was written is damage: the journal refuses to open and says where, for what follows
 // a damaged place must not be lost in silence.
-import { open, stat, truncate, unlink } from 'node:fs/promises'
+import { open, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
 import type { Coding } from './coding.ts'
 import { damaged, gap } from './damaged.ts'
-import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES } from './format.ts'
+import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES, neededEnd } from './format.ts'
+import { segmentSize } from './holes.ts'
 import type { Places } from './places.ts'
 import type { RunHead } from './run.ts'
 import { listSegments, readFrom, type Segment, syncFolder } from './segments.ts'
 import { tornBytes } from './tail.ts'
-
-const CHUNK = 1 << 20
+import { walk } from './walk.ts'
 
 /** What was found of an unfinished group at the end of the journal and cut off. */
 export interface TornTail {
@@ -25,10 +25,10 @@ export interface TornTail {
   readonly bytes: number
 }
 
-/** The segments of a folder with the sizes of their files, and the salt that the first names; undefined for a new journal. */
+/** The segments of a folder with their sizes as their files tell them, and the salt that the first names; undefined for a new journal. */
 export async function survey(folder: string): Promise<{ files: Segment[]; salt: number | undefined }> {
   const found = await listSegments(folder)
-  const files = await Promise.all(found.map(async (one) => ({ ...one, size: (await stat(one.file)).size })))
+  const files = await Promise.all(found.map(async (one) => ({ ...one, size: await segmentSize(one.file) })))
   const header = files[0] && (await headerOf(files[0].file))
   return { files, salt: typeof header === 'object' ? header.salt : undefined }
 }
@@ -107,41 +107,27 @@ async function scan(
   coding: Coding,
   until = Number.POSITIVE_INFINITY,
 ) {
-  const handle = await open(segment.file, 'r')
-  try {
-    const appends = new Appends(segment, places)
-    let start = segment.size
-    let wanted = CHUNK
-    while (start < size) {
-      const chunk = await readFrom(handle, start, Math.min(size, start + wanted))
-      let at = 0
-      wanted = CHUNK
-      while (at + FRAME_BYTES <= chunk.length) {
-        if (places.last >= until) return
-        const end = frameEnd(chunk, at)
-        if (end === undefined || start + end > size) return
-        if (end > chunk.length) {
-          wanted = Math.max(CHUNK, end - at)
-          break
-        }
-        const frame = decodeFrame(chunk, at, end, salt, start + at)
-        if (frame === undefined) return
-        if ((frame.trim || frame.begins) && !places.knows(frame.stream)) await places.look(frame.stream)
-        let urgency = NOT_URGENT
-        if (!frame.trim && !frame.more) {
-          const text = coding.decode(frame, 'record', chunk, end, { file: segment.file, offset: start + at })
-          if (text !== undefined) urgency = urgencyOf(frame.stream, text)
-        }
-        appends.add(frame, start + at, start + end, urgency)
-        at = end
+  const appends = new Appends(segment, places)
+  await walk(segment.file, segment.size, size, salt, (frame, start, end, bytes, at) => {
+    if (places.last >= until) return false
+    if (frame.newer) throw damaged(segment.file, start, 'a later version of duramen wrote it')
+    const take = () => {
+      const { stream, hole, trim, more } = frame
+      let urgency = NOT_URGENT
+      if (!hole && !trim && !more) {
+        const text = coding.decode(frame, 'record', bytes, at + end - start, { file: segment.file, offset: start })
+        if (text !== undefined) urgency = urgencyOf(stream, text)
       }
-      if (at === 0 && wanted === CHUNK) break
-      start += at
-      if (places.full) await places.write()
+      appends.add(frame, start, end, urgency)
+      return places.full ? places.write() : undefined
     }
-  } finally {
-    await handle.close()
-  }
+    return mustLook(frame, places) ? places.look(frame.stream).then(take) : take()
+  })
+}
+
+/** Whether a frame can't be judged without what the index knows of its stream. */
+function mustLook({ stream, seq, trim, begins, hole }: Frame, places: Places): boolean {
+  return !hole && (trim || begins || (places.afterHole && seq > 1)) && !places.knows(stream)
 }
 
 /** Takes frames in, append by append: one that is not whole is not there. */
@@ -158,21 +144,27 @@ class Appends {
     this.#places = places
   }
 
-  add({ stream, seq, more, trim, begins }: Frame, offset: number, end: number, urgency: Urgency): void {
+  add(frame: Frame, offset: number, end: number, urgency: Urgency): void {
+    const { stream, seq, more, trim, begins } = frame
     const { file } = this.#segment
+    if (frame.hole) return this.#hole(seq, offset, end)
     const known = this.#places.found(stream)
     const last = known?.last ?? 0
+    // The records up to there may have been given up, as a prefix of the stream.
+    const lost = this.#places.afterHole && (known === undefined || known.recent.length === 0)
     if (trim) {
-      if (known === undefined || seq < 1 || seq > last || this.#stream !== undefined) {
+      if (seq < 1 || this.#stream !== undefined || (seq > last && !lost)) {
         throw damaged(file, offset, `it trims ${stream} before ${seq}, which is out of order`)
       }
-      this.#places.trim(known, offset, end - offset, seq)
+      if (known === undefined || seq > last) this.#places.pastTrim(offset, end - offset)
+      else this.#places.trim(known, offset, end - offset, seq)
       this.#segment.size = end
       return
     }
     // Of a stream that the index has, the first record here may have any seq; the index tells when it is asked.
     const any = known !== undefined && !known.loaded && known.recent.length === 0 && this.#frames.length === 0
-    if (begins && last === 0 && this.#stream === undefined) this.#behind = seq - 1
+    const behind = begins ? last === 0 : lost && seq > last + 1
+    if (behind && this.#stream === undefined) this.#behind = seq - 1
     else if (any && seq > 1) known.last = seq - 1
     else if (seq !== (this.#behind ?? last) + this.#frames.length + 1 || (this.#stream ?? stream) !== stream) {
       throw damaged(file, offset, `it is record ${seq} of ${stream}, which is out of order`)
@@ -186,6 +178,12 @@ class Appends {
     places.claimed = places.last
     this.#frames = []
     this.#stream = this.#behind = undefined
+    this.#segment.size = end
+  }
+
+  #hole(positions: number, offset: number, end: number): void {
+    if (this.#stream !== undefined) throw damaged(this.#segment.file, offset, 'an append ends in a hole')
+    this.#places.hole(offset, end - offset, positions)
     this.#segment.size = end
   }
 }
@@ -202,8 +200,9 @@ export async function holds(files: readonly Segment[], salt: number, head: RunHe
   const handle = await open(before.at(-1)!.file, 'r')
   try {
     const bytes = await readFrom(handle, offset, end)
-    const whole = bytes.length === end - offset && frameEnd(bytes, 0) === bytes.length
-    return whole && bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, bytes.length, salt, offset) !== undefined
+    const whole = bytes.length >= FRAME_BYTES && frameEnd(bytes, 0) === end - offset
+    if (!whole || neededEnd(bytes, 0, end - offset) > bytes.length) return false
+    return bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, end - offset, salt, offset) !== undefined
   } finally {
     await handle.close()
   }

@@ -3,6 +3,7 @@
 // K9 in memory: what came since the index was written, and so many of the streams that it has.
 import { NOT_URGENT, type Urgency } from '../records.ts'
 import { Anchors } from './anchors.ts'
+import { FRAME_BYTES } from './format.ts'
 import { Gone } from './gone.ts'
 import { indexedTo, PLACE, type StreamPlaces, Unindexed } from './unindexed.ts'
 
@@ -33,6 +34,8 @@ export abstract class Streams {
   end = { position: 0, offset: 0, length: 0 }
   readonly anchors = new Anchors()
   readonly gone = new Gone()
+  /** Frames were met that were given up: a stream may begin with any seq from there on. */
+  afterHole = false
   protected readonly trims: IndexedTrim[] = []
   /** With something that the index does not have. */
   readonly #tail = new Map<string, StreamPlaces>()
@@ -77,7 +80,7 @@ export abstract class Streams {
     return this.#rest({ ...nothing(name), loaded: true })
   }
 
-  /** What is taken in next of a new stream follows a record that was never here. */
+  /** What is taken in next of a stream follows a record that is not here, nor are those before. */
   adopt(stream: StreamPlaces, before: number): void {
     stream.last = stream.trimmed = before
   }
@@ -115,8 +118,7 @@ export abstract class Streams {
 
   /** Takes in the next frame, which is a trim: the records of the stream before that seq are read no more. */
   trim(stream: StreamPlaces, offset: number, length: number, before: number): void {
-    this.#place(offset, length)
-    this.gone.add(this.last)
+    this.pastTrim(offset, length)
     if (before - 1 <= stream.trimmed) return
     const { name, recent } = stream
     const indexed = indexedTo(stream)
@@ -128,6 +130,22 @@ export abstract class Streams {
     stream.trimmed = before - 1
     stream.cut = true
     this.#toTail(stream)
+  }
+
+  /** Takes in the next frame, which is a hole of so many positions. */
+  hole(offset: number, length: number, positions: number): void {
+    this.afterHole = true
+    this.anchors.note(this.last + 1, offset)
+    this.last += positions
+    this.end = { position: this.last, offset, length }
+    this.#records++
+    this.#bytes += FRAME_BYTES
+  }
+
+  /** The next frame is a trim of a stream whose records up to there were given up: it says nothing any more. */
+  pastTrim(offset: number, length: number): void {
+    this.#place(offset, length)
+    this.gone.add(this.last)
   }
 
   /** The streams with records that the index does not have. */

@@ -1,46 +1,68 @@
-// The frames of a part of a segment file, one after the other, without taking them into anything.
-import { open } from 'node:fs/promises'
-import { decodeFrame, FRAME_BYTES, type Frame, frameEnd } from './format.ts'
+// The frames of a part of a segment file, one after the other, checked. What a hole covers is not read and need not be
+// there (K9: no more than a chunk, or one frame, is in memory).
+import { type FileHandle, open } from 'node:fs/promises'
+import { decodeFrame, FRAME_BYTES, type Frame, frameEnd, neededEnd } from './format.ts'
 import { readFrom } from './segments.ts'
 
 const CHUNK = 1 << 20
 
 /**
- * Calls `each` with every frame from `start` on, and where it begins and ends, up to `size` or the first bytes that are no
- * whole frame. Of a hole, what it covers is not read, and need not be there.
+ * Takes a frame: where it begins and ends in the file, and in which bytes it begins at what place. It is waited for; `false`
+ * ends the walk.
  */
-export async function walk(
-  file: string,
+export type Visit = (
+  frame: Frame,
   start: number,
-  size: number,
-  salt: number,
-  each: (frame: Frame, start: number, end: number) => void,
-): Promise<void> {
+  end: number,
+  bytes: Buffer,
+  at: number,
+) => Promise<void> | undefined | false
+
+/**
+ * Visits every frame from `start` on, up to `size` or the first bytes that are no whole frame of this journal. Resolves with
+ * where it has ended.
+ */
+export async function walk(file: string, start: number, size: number, salt: number, visit: Visit): Promise<number> {
   const handle = await open(file, 'r')
   try {
-    let wanted = CHUNK
-    for (let from = start; from + FRAME_BYTES <= size; ) {
-      const chunk = await readFrom(handle, from, Math.min(size, from + wanted))
-      let at = 0
-      while (at + FRAME_BYTES <= chunk.length) {
-        const end = frameEnd(chunk, at)
-        if (end === undefined) return
-        const frame = decodeFrame(chunk, at, end, salt, from + at)
-        if (frame === undefined || (end > chunk.length && !frame.hole)) break
-        each(frame, from + at, from + end)
-        at = end
-      }
-      if (at === 0) {
-        // It is no frame, or longer than what was read.
-        const end = chunk.length < FRAME_BYTES ? undefined : frameEnd(chunk, 0)
-        if (end === undefined || end <= chunk.length || from + end > size) return
-        wanted = end
-      } else {
-        from += at
-        wanted = CHUNK
-      }
-    }
+    return await walkIn(handle, start, size, salt, visit)
   } finally {
     await handle.close()
   }
+}
+
+/** The same in an open file. */
+export async function walkIn(
+  handle: FileHandle,
+  start: number,
+  size: number,
+  salt: number,
+  visit: Visit,
+): Promise<number> {
+  let from = start
+  for (let wanted = CHUNK; from + FRAME_BYTES <= size; ) {
+    const chunk = await readFrom(handle, from, Math.min(size, from + wanted))
+    const short = chunk.length < Math.min(size - from, wanted)
+    wanted = CHUNK
+    let at = 0
+    while (at + FRAME_BYTES <= chunk.length) {
+      const end = frameEnd(chunk, at)
+      if (end === undefined || from + end > size) return from + at
+      const needed = neededEnd(chunk, at, end)
+      if (needed > chunk.length) {
+        if (short) return from + at
+        wanted = Math.max(CHUNK, needed - at)
+        break
+      }
+      const frame = decodeFrame(chunk, at, end, salt, from + at)
+      if (frame === undefined) return from + at
+      const visited = visit(frame, from + at, from + end, chunk, at)
+      if (visited === false) return from + end
+      if (visited !== undefined) await visited
+      at = end
+    }
+    if (at === 0 && wanted === CHUNK) return from
+    from += at
+  }
+  return from
 }
