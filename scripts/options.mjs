@@ -26,6 +26,8 @@ const TABLES = [
   ['new DuramenError(code, message, options)', 'interface DuramenErrorOptions '],
   ['duramen/journal'],
   ['fileJournal(dir, options)', 'interface FileJournalOptions '],
+  ['openJournal(dir, options)', 'interface ReaderOptions '],
+  ['reader.follow(options)', 'interface FollowOptions '],
   ['exportJournal(journal, options)', 'interface ExportOptions '],
   ['aesGcm(options)', 'interface AesGcmOptions '],
   ['duramen/machines'],

@@ -7,7 +7,15 @@ import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
-import { aesGcm, exportJournal, fileJournal, fileKeys, importJournal, memoryJournal } from '../src/journal/index.ts'
+import {
+  aesGcm,
+  exportJournal,
+  fileJournal,
+  fileKeys,
+  importJournal,
+  memoryJournal,
+  openJournal,
+} from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -152,6 +160,11 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
       `${nothing},object,object without prototype`,
     ],
     ['fileJournal segmentBytes', (v) => fileJournal(join(tmpdir(), 'never-made'), { segmentBytes: v }), 'undefined'],
+    ['openJournal', (v) => openJournal(v, { readOnly: true }), ''],
+    ['openJournal options', (v) => openJournal(tmpdir(), v), ''],
+    ['openJournal readOnly', (v) => openJournal(tmpdir(), { readOnly: v }), ''],
+    ['openJournal poll', (v) => openJournal(tmpdir(), { readOnly: true, poll: v }), ''],
+    ['openJournal logger', (v) => openJournal(tmpdir(), { readOnly: true, logger: v }), ''],
     ['exportJournal', (v) => exportJournal(v), ''],
     ...options('exportJournal options', (v) => exportJournal(memoryJournal(), v)),
     ['exportJournal machine', (v) => exportJournal(memoryJournal(), { machine: v }), 'undefined,text'],

@@ -1,6 +1,7 @@
 // The index on disk, as it is asked and changed.
 //
-// K3 it is a cache of the log: one that turns out to be damaged is made anew, and the answer comes from the new one.
+// K3 it is a cache of the log: one that turns out to be damaged is made anew, and the answer comes from the new one. Who
+// only reads the journal changes nothing in it, and is told.
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
 import { IndexDamaged } from './pages.ts'
@@ -16,15 +17,15 @@ export class DiskIndex implements MadeIndex {
   runs: Runs
   /** 0 for none. */
   goneFile: number
-  /** Makes it anew from the log, up to a position. */
-  readonly #remade: (until: number) => Promise<MadeIndex>
+  /** Makes it anew from the log, up to a position; undefined where nothing may be changed. */
+  readonly #remade: ((until: number) => Promise<MadeIndex>) | undefined
   readonly #warn: (message: string, error: unknown) => void
   /** Whoever changes it does so after those before. */
   #changing: Promise<unknown> = Promise.resolve()
 
   constructor(
     runs: Runs,
-    remade: (until: number) => Promise<MadeIndex>,
+    remade: ((until: number) => Promise<MadeIndex>) | undefined,
     warn: (message: string, error: unknown) => void,
   ) {
     this.runs = runs
@@ -33,7 +34,7 @@ export class DiskIndex implements MadeIndex {
     this.#warn = warn
   }
 
-  /** An answer of the index; of a new one where it is damaged. */
+  /** An answer of the index; of a new one where it is damaged, or IndexDamaged. */
   async ask<T>(read: (runs: Runs) => Promise<T>): Promise<T> {
     const { runs } = this
     try {
@@ -51,11 +52,13 @@ export class DiskIndex implements MadeIndex {
 
   /** Makes it anew from the log, unless somebody has done so since it was these files. */
   async rebuild(damaged: Runs, cause: unknown): Promise<void> {
+    const remade = this.#remade
+    if (remade === undefined) throw cause
     const rebuilt = this.change(async () => {
       if (this.runs !== damaged) return
       const until = damaged.last
       await damaged.remove()
-      const { runs, goneFile } = await this.#remade(until)
+      const { runs, goneFile } = await remade(until)
       this.runs = runs
       this.goneFile = goneFile
       this.#warn('The index of the journal was damaged and was made anew from its segments', cause)

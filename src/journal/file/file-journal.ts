@@ -19,22 +19,11 @@ import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
-import {
-  readable,
-  readHead,
-  readLog,
-  readPlaces,
-  readStream,
-  recordSum,
-  type Source,
-  segmentOf,
-  sumAt,
-} from './read.ts'
+import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
 import { holds, recover, refill, survey, type TornTail } from './recover.ts'
 import { Runs } from './runs.ts'
 import { createFolder, type Segment, SegmentReader } from './segments.ts'
 import { Snapshots } from './snapshots.ts'
-import { PLACE } from './unindexed.ts'
 
 /** How a file journal is kept. */
 export interface FileJournalOptions {
@@ -161,18 +150,7 @@ async function openLocked(
     },
     async *heads({ pending = false } = {}) {
       check()
-      if (pending) {
-        for (const stream of await places.pending()) {
-          const head = await readHead(source, places, stream).catch((error) => {
-            if (!isErased(error)) throw error
-          })
-          if (head) yield head
-        }
-        return
-      }
-      for await (const head of readPlaces(source, ascending(await places.heads(), places.last))) {
-        if (readable(head)) yield head
-      }
+      yield* readHeads(source, places, pending)
     },
     head: (stream) => readHead(source, places, stream),
     async *due(before) {
@@ -265,22 +243,4 @@ async function openLog(
     await Promise.allSettled([places.abandon(), source.reader.close()])
     throw error
   }
-}
-
-/** Places by position. */
-function ascending(places: readonly number[], last: number): number[] {
-  const count = places.length / PLACE
-  const buckets: number[][] = []
-  for (let at = 0; at < places.length; at += PLACE) {
-    const bucket = Math.floor((places[at]! / (last + 1)) * (count / 8))
-    const there = buckets[bucket]
-    if (there === undefined) buckets[bucket] = [at]
-    else there.push(at)
-  }
-  const sorted: number[] = []
-  for (const bucket of buckets) {
-    bucket?.sort((one, other) => places[one]! - places[other]!)
-    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!)
-  }
-  return sorted
 }

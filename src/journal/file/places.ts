@@ -33,6 +33,8 @@ export interface IndexFolder {
   anew(): Promise<Runs>
   goneFile(id: number): string
   readonly every: number
+  /** It is somebody else's: nothing may be changed in it. */
+  readonly readOnly?: true
 }
 
 export class Places extends Streams implements IndexSource {
@@ -47,7 +49,7 @@ export class Places extends Streams implements IndexSource {
     super()
     this.#folder = folder
     this.#log = log
-    this.#index = new DiskIndex(runs, (until) => this.#remade(until), log.warn)
+    this.#index = new DiskIndex(runs, folder.readOnly ? undefined : (until) => this.#remade(until), log.warn)
     this.#writing = new IndexWriting(this.#index, this, log.warn)
     this.last = runs.last
     const { newest } = runs
@@ -200,9 +202,9 @@ export class Places extends Streams implements IndexSource {
     if (this.full) void this.#writing.write()
   }
 
-  /** Writes what the index does not have; never rejects. */
-  write(): Promise<void> {
-    return this.#writing.write()
+  /** Writes what the index does not have, where it may; never rejects. */
+  async write(): Promise<void> {
+    if (!this.#folder.readOnly) await this.#writing.write()
   }
 
   async writeRun(): Promise<void> {
@@ -248,7 +250,7 @@ export class Places extends Streams implements IndexSource {
     await this.#index.close()
   }
 
-  /** Closes the files, of a log that could not be opened. */
+  /** Closes the files, of a log that could not be opened, or is only read. */
   abandon(): Promise<void> {
     return this.close(() => false)
   }

@@ -4,6 +4,7 @@
 // While it is read, the log may give up what was trimmed (holes.ts). Places and offsets that lead there lead to no frame, and
 // never to another one: then the stream, or the segment, is looked at again.
 
+import { isDuramenError } from '../../ports/errors.ts'
 import { erased } from '../check.ts'
 import { fsError } from '../fs-error.ts'
 import type { StoredRecord } from '../port.ts'
@@ -127,6 +128,40 @@ export async function readHead(source: Source, places: Places, name: string): Pr
   const last = (await places.look(name))?.last ?? 0
   for await (const record of readStream(source, places, name, Math.max(last, 1), last)) return record
   return undefined
+}
+
+/** The last record of every stream, or of those that a host must look at when it opens; without those whose key is gone. */
+export async function* readHeads(source: Source, places: Places, pending: boolean): AsyncGenerator<StoredRecord> {
+  if (!pending) {
+    for await (const head of readPlaces(source, ascending(await places.heads(), places.last))) {
+      if (readable(head)) yield head
+    }
+    return
+  }
+  for (const stream of await places.pending()) {
+    const head = await readHead(source, places, stream).catch((error) => {
+      if (!isDuramenError(error) || error.code !== 'ERASED') throw error
+    })
+    if (head) yield head
+  }
+}
+
+/** Places by position. */
+function ascending(places: readonly number[], last: number): number[] {
+  const count = places.length / PLACE
+  const buckets: number[][] = []
+  for (let at = 0; at < places.length; at += PLACE) {
+    const bucket = Math.floor((places[at]! / (last + 1)) * (count / 8))
+    const there = buckets[bucket]
+    if (there === undefined) buckets[bucket] = [at]
+    else there.push(at)
+  }
+  const sorted: number[] = []
+  for (const bucket of buckets) {
+    bucket?.sort((one, other) => places[one]! - places[other]!)
+    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!)
+  }
+  return sorted
 }
 
 /** All records from … to by position, as they follow in the segments, without those whose key is gone. */

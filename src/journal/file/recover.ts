@@ -99,7 +99,7 @@ export async function refill(
 }
 
 /** Reads a segment on from its size, which becomes where its last whole append ends. */
-async function scan(
+export async function scan(
   segment: Segment,
   size: number,
   salt: number,

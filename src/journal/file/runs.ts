@@ -47,26 +47,8 @@ export class Runs {
     small: number,
     holds: (head: RunHead) => Promise<boolean>,
   ): Promise<Runs> {
-    const names = await readdir(folder).catch((error) => unlessTooMany(error) ?? [])
-    const found = names.flatMap((name) => {
-      const match = NAME.exec(name)
-      return match ? [{ path: join(folder, name), first: Number(match[1]), last: Number(match[2]) }] : []
-    })
-    found.sort((one, other) => one.first - other.first || other.last - one.last)
-    const runs: Run[] = []
-    try {
-      for (const { path, first, last } of found) {
-        if (first !== (runs.at(-1)?.head.last ?? 0) + 1) continue
-        const run = await Run.open(path, salt).catch(unlessTooMany)
-        if (run === undefined) continue
-        runs.push(run)
-        if (run.head.first === first && run.head.last === last && (await holds(run.head))) continue
-        await runs.pop()!.retire()
-      }
-    } catch (error) {
-      for (const run of runs) await run.retire()
-      throw error
-    }
+    const names = await namesIn(folder)
+    const runs = await usable(folder, names, salt, holds)
     const kept = new Set(runs.map(({ path }) => path))
     const gone = `gone-${runs.at(-1)?.head.gone ?? 0}`
     for (const name of names) {
@@ -74,6 +56,16 @@ export class Runs {
       if (!kept.has(path) && name !== gone) await rm(path, { force: true, recursive: true }).catch(() => {})
     }
     return new Runs(folder, runs, small)
+  }
+
+  /** The same, and removes nothing, for who only reads. */
+  static async find(folder: string, salt: number, holds: (head: RunHead) => Promise<boolean>): Promise<Runs> {
+    return new Runs(folder, await usable(folder, await namesIn(folder), salt, holds), 1)
+  }
+
+  /** An index that knows nothing, and is only read. */
+  static none(folder: string): Runs {
+    return new Runs(folder, [], 1)
   }
 
   /** The last of its files; undefined for none. */
@@ -252,6 +244,47 @@ export class Runs {
       for (const run of runs) await run.unuse()
     }
   }
+}
+
+/** The position up to which the names of files in a folder say that the index goes. */
+export async function indexedUpTo(folder: string): Promise<number> {
+  return Math.max(0, ...filesAmong(folder, await namesIn(folder)).map(({ last }) => last))
+}
+
+/** None where there is no such folder. */
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch((error) => unlessTooMany(error) ?? [])
+
+/** By first position, the longest first. */
+function filesAmong(folder: string, names: readonly string[]) {
+  const found = names.flatMap((name) => {
+    const match = NAME.exec(name)
+    return match ? [{ path: join(folder, name), first: Number(match[1]), last: Number(match[2]) }] : []
+  })
+  return found.sort((one, other) => one.first - other.first || other.last - one.last)
+}
+
+/** The files that follow one another from the first position on and are those of the log. */
+async function usable(
+  folder: string,
+  names: readonly string[],
+  salt: number,
+  holds: (head: RunHead) => Promise<boolean>,
+): Promise<Run[]> {
+  const runs: Run[] = []
+  try {
+    for (const { path, first, last } of filesAmong(folder, names)) {
+      if (first !== (runs.at(-1)?.head.last ?? 0) + 1) continue
+      const run = await Run.open(path, salt).catch(unlessTooMany)
+      if (run === undefined) continue
+      runs.push(run)
+      if (run.head.first === first && run.head.last === last && (await holds(run.head))) continue
+      await runs.pop()!.retire()
+    }
+  } catch (error) {
+    for (const run of runs) await run.retire()
+    throw error
+  }
+  return runs
 }
 
 /** The seed of a file's checksums. */
