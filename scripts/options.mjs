@@ -28,6 +28,8 @@ const TABLES = [
   ['fileJournal(dir, options)', 'interface FileJournalOptions '],
   ['openJournal(dir, options)', 'interface ReaderOptions '],
   ['reader.follow(options)', 'interface FollowOptions '],
+  ['checkJournal(dir, options)', 'interface CheckOptions '],
+  ['repairJournal(dir, options)', 'interface RepairOptions '],
   ['exportJournal(journal, options)', 'interface ExportOptions '],
   ['aesGcm(options)', 'interface AesGcmOptions '],
   ['duramen/machines'],

@@ -9,12 +9,14 @@ import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import {
   aesGcm,
+  checkJournal,
   exportJournal,
   fileJournal,
   fileKeys,
   importJournal,
   memoryJournal,
   openJournal,
+  repairJournal,
 } from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
@@ -154,6 +156,13 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['host.fork effects', (v) => host.fork(actor, 0, { id: 'f', effects: v, ...by }), ''],
     ['deliver', (v) => deliver(v, 'x', event as never), ''],
     ['fileJournal', (v) => fileJournal(v), 'text'],
+    ['checkJournal', (v) => checkJournal(v), 'text'],
+    ['checkJournal options', (v) => checkJournal(join(tmpdir(), 'never-made'), v), ''],
+    ['checkJournal onProgress', (v) => checkJournal(join(tmpdir(), 'never-made'), { onProgress: v }), ''],
+    ['repairJournal', (v) => repairJournal(v, { how: 'cut' }), 'text'],
+    ['repairJournal options', (v) => repairJournal(join(tmpdir(), 'never-made'), v), ''],
+    ['repairJournal how', (v) => repairJournal(join(tmpdir(), 'never-made'), { how: v }), ''],
+    ['repairJournal confirm', (v) => repairJournal(join(tmpdir(), 'never-made'), { how: 'cut', confirm: v }), ''],
     [
       'fileJournal options',
       (v) => fileJournal(join(tmpdir(), 'never-made'), v),

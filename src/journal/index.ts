@@ -1,8 +1,17 @@
 // What `duramen/journal` offers.
 export { type AesGcmOptions, aesGcm, type Key, type Keys } from './aes-gcm.ts'
+export {
+  type CheckOptions,
+  checkJournal,
+  type JournalReport,
+  type JournalUsage,
+  type LostRecords,
+} from './file/check.ts'
+export type { Damage, DamageKind } from './file/examine.ts'
 export { type FileJournal, type FileJournalOptions, fileJournal } from './file/file-journal.ts'
 export { type FollowOptions, type JournalReader, openJournal, type ReaderOptions } from './file/reader.ts'
 export type { TornTail } from './file/recover.ts'
+export { type RepairLosses, type RepairOptions, type RepairReport, repairJournal } from './file/repair.ts'
 export { type FileKeys, fileKeys } from './file-keys.ts'
 export type { EncodedFrame, FrameCodec, FramePlace } from './frame-codec.ts'
 export { memoryJournal } from './memory.ts'

@@ -1,13 +1,12 @@
 // The errors for segments that are not as they were written.
+import { dirname } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
 
 /** The error for bytes that are not as they were written. */
 export function damaged(file: string, offset: number, what: string): DuramenError {
   return new DuramenError('JOURNAL_DAMAGED', `${file} is damaged at byte ${offset}: ${what}`, {
     where: { file, offset },
-    hint:
-      'Nothing was changed. Restore the file from a backup. To give up all records from there on instead, ' +
-      'copy the folder, cut the file at that byte and remove the segments behind it.',
+    hint: `Nothing was changed. ${next(file)}`,
   })
 }
 
@@ -17,6 +16,9 @@ export function gap(file: string, expected: number, first: number): DuramenError
   const [from, to] = first > expected ? [expected, first - 1] : [first, expected - 1]
   return new DuramenError('JOURNAL_DAMAGED', `The records ${from} to ${to} ${what} ${file}`, {
     where: { file, position: from },
-    hint: 'Nothing was changed. Put the missing segment files back, from a backup if need be.',
+    hint: `Nothing was changed. Put the missing segment files back, or: ${next(file)}`,
   })
 }
+
+const next = (file: string) =>
+  `Run: duramen check ${JSON.stringify(dirname(file))}. It finds all that is damaged, says what it has cost, and can repair it.`

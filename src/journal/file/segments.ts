@@ -22,8 +22,9 @@ export async function listSegments(folder: string): Promise<{ file: string; firs
   return names.map((name) => ({ file: join(folder, name), first: Number(NAME.exec(name)?.[1]) }))
 }
 
-/** The path of the segment that begins with a position. */
-export const segmentFile = (folder: string, first: number) => join(folder, `${String(first).padStart(16, '0')}.log`)
+/** The name of the file of the segment that begins with a position, and its path. */
+export const segmentName = (first: number) => `${String(first).padStart(16, '0')}.log`
+export const segmentFile = (folder: string, first: number) => join(folder, segmentName(first))
 
 /** Makes what was created, renamed or removed in a folder durable. Windows does that by itself and has no call for it. */
 export async function syncFolder(folder: string): Promise<void> {
