@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The command `duramen`: reads the arguments, runs what they ask for, ends with its exit code.
 import { createRequire } from 'node:module'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type CheckCommand, check } from './check.ts'
 import { demo } from './demo.ts'
 import { exitCodeOf } from './failure.ts'
 import { interruption } from './interruption.ts'
@@ -24,6 +25,26 @@ program
   .option('--slow <ms>', 'wait so many milliseconds over each image, to have time to kill it', wholeNumber, 0)
   .action(async (folder: string | undefined, { data, slow }: { data: string; slow: number }) => {
     process.exitCode = await demo({ folder, data, slow }, createScreen(process.stdout), interrupted)
+  })
+
+program
+  .command('check')
+  .summary('look for damage in a journal, and repair it')
+  .description(
+    'Reads all of a journal and says what is not as it was written, what that has cost, and what to do. Changes nothing ' +
+      'without --repair, and may run beside the process that writes. Exit code: 0 sound, 1 damaged or failed, 2 usage.',
+  )
+  .argument('[dir]', "the journal's folder", './data')
+  .option('--json', 'print the report as JSON', false)
+  .addOption(
+    new Option('--repair <how>', 'give up everything from the first damage on, or only what is lost').choices([
+      'cut',
+      'quarantine',
+    ]),
+  )
+  .option('--yes', 'repair without asking', false)
+  .action(async (dir: string, { json, repair, yes }: Omit<CheckCommand, 'dir'>) => {
+    process.exitCode = await check({ dir, json, repair, yes }, createScreen(process.stdout))
   })
 
 function wholeNumber(text: string): number {
