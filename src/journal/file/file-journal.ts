@@ -238,6 +238,7 @@ async function openLog(
       places = new Places(await known.anew(), known, log)
     }
     const torn = await recover(files, salt, segments, places, places.newest, coding)
+    places.tidy()
     return { places, torn, log: await openEnd() }
   } catch (error) {
     await Promise.allSettled([places.abandon(), source.reader.close()])

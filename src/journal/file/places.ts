@@ -16,6 +16,10 @@ import { indexedTo, PLACE, type StreamPlaces } from './unindexed.ts'
 /** So many bytes of the log are read at opening, at the most, because the index does not have them. */
 const UNINDEXED_BYTES = 1 << 25
 
+/** While the log is read, so many times as many records go into a file of the index, at most MANY, for few to be merged. */
+const AT_ONCE = 8
+const MANY = 1 << 18
+
 /** What the index needs of the log. */
 export interface IndexedLog {
   readonly salt: number
@@ -52,8 +56,8 @@ export class Places extends Streams implements IndexSource {
     this.#index = new DiskIndex(runs, folder.readOnly ? undefined : (until) => this.#remade(until), log.warn)
     this.#writing = new IndexWriting(this.#index, this, log.warn)
     this.last = runs.last
-    const { newest } = runs
-    if (newest) this.end = { position: newest.last, offset: newest.offset, length: newest.end - newest.offset }
+    this.endOffset = runs.newest?.offset ?? 0
+    this.endLength = (runs.newest?.end ?? 0) - this.endOffset
     for (const [position, offset] of runs.anchors()) this.anchors.add(position, offset)
   }
 
@@ -199,7 +203,13 @@ export class Places extends Streams implements IndexSource {
   /** Call it after a group: forgets streams that were not used lately, and sees to it that the index is written. */
   tidy(): void {
     this.forget()
-    if (this.full) void this.#writing.write()
+    if (this.full) void this.write()
+  }
+
+  /** While the log is read: there is enough for a large file. */
+  get heavy(): boolean {
+    const { every } = this.#folder
+    return this.unindexed >= Math.max(every, Math.min(AT_ONCE * every, MANY))
   }
 
   /** Writes what the index does not have, where it may; never rejects. */

@@ -119,7 +119,7 @@ export async function scan(
         if (text !== undefined) urgency = urgencyOf(stream, text)
       }
       appends.add(frame, start, end, urgency)
-      return places.full ? places.write() : undefined
+      return places.heavy ? places.write() : undefined
     }
     return mustLook(frame, places) ? places.look(frame.stream).then(take) : take()
   })

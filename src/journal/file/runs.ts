@@ -94,7 +94,8 @@ export class Runs {
   mayHave(name: string): boolean {
     if (this.#runs.length === 0) return this.removed
     const hash = hashOf(name)
-    return this.#runs.some((run) => run.mayHave(hash))
+    for (const run of this.#runs) if (run.mayHave(hash)) return true
+    return false
   }
 
   /** Rejects with IndexDamaged. */

@@ -10,6 +10,9 @@ import { indexedTo, PLACE, type StreamPlaces, Unindexed } from './unindexed.ts'
 /** So many streams are remembered that the index has. */
 const REMEMBERED = 1 << 14
 
+/** Shared by all that have none; replaced, never pushed to. */
+const NONE: number[] = []
+
 /** Positions of the records from … to of a stream that were trimmed, and that only the index can name. */
 export interface IndexedTrim {
   readonly name: string
@@ -23,24 +26,24 @@ export interface Recent {
   readonly source: Unindexed
   readonly records: number
   readonly bytes: number
-  /** Position, offset and length of the last frame. */
-  readonly end: { readonly position: number; readonly offset: number; readonly length: number }
+  readonly end: Streams['end']
 }
 
 export abstract class Streams {
   /** Position of the last committed frame. */
   last = 0
-  /** The same with its offset and length. */
-  end = { position: 0, offset: 0, length: 0 }
+  protected endOffset = 0
+  protected endLength = 0
   readonly anchors = new Anchors()
   readonly gone = new Gone()
   /** Frames were met that were given up: a stream may begin with any seq from there on. */
   afterHole = false
   protected readonly trims: IndexedTrim[] = []
+  readonly #known = new Map<string, StreamPlaces>()
   /** With something that the index does not have. */
-  readonly #tail = new Map<string, StreamPlaces>()
+  #tail: StreamPlaces[] = []
   /** Used lately; the index has all of them. */
-  readonly #rested = new Map<string, StreamPlaces>()
+  readonly #rested = new Set<StreamPlaces>()
   #records = 0
   #bytes = 0
 
@@ -52,12 +55,17 @@ export abstract class Streams {
     return this.#records
   }
 
+  /** Position, offset and length of the last committed frame. */
+  get end(): { readonly position: number; readonly offset: number; readonly length: number } {
+    return { position: this.last, offset: this.endOffset, length: this.endLength }
+  }
+
   get unindexedBytes(): number {
     return this.#bytes
   }
 
   get remembered(): number {
-    return this.#tail.size + this.#rested.size
+    return this.#known.size
   }
 
   /** A stream that is in memory; one that is nowhere has no record. */
@@ -73,11 +81,12 @@ export abstract class Streams {
 
   /** Also one of which only what came lately is known. */
   protected known(name: string): StreamPlaces | undefined {
-    return this.#tail.get(name) ?? this.#rested.get(name)
+    return this.#known.get(name)
   }
 
+  /** A stream that is nowhere yet: `add` or `disclaim` must follow. */
   begin(name: string): StreamPlaces {
-    return this.#rest({ ...nothing(name), loaded: true })
+    return this.#enter(name, true)
   }
 
   /** What is taken in next of a stream follows a record that is not here, nor are those before. */
@@ -88,15 +97,16 @@ export abstract class Streams {
   /** A stream of which a record is found while the log is read; of one that is not loaded, only what comes is known. */
   found(name: string): StreamPlaces | undefined {
     const known = this.known(name)
-    return known !== undefined || !this.mayHave(name) ? known : this.#rest(nothing(name))
+    return known !== undefined || !this.mayHave(name) ? known : this.#enter(name, false)
   }
 
   /** Takes in what the index says of a stream. */
   protected load(name: string, trimmed: number, last: number): StreamPlaces {
-    const stream = this.known(name) ?? this.#rest(nothing(name))
+    const stream = this.known(name) ?? this.#enter(name, true)
     stream.trimmed = Math.max(stream.trimmed, trimmed)
     if (stream.recent.length === 0) stream.last = stream.claimed = last
     stream.loaded = true
+    if (!stream.unindexed) this.#rested.add(stream)
     this.forget()
     return stream
   }
@@ -104,14 +114,18 @@ export abstract class Streams {
   /** Takes back what was claimed for a stream and not committed. */
   disclaim(stream: StreamPlaces): void {
     stream.claimed = stream.last
-    if (stream.claimed === 0) this.#rested.delete(stream.name)
+    if (stream.claimed > 0) return
+    this.#known.delete(stream.name)
+    this.#rested.delete(stream)
   }
 
   /** Takes in the next record, which begins at that offset of the last segment. */
   add(stream: StreamPlaces, offset: number, length: number, urgent: Urgency): void {
     this.#place(offset, length)
-    if (stream.recent.length === 0) this.#toTail(stream)
-    stream.recent.push(this.last, offset, length)
+    if (!stream.unindexed) this.#toTail(stream)
+    // An array that is made with three numbers has room for three; one that is pushed to for the first time, for seventeen.
+    if (stream.recent.length === 0) stream.recent = [this.last, offset, length]
+    else stream.recent.push(this.last, offset, length)
     stream.last++
     stream.urgent = urgent
   }
@@ -129,7 +143,7 @@ export abstract class Streams {
     if (dropped > 0) stream.recent = recent.slice(dropped)
     stream.trimmed = before - 1
     stream.cut = true
-    this.#toTail(stream)
+    if (!stream.unindexed) this.#toTail(stream)
   }
 
   /** Takes in the next frame, which is a hole of so many positions. */
@@ -137,7 +151,8 @@ export abstract class Streams {
     this.afterHole = true
     this.anchors.note(this.last + 1, offset)
     this.last += positions
-    this.end = { position: this.last, offset, length }
+    this.endOffset = offset
+    this.endLength = length
     this.#records++
     this.#bytes += FRAME_BYTES
   }
@@ -150,12 +165,12 @@ export abstract class Streams {
 
   /** The streams with records that the index does not have. */
   protected *recent(): Generator<StreamPlaces> {
-    for (const stream of this.#tail.values()) if (stream.recent.length > 0) yield stream
+    for (const stream of this.#tail) if (stream.recent.length > 0) yield stream
   }
 
   /** All that the index does not have. */
   protected taking(): Recent {
-    const streams = Array.from(this.#tail.values())
+    const streams = this.#tail.slice()
     const source = new Unindexed(streams, this.#records)
     return { streams, source, records: this.#records, bytes: this.#bytes, end: this.end }
   }
@@ -164,46 +179,62 @@ export abstract class Streams {
   protected taken({ streams, source, records, bytes }: Recent): void {
     this.#records -= records
     this.#bytes -= bytes
-    for (const [number, stream] of streams.entries()) {
-      const { first, count, trimmed } = source.entries[number]!
-      const taken = Math.max(first + count - 1 - indexedTo(stream), 0) * PLACE
-      if (count > 0 && taken > 0) stream.recent = stream.recent.slice(taken)
-      if (stream.trimmed === trimmed) stream.cut = false
-      if (stream.recent.length > 0 || stream.cut) continue
-      this.#tail.delete(stream.name)
-      this.#rested.set(stream.name, stream)
+    const came = this.#tail.slice(streams.length)
+    const forgotten = streams.length - REMEMBERED
+    this.#tail = []
+    for (let number = 0; number < streams.length; number++) {
+      const stream = streams[number]!
+      const taken = Math.max(source.lasts[number]! - indexedTo(stream), 0) * PLACE
+      if (taken > 0) stream.recent = taken === stream.recent.length ? NONE : stream.recent.slice(taken)
+      if (stream.trimmed === source.trims[number]) stream.cut = false
+      stream.unindexed = stream.recent.length > 0 || stream.cut
+      if (stream.unindexed) this.#tail.push(stream)
+      else if (number < forgotten && stream.claimed === stream.last) this.#known.delete(stream.name)
+      else this.#rested.add(stream)
     }
+    this.#tail = this.#tail.concat(came)
     this.forget()
   }
 
   /** Forgets streams that were not used lately. */
   protected forget(): void {
     if (this.#rested.size <= REMEMBERED) return
-    for (const [name, stream] of this.#rested) {
+    for (const stream of this.#rested) {
       if (this.#rested.size <= REMEMBERED) return
-      if (stream.claimed === stream.last) this.#rested.delete(name)
+      if (stream.claimed !== stream.last) continue
+      this.#rested.delete(stream)
+      this.#known.delete(stream.name)
     }
   }
 
-  #rest(stream: StreamPlaces): StreamPlaces {
-    this.#rested.set(stream.name, stream)
+  #enter(name: string, loaded: boolean): StreamPlaces {
+    const stream: StreamPlaces = {
+      name,
+      loaded,
+      trimmed: 0,
+      last: 0,
+      recent: NONE,
+      urgent: NOT_URGENT,
+      unindexed: false,
+      cut: false,
+      claimed: 0,
+    }
+    this.#known.set(name, stream)
     return stream
   }
 
   #toTail(stream: StreamPlaces): void {
-    this.#rested.delete(stream.name)
-    this.#tail.set(stream.name, stream)
+    stream.unindexed = true
+    this.#rested.delete(stream)
+    this.#tail.push(stream)
   }
 
   #place(offset: number, length: number): void {
     this.last++
-    this.end = { position: this.last, offset, length }
+    this.endOffset = offset
+    this.endLength = length
     this.#records++
     this.#bytes += length
     this.anchors.note(this.last, offset)
   }
-}
-
-function nothing(name: string): StreamPlaces {
-  return { name, loaded: false, trimmed: 0, last: 0, recent: [], urgent: NOT_URGENT, cut: false, claimed: 0 }
 }

@@ -22,6 +22,8 @@ export interface StreamPlaces {
   recent: number[]
   /** What its last record asks for; counts while there is a recent one. */
   urgent: Urgency
+  /** The index lacks something of it. */
+  unindexed: boolean
   /** It was trimmed since the index has heard of it. */
   cut: boolean
   /** The seq of its last record once the group that is being written is on disk. */
@@ -31,23 +33,42 @@ export interface StreamPlaces {
 /** The seq of the last record of a stream that the index has. */
 export const indexedTo = ({ last, recent }: StreamPlaces) => last - recent.length / PLACE
 
-/** How they are now, whatever comes. */
+/** How they are now, whatever comes. In arrays of numbers, for there may be many. */
 export class Unindexed implements RunSource {
   readonly streams: number
   readonly places: number
-  readonly entries: Entry[] = []
+  /** Of each stream, in the order in which they were given: the seq of the last record that is here, 0 for none. */
+  readonly lasts: Float64Array
+  /** How many records were dropped from its beginning. */
+  readonly trims: Float64Array
+  readonly #given: readonly StreamPlaces[]
+  readonly #urgencies: Urgency[]
+  readonly #hashes: Uint32Array
+  /** The number of the first place of each, and where the last one's end. */
+  readonly #starts: Uint32Array
   readonly #bytes: Buffer
-  #buckets: Iterator<Entry[]>
+  /** The numbers of the streams, nearly in the order of their hashes: those of one bucket follow one another. */
+  readonly #order: Uint32Array
+  #next = 0
 
-  constructor(streams: Iterable<StreamPlaces>, count: number) {
+  constructor(streams: readonly StreamPlaces[], count: number) {
+    const { length } = streams
+    this.#given = streams
+    this.streams = length
+    this.lasts = new Float64Array(length)
+    this.trims = new Float64Array(length)
+    this.#urgencies = new Array(length)
+    this.#hashes = new Uint32Array(length)
+    this.#starts = new Uint32Array(length + 1)
     this.#bytes = Buffer.allocUnsafeSlow(count * PLACE_BYTES)
     let at = 0
-    for (const stream of streams) {
-      const { name, trimmed, recent, urgent } = stream
-      const places = recent.length / PLACE
-      const first = places === 0 ? 0 : stream.last - places + 1
-      const { due, pending, purged } = urgent
-      this.entries.push({ name, hash: hashOf(name), first, count: places, trimmed, due, pending, purged, at })
+    for (let number = 0; number < length; number++) {
+      const { name, trimmed, last, recent, urgent } = streams[number]!
+      this.lasts[number] = recent.length === 0 ? 0 : last
+      this.trims[number] = trimmed
+      this.#urgencies[number] = urgent
+      this.#hashes[number] = hashOf(name)
+      this.#starts[number] = at
       for (let index = 0; index < recent.length; index += PLACE) {
         const byte = at++ * PLACE_BYTES
         this.#bytes.writeDoubleLE(recent[index]!, byte)
@@ -55,34 +76,52 @@ export class Unindexed implements RunSource {
         this.#bytes.writeUInt32LE(recent[index + 2]!, byte + 12)
       }
     }
-    this.streams = this.entries.length
+    this.#starts[length] = at
     this.places = at
-    this.#buckets = buckets(this.entries)
+    this.#order = this.#buckets()
   }
 
   async next(): Promise<readonly Entry[]> {
-    const found: Entry[] = []
-    for (let next = this.#buckets.next(); !next.done; next = this.#buckets.next()) {
-      found.push(...next.value)
-      if (found.length >= BATCH) break
+    const entries: Entry[] = []
+    for (let bucket = -1; this.#next < this.streams; this.#next++) {
+      const entry = this.#entry(this.#order[this.#next]!)
+      const own = this.#bucketOf(entry.hash)
+      if (entries.length >= BATCH && own !== bucket) break
+      bucket = own
+      let at = entries.push(entry) - 1
+      for (; at > 0 && compare(entries[at - 1]!, entry) > 0; at--) entries[at] = entries[at - 1]!
+      entries[at] = entry
     }
-    return found
+    return entries
   }
 
   take(from: number, count: number): Buffer {
     return this.#bytes.subarray(from * PLACE_BYTES, (from + count) * PLACE_BYTES)
   }
-}
 
-/** In order, without sorting all of them at once, which would hold the event loop up. */
-function* buckets(entries: readonly Entry[]): Generator<Entry[]> {
-  const count = Math.max(1, entries.length >> 3)
-  const sorted: (Entry[] | undefined)[] = new Array(count)
-  for (const entry of entries) {
-    const at = Math.floor((entry.hash / 2 ** 32) * count)
-    const bucket = sorted[at]
-    if (bucket === undefined) sorted[at] = [entry]
-    else bucket.push(entry)
+  #entry(number: number): Entry {
+    const { name } = this.#given[number]!
+    const { due, pending, purged } = this.#urgencies[number]!
+    const at = this.#starts[number]!
+    const count = this.#starts[number + 1]! - at
+    const first = count === 0 ? 0 : this.lasts[number]! - count + 1
+    return { name, hash: this.#hashes[number]!, first, count, trimmed: this.trims[number]!, due, pending, purged, at }
   }
-  for (const bucket of sorted) if (bucket !== undefined) yield bucket.sort(compare)
+
+  #bucketOf(hash: number): number {
+    return Math.floor((hash / 2 ** 32) * this.streams)
+  }
+
+  /** In one pass, without sorting all of them, which would hold the event loop up. */
+  #buckets(): Uint32Array {
+    const ends = new Uint32Array(this.streams + 1)
+    for (const hash of this.#hashes) ends[this.#bucketOf(hash) + 1]!++
+    for (let bucket = 1; bucket <= this.streams; bucket++) ends[bucket]! += ends[bucket - 1]!
+    const order = new Uint32Array(this.streams)
+    for (let number = 0; number < this.streams; number++) {
+      const bucket = this.#bucketOf(this.#hashes[number]!)
+      order[ends[bucket]!++] = number
+    }
+    return order
+  }
 }
