@@ -30,6 +30,8 @@ const TABLES = [
   ['reader.follow(options)', 'interface FollowOptions '],
   ['checkJournal(dir, options)', 'interface CheckOptions '],
   ['repairJournal(dir, options)', 'interface RepairOptions '],
+  ['backup(dir, to, options)', 'interface CopyOptions '],
+  ['restore(from, dir, options)', 'interface RestoreOptions '],
   ['exportJournal(journal, options)', 'interface ExportOptions '],
   ['aesGcm(options)', 'interface AesGcmOptions '],
   ['duramen/machines'],

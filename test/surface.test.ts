@@ -9,6 +9,7 @@ import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import {
   aesGcm,
+  backup,
   checkJournal,
   exportJournal,
   fileJournal,
@@ -17,6 +18,7 @@ import {
   memoryJournal,
   openJournal,
   repairJournal,
+  restore,
 } from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
@@ -174,6 +176,14 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['openJournal readOnly', (v) => openJournal(tmpdir(), { readOnly: v }), ''],
     ['openJournal poll', (v) => openJournal(tmpdir(), { readOnly: true, poll: v }), ''],
     ['openJournal logger', (v) => openJournal(tmpdir(), { readOnly: true, logger: v }), ''],
+    ['backup dir', (v) => backup(v, join(tmpdir(), 'never-made')), ''],
+    ['backup to', (v) => backup(join(tmpdir(), 'not-there'), v), ''],
+    ...options('backup options', (v) => backup(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore from', (v) => restore(v, join(tmpdir(), 'never-made')), ''],
+    ['restore dir', (v) => restore(tmpdir(), v), ''],
+    ...options('restore options', (v) => restore(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore until', (v) => restore(tmpdir(), join(tmpdir(), 'never-made'), { until: v }), ''],
+    ['host.backup', (v) => host.backup(v), ''],
     ['exportJournal', (v) => exportJournal(v), ''],
     ...options('exportJournal options', (v) => exportJournal(memoryJournal(), v)),
     ['exportJournal machine', (v) => exportJournal(memoryJournal(), { machine: v }), 'undefined,text'],

@@ -56,6 +56,14 @@ export interface Range {
   readonly to?: number
 }
 
+/** What a backup has done. */
+export interface BackedUp {
+  /** The last position that the folder holds now. */
+  readonly position: number
+  /** How many bytes were new. */
+  readonly bytes: number
+}
+
 /** An instance whose delayed transition is due. */
 export interface DueStream {
   readonly stream: string
@@ -110,6 +118,11 @@ export interface Journal {
    * there or is trimmed. Rejects only with CLOSED.
    */
   snapshot(stream: string): Promise<StoredSnapshot | undefined>
+  /**
+   * Copies the journal into a folder, while it goes on: all that is answered when it is called. Left out by journals that are
+   * backed up by other means. Rejects with DuramenError.
+   */
+  backup?(to: string): Promise<BackedUp>
   /** Waits for appends under way, releases what it holds. May be called again, also where it could not release all. */
   close(): TaskEither<DuramenError, void>
 }

@@ -30,6 +30,8 @@ export type DuramenErrorCode =
   | 'JOURNAL_FAILED'
   | 'LOCKED'
   | 'NOT_EMPTY'
+  | 'BACKUP_MISMATCH'
+  | 'NO_BACKUP'
   | 'EXPORT_DAMAGED'
   | 'ERASED'
   | 'CODEC_MISSING'

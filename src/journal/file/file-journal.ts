@@ -13,9 +13,11 @@ import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.
 import type { FrameCodec } from '../frame-codec.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
-import type { Journal } from '../port.ts'
+import type { BackedUp, Journal } from '../port.ts'
+import { backUp, type CopyOptions } from './backup.ts'
 import { Coding, codecsGiven } from './coding.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
+import { type CommittedEnd, NO_END } from './committed-end.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
@@ -47,6 +49,8 @@ export interface FileJournalOptions {
 export interface FileJournal extends Journal {
   /** What a crash had left unfinished at the end and was cut off when the journal was opened (K7). */
   readonly torn: TornTail | undefined
+  /** As the function `backup`, and rejects with CLOSED. */
+  backup(to: string, options?: CopyOptions): Promise<BackedUp>
 }
 
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
@@ -190,6 +194,10 @@ async function openLocked(
       check()
       return found
     },
+    async backup(to, options) {
+      check()
+      return backUp(dir, to, async () => committedHere(places.end, segments), options)
+    },
     close: () => async () => {
       closing ??= close()
       try {
@@ -244,4 +252,8 @@ async function openLog(
     await Promise.allSettled([places.abandon(), source.reader.close()])
     throw error
   }
+}
+
+function committedHere({ position, offset, length }: Places['end'], segments: readonly Segment[]): CommittedEnd {
+  return position === 0 ? NO_END : { position, segment: segmentOf(segments, position).first, offset: offset + length }
 }
