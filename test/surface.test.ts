@@ -57,12 +57,14 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
   const options = (name: string, call: Call, right = ''): [string, Call, string][] => [
     [name, call, `${nothing},object,object without prototype${right}`],
   ]
-  const operators = (['pause', 'park', 'resume', 'stop', 'purge'] as const).flatMap((op): [string, Call, string][] => [
-    [`host.${op} machine`, (v) => host[op](v, 'x', by), ''],
-    [`host.${op} id`, (v) => host[op](machine, v, by), ''],
-    [`host.${op} by`, (v) => host[op](machine, 'x', v), ''],
-    [`host.${op} who`, (v) => host[op](machine, 'x', { who: v, why: '' }), ''],
-  ])
+  const operators = (['pause', 'park', 'resume', 'stop', 'trim', 'purge'] as const).flatMap(
+    (op): [string, Call, string][] => [
+      [`host.${op} machine`, (v) => host[op](v, 'x', by), ''],
+      [`host.${op} id`, (v) => host[op](machine, v, by), ''],
+      [`host.${op} by`, (v) => host[op](machine, 'x', v), ''],
+      [`host.${op} who`, (v) => host[op](machine, 'x', { who: v, why: '' }), ''],
+    ],
+  )
   const onEffects = (['retry', 'skip', 'cancel'] as const).flatMap((op): [string, Call, string][] => [
     [`host.${op} key`, (v) => host[op](machine, 'x', v, by), ''],
     [`host.${op} by`, (v) => host[op](machine, 'x', '1/0', v), ''],

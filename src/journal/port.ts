@@ -89,7 +89,7 @@ export interface Journal {
   readAll(range?: Range): AsyncIterable<StoredRecord>
   /**
    * The last record of every stream, in any order. `pending`: only of instances that a host must look at when it opens:
-   * something is unfinished or should run, they are parked, or were purged and not trimmed.
+   * something is unfinished or should run, they are parked, or were purged (or replaced by a checkpoint) and not trimmed.
    */
   heads(filter?: { readonly pending?: boolean }): AsyncIterable<StoredRecord>
   /**

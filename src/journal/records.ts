@@ -15,13 +15,33 @@ import type { StoredRecord } from './port.ts'
  * - `fail`: the invoked work at `target` could not be started; payload: the error
  * - `mark`: effects have finished; nothing else changed
  * - `operator`: somebody stepped in; payload: who, why and what it needs
+ * - `checkpoint`: all that was before may be trimmed; payload: who, why, and the instance as it is after it
  * - `host`: a host was opened, runs, or was closed
  * - `definition`: payload: the statechart of a machine, as it is in force from here on
  */
-export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator' | 'host' | 'definition'
+export type CommitKind =
+  | 'start'
+  | 'event'
+  | 'timer'
+  | 'fail'
+  | 'mark'
+  | 'operator'
+  | 'checkpoint'
+  | 'host'
+  | 'definition'
 
 /** What an operator can do to an instance; `docs/OPERATING.md` says what each means. */
-export type OperatorKind = 'pause' | 'resume' | 'park' | 'stop' | 'purge' | 'retry' | 'skip' | 'cancel' | 'fork'
+export type OperatorKind =
+  | 'pause'
+  | 'resume'
+  | 'park'
+  | 'stop'
+  | 'purge'
+  | 'retry'
+  | 'skip'
+  | 'cancel'
+  | 'fork'
+  | 'trim'
 
 /** An error as a header keeps it. */
 export type Problem = Pick<DuramenError, 'code' | 'message' | 'retryable' | 'where' | 'hint'>
@@ -190,7 +210,7 @@ export interface Urgency {
   readonly due: number
   /** It must be loaded when a host opens: something is unfinished or should run, or it is parked. */
   readonly pending: boolean
-  /** It was purged: what is before must be trimmed. */
+  /** It was purged, or has a checkpoint: what is before must be trimmed. */
   readonly purged: boolean
 }
 
@@ -225,13 +245,13 @@ type UrgentHeader = Pick<CommitHeader, 'op' | 'held' | 'unfinished' | 'handedOve
 
 function urgencyIn({ op, held, unfinished, handedOver = 0 }: UrgentHeader, outcome: CommitOutcome): Urgency {
   const { status, running = 0, due } = outcome
-  const purged = op === 'purge'
-  const active = status === undefined && !purged
+  const gone = op === 'purge'
+  const active = status === undefined && !gone
   return {
     due: active && held === undefined && due !== undefined ? due : Number.POSITIVE_INFINITY,
     pending:
-      held !== 'paused' && !purged && (Boolean(unfinished) || held === 'parked' || (active && running > handedOver)),
-    purged,
+      held !== 'paused' && !gone && (Boolean(unfinished) || held === 'parked' || (active && running > handedOver)),
+    purged: gone || op === 'trim',
   }
 }
 

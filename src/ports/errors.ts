@@ -12,6 +12,8 @@ export type DuramenErrorCode =
   | 'PARKED'
   | 'PAUSED'
   | 'STILL_ACTIVE'
+  | 'NOT_TRIMMABLE'
+  | 'TRIMMED'
   | 'UNKNOWN_EFFECT'
   | 'UNKNOWN_MACHINE'
   | 'UNKNOWN_INSTANCE'

@@ -16,6 +16,7 @@ import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { headOf } from './listing.ts'
 import { Resting } from './resting.ts'
+import { dropBefore } from './retention.ts'
 
 /** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
 const READS = 3
@@ -54,13 +55,15 @@ export class Instances {
   async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
-    for await (const { stream, seq, text } of this.host.journal.heads({ pending: true })) {
+    for await (const record of this.host.journal.heads({ pending: true })) {
+      const { stream, text } = record
       const { pending, purged } = urgencyOf(stream, text)
-      if (purged) left.push(this.trim(stream, seq)) // a crash may have come before
-      if (!pending || this.live.has(stream)) continue
+      if (!pending && !purged) continue
       const { machine, instance } = instanceOf(stream)!
       const known = byId.get(machine)
-      if (known) left.push(this.find(known, instance).catch((error) => this.missed(stream, error))) // it has said so itself
+      if (purged) left.push(this.trimAgain(headOf(record)!, known)) // a crash may have come before
+      if (known && pending && !this.live.has(stream))
+        left.push(this.find(known, instance).catch((error) => this.missed(stream, error))) // it has said so itself
     }
     await this.watch((machine) => byId.get(machine))
     await Promise.all(left)
@@ -274,6 +277,16 @@ export class Instances {
     } catch (error) {
       this.host.logger.warn(`${stream} was purged, its records are still there: ${textOf(error)}`, error as object)
     }
+  }
+
+  /** Drops what is before a purge, or a checkpoint of a known machine. */
+  private async trimAgain(head: Head, machine: DurableMachine | undefined): Promise<void> {
+    const { stream, seq } = head.header
+    if (isPurge(head)) return this.trim(stream, seq)
+    if (machine)
+      await dropBefore(this.host, machine, instanceOf(stream)!.instance, seq).catch((error) =>
+        this.host.logger.warn(`${stream} has a checkpoint, what was before is still there: ${textOf(error)}`, error),
+      )
   }
 
   /** Those that are not in memory and that somebody holds. */
