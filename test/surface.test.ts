@@ -193,6 +193,7 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['importJournal source', (v) => importJournal(v, memoryJournal()), ''],
     ['importJournal journal', (v) => importJournal([], v), ''],
     ['fileJournal codec', (v) => fileJournal(join(tmpdir(), 'never-made'), { codec: v }), 'undefined'],
+    ['fileJournal chain', (v) => fileJournal(join(tmpdir(), 'never-made'), { chain: v }), 'undefined'],
     ['aesGcm options', (v) => aesGcm(v), ''],
     ['aesGcm keys', (v) => aesGcm({ keys: v }), 'function'],
     ['fileKeys', (v) => fileKeys(v), 'text'],

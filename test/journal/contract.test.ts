@@ -22,6 +22,8 @@ const kinds: Record<string, FileJournalOptions> = {
   'small segments': { segmentBytes: 4096 },
   'small segments and runs': { segmentBytes: 4096, indexEvery: 16 },
   encrypted: { codec, segmentBytes: 4096, indexEvery: 16 },
+  chained: { chain: true, segmentBytes: 4096, indexEvery: 16 },
+  'chained and encrypted': { chain: true, codec },
 }
 
 for (const [kind, options] of Object.entries(kinds)) {

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
-import { assertPath, optionsGiven, shown } from '../../ports/given.ts'
+import { assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import type { FrameCodec } from '../frame-codec.ts'
@@ -15,10 +15,12 @@ import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { BackedUp, Journal } from '../port.ts'
 import { backUp, type CopyOptions } from './backup.ts'
+import type { ChainHead } from './chain.ts'
 import { Coding, codecsGiven } from './coding.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
 import { type CommittedEnd, NO_END } from './committed-end.ts'
 import { GroupCommit } from './group-commit.ts'
+import { openChain } from './last-group.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
 import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
@@ -41,6 +43,11 @@ export interface FileJournalOptions {
    * several, the first writes and all of them read; what was written without one can be read all the same. Default: none.
    */
   readonly codec?: FrameCodec | readonly FrameCodec[]
+  /**
+   * Whether each group that is written carries the hash of the one before, so that whoever notes `chainHead()` elsewhere can
+   * tell later whether anything before was changed. Once on, it stays on. Default false.
+   */
+  readonly chain?: boolean
   /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
   readonly logger?: Logger | PinoLogger
 }
@@ -51,6 +58,8 @@ export interface FileJournal extends Journal {
   readonly torn: TornTail | undefined
   /** As the function `backup`, and rejects with CLOSED. */
   backup(to: string, options?: CopyOptions): Promise<BackedUp>
+  /** The end of a chained journal, to be noted elsewhere; undefined for one that is not chained, or holds nothing yet. */
+  chainHead(): ChainHead | undefined
 }
 
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
@@ -66,7 +75,7 @@ const DEFAULT_INDEX_EVERY = 1 << 15
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   assertPath('fileJournal', dir)
   const given = optionsGiven('fileJournal', options)
-  const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY } = given
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY, chain = false } = given
   const logger = loggerOf(given.logger ?? console)
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
     throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${shown(segmentBytes)}`, {
@@ -78,12 +87,14 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
       hint: 'Pass an integer between 16 and 1048576.',
     })
   }
+  if (typeof chain !== 'boolean')
+    throw badOption('chain', chain, 'is neither true nor false', 'Leave it out for false.')
   const coding = new Coding(codecsGiven(given.codec))
   let lock: Lock | undefined
   try {
     await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
-    return await openLocked(dir, { segmentBytes, indexEvery }, coding, logger, lock)
+    return await openLocked(dir, { segmentBytes, indexEvery, chain }, coding, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
     throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
@@ -92,7 +103,7 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
 
 async function openLocked(
   dir: string,
-  { segmentBytes, indexEvery }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery'>>,
+  { segmentBytes, indexEvery, chain }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery' | 'chain'>>,
   coding: Coding,
   logger: Logger,
   lock: Lock,
@@ -106,7 +117,8 @@ async function openLocked(
     if (closing !== undefined) throw closed()
   }
   const source: Source = { segments, reader, salt, coding, check }
-  const openEnd = () => Log.open(dir, segments, salt, segmentBytes)
+  const openEnd = async (known: Places) =>
+    Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
   const index = join(dir, 'index')
   const { places, torn, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
   const lastFrame = async (): Promise<LastFrame> => {
@@ -136,6 +148,7 @@ async function openLocked(
 
   return {
     torn,
+    chainHead: () => log.chain?.head,
     append: (append) => () => {
       if (closing !== undefined) return Promise.resolve(left(closed()))
       const refused = refusal(append)
@@ -220,7 +233,7 @@ async function openLog(
   every: number,
   source: Source,
   logger: Logger,
-  openEnd: () => Promise<Log>,
+  openEnd: (places: Places) => Promise<Log>,
 ) {
   const { salt, coding } = source
   const known: IndexFolder = {
@@ -247,7 +260,7 @@ async function openLog(
     }
     const torn = await recover(files, salt, segments, places, places.newest, coding)
     places.tidy()
-    return { places, torn, log: await openEnd() }
+    return { places, torn, log: await openEnd(places) }
   } catch (error) {
     await Promise.allSettled([places.abandon(), source.reader.close()])
     throw error

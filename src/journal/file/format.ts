@@ -175,6 +175,26 @@ export function markFirst(buffer: Buffer, salt: number, offset: number): void {
   buffer.writeUInt32LE(sumOf(buffer, 0, frameEnd(buffer, 0)!, salt, offset), 4)
 }
 
+/**
+ * Makes the first frame of a group a chained one: it begins CHAIN_BYTES behind the buffer's beginning, and at its beginning
+ * then. What it carries is written later, by `writeLink`; the checksum is made right by `markFirst`.
+ */
+export function makeChained(buffer: Buffer): void {
+  buffer.copyWithin(0, CHAIN_BYTES, CHAIN_BYTES + FRAME_BYTES + buffer.readUInt16LE(CHAIN_BYTES + 22))
+  buffer.writeUInt32LE(buffer.readUInt32LE(0) + CHAIN_BYTES, 0)
+  buffer[9]! |= CHAINED
+}
+
+export function writeLink(buffer: Buffer, link: Buffer): void {
+  buffer.set(link, FRAME_BYTES + buffer.readUInt16LE(22))
+}
+
+/** What a frame says of itself, without a look at its checksum. */
+export function marksOf(buffer: Buffer, at: number): Pick<Frame, 'first' | 'hole' | 'chained'> {
+  const flags = buffer[at + 9]!
+  return { first: (flags & FIRST) !== 0, hole: (flags & HOLE) !== 0, chained: (flags & CHAINED) !== 0 }
+}
+
 /** The checksum that a frame at that offset of its file must have. */
 function sumOf(buffer: Buffer, at: number, end: number, salt: number, offset: number): number {
   const flags = buffer[at + 9]!

@@ -61,7 +61,7 @@ export class GroupCommit {
       if (this.#failure !== undefined) return answer(left(refused(this.#failure)))
       let group = this.#waiting.at(-1)
       if (group === undefined || group.full) {
-        group = new Group(this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
+        group = new Group(this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES), this.#log.chain !== undefined)
         this.#waiting.push(group)
       }
       add(group, answer)
@@ -143,7 +143,7 @@ export class GroupCommit {
   async #sync(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
     if (group.bytes.length === 0) return undefined
     try {
-      group.commit(this.#places, await this.#log.sync(group.bytes, blocking))
+      group.commit(this.#places, await this.#log.sync(group.bytes, group.last, blocking))
       this.#committed.moved()
     } catch (error) {
       return this.#failed(group, error as DuramenError)

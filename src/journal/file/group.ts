@@ -7,7 +7,18 @@ import { conflict, trimRefusal } from '../check.ts'
 import type { Append, Appended } from '../port.ts'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
 import type { Coding } from './coding.ts'
-import { BEGINS, type Coded, encodeCoded, encodeFrame, frameEnd, frameRoom, MORE, TRIM } from './format.ts'
+import {
+  BEGINS,
+  CHAIN_BYTES,
+  type Coded,
+  encodeCoded,
+  encodeFrame,
+  frameEnd,
+  frameRoom,
+  MORE,
+  makeChained,
+  TRIM,
+} from './format.ts'
 import type { Places } from './places.ts'
 import type { StreamPlaces } from './unindexed.ts'
 
@@ -38,11 +49,16 @@ const FULL = 1 << 20
 
 export class Group {
   readonly entries: Entry[] = []
+  /** Position of its last frame; known once it was checked. */
+  last = 0
   #buffer: Buffer
-  #used = 0
+  /** Where its bytes begin: behind room for a chain value, until the first frame that is accepted has moved into it. */
+  #begin: number
+  #used: number
 
-  constructor(buffer: Buffer) {
+  constructor(buffer: Buffer, chained: boolean) {
     this.#buffer = buffer
+    this.#begin = this.#used = chained ? CHAIN_BYTES : 0
   }
 
   get buffer(): Buffer {
@@ -54,7 +70,7 @@ export class Group {
   }
 
   get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#used)
+    return this.#buffer.subarray(this.#begin, this.#used)
   }
 
   /** Encodes an append at once, so that this work is done while another group is being written. */
@@ -168,6 +184,15 @@ export class Group {
       entry.end -= moved
     }
     this.#used -= moved
+    this.last = next - 1
+    if (this.#begin < this.#used) this.#chain()
+  }
+
+  #chain(): void {
+    if (this.#begin === 0) return
+    makeChained(this.#buffer)
+    this.#begin = 0
+    this.entries.find(({ places }) => places !== undefined)!.start = 0
   }
 
   /** Takes the group into the index: its bytes are on disk, from `offset` of the last segment on. */

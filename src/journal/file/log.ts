@@ -9,7 +9,8 @@ import fs from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import { fsError } from '../fs-error.ts'
-import { HEADER_BYTES, markFirst } from './format.ts'
+import { type Chain, hashOfGroup } from './chain.ts'
+import { encodeHeader, HEADER_BYTES, markFirst, writeLink } from './format.ts'
 import { NextSegment } from './next-segment.ts'
 import type { Segment } from './segments.ts'
 
@@ -20,6 +21,8 @@ const NEARLY_FULL = 7 / 8
 
 export class Log {
   readonly salt: number
+  /** Where its groups are chained. */
+  readonly chain: Chain | undefined
   readonly #folder: string
   readonly #segments: Segment[]
   readonly #segmentBytes: number
@@ -39,6 +42,7 @@ export class Log {
     segmentBytes: number,
     next: NextSegment,
     file: FileHandle,
+    chain: Chain | undefined,
   ) {
     this.#folder = folder
     this.#segments = segments
@@ -46,19 +50,26 @@ export class Log {
     this.#segmentBytes = segmentBytes
     this.#next = next
     this.#file = file
+    this.chain = chain
   }
 
   /**
    * Opens the last of the segments for writing; creates the first one of a new journal. What a process that was killed
    * has written and not synced is there to be read, so it is made durable first.
    */
-  static async open(folder: string, segments: Segment[], salt: number, segmentBytes: number): Promise<Log> {
+  static async open(
+    folder: string,
+    segments: Segment[],
+    salt: number,
+    segmentBytes: number,
+    chain: Chain | undefined,
+  ): Promise<Log> {
     const next = new NextSegment(folder, salt)
     await next.discard()
     if (segments.length === 0) {
       const { segment, file } = await next.begin(1, async () => {})
       segments.push(segment)
-      return new Log(folder, segments, salt, segmentBytes, next, file)
+      return new Log(folder, segments, salt, segmentBytes, next, file, chain)
     }
     const file = await open(segments.at(-1)!.file, 'r+')
     try {
@@ -67,7 +78,7 @@ export class Log {
       await file.close()
       throw error
     }
-    return new Log(folder, segments, salt, segmentBytes, next, file)
+    return new Log(folder, segments, salt, segmentBytes, next, file, chain)
   }
 
   /**
@@ -80,6 +91,7 @@ export class Log {
     const full = size + bytes.length > this.#segmentBytes && size > HEADER_BYTES
     if (full || this.#begun) await this.#roll(position)
     const segment = this.#segments.at(-1)!
+    if (this.chain !== undefined) writeLink(bytes, this.chain.link)
     markFirst(bytes, this.salt, segment.size)
     try {
       if (segment.size + bytes.length > this.#ahead) await this.#setAhead(segment.size + bytes.length)
@@ -90,21 +102,29 @@ export class Log {
     }
   }
 
-  /** Makes the bytes of the last `write` durable; resolves with their offset in the last segment. Rejects with OUTCOME_UNKNOWN, and with FOLDER_MISSING where nobody will find them. */
-  async sync(bytes: Buffer, blocking: boolean): Promise<number> {
+  /** Makes the bytes of the last `write` durable, up to position `last`; resolves with their offset in the last segment. Rejects with OUTCOME_UNKNOWN, and with FOLDER_MISSING where nobody will find them. */
+  async sync(bytes: Buffer, last: number, blocking: boolean): Promise<number> {
     const segment = this.#segments.at(-1)!
     const offset = segment.size
+    let link: Buffer | undefined
     try {
-      if (blocking) fs.fdatasyncSync(this.#file.fd)
-      else await this.#file.datasync()
+      const syncing = blocking ? fs.fdatasyncSync(this.#file.fd) : this.#file.datasync()
+      if (this.chain !== undefined) link = this.#linkAfter(segment, bytes) // while the disk works
+      await syncing
     } catch (error) {
       this.#unknown = true
       throw unknown(segment, error)
     }
     if (fs.fstatSync(this.#file.fd).nlink === 0) throw removed(segment)
     segment.size += bytes.length
+    if (link !== undefined) this.chain?.moved(link, last)
     if (segment.size > this.#segmentBytes * NEARLY_FULL) this.#next.prepare()
     return offset
+  }
+
+  #linkAfter({ first, size }: Segment, bytes: Buffer): Buffer {
+    const header = size === HEADER_BYTES ? encodeHeader({ salt: this.salt, first }) : undefined
+    return hashOfGroup(header).update(bytes).digest()
   }
 
   async close(): Promise<void> {
