@@ -8,6 +8,7 @@
 //   A writer that begins meanwhile changes the lock and the folder: then all of this is asked anew.
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { heldBy } from '../lock.ts'
 import { type Committed, readCommitted } from './committed.ts'
 import { damaged } from './damaged.ts'
@@ -44,6 +45,8 @@ export class EndFinder {
   readonly #folder: string
   /** The last one that was found. */
   #known = NO_END
+  /** What the writer said when it was looked at last, and it fitted. */
+  #word: Committed | undefined
   /** What the folder was like when nobody had its lock and the end was found there. */
   #seen = ''
 
@@ -61,9 +64,11 @@ export class EndFinder {
     for (;;) {
       const holder = await this.#holder()
       const noted = await readCommitted(this.#folder)
+      if (holder !== undefined && noted?.lock === holder && isDeepStrictEqual(noted, this.#word)) return endOf(noted)
       const last = await lastSegment(this.#folder)
       if (last === undefined) return NO_END
       const named = noted !== undefined && (await fits(this.#folder, noted, last.salt)) ? noted : undefined
+      this.#word = named
       if (holder !== undefined) return named?.lock === holder ? endOf(named) : this.#beforeLastGroup(last)
       if (named?.failed) return endOf(named)
       if (named !== undefined) this.#known = latest(this.#known, endOf(named))
