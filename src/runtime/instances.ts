@@ -4,7 +4,8 @@
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
 //     somebody asks for them or an input reaches them. A journal in trouble that may pass breaks none: it is asked again.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { decodeCommit, instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
+import type { StoredRecord } from '../journal/port.ts'
+import { instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
 import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import { textOf } from '../ports/thrown.ts'
 import { Alarms } from './alarms.ts'
@@ -219,11 +220,11 @@ export class Instances {
     }
   }
 
-  /** By the machine's policy: its last commit is no earlier than what set the timer. */
+  /** By the machine's policy: its last commit is no earlier than what set the timer. One that can't be read is woken to say so. */
   private async dueHere(machine: DurableMachine, stream: string, due: number): Promise<number> {
     if ((machine.options.timers ?? 'absolute') === 'absolute') return due
-    const record = await this.host.journal.head(stream)
-    return this.host.dueOf(machine, { at: record ? decodeCommit(record).at : due, due })
+    const head = await this.host.journal.head(stream).then(headOrNone, () => undefined)
+    return head ? this.host.dueOf(machine, { at: head.header.at, due }) : due
   }
 
   /** The alarm is the one that counts. */
@@ -294,6 +295,8 @@ export class Instances {
     return this.resting
   }
 }
+
+const headOrNone = (record: StoredRecord | undefined) => record && headOf(record)
 
 const isPurge = ({ header }: Head) => header.op === 'purge'
 
