@@ -26,6 +26,7 @@ const TABLES = [
   ['new DuramenError(code, message, options)', 'interface DuramenErrorOptions '],
   ['duramen/journal'],
   ['fileJournal(dir, options)', 'interface FileJournalOptions '],
+  ['journal.reclaim(options)', 'interface ReclaimOptions '],
   ['openJournal(dir, options)', 'interface ReaderOptions '],
   ['reader.follow(options)', 'interface FollowOptions '],
   ['checkJournal(dir, options)', 'interface CheckOptions '],

@@ -10,8 +10,9 @@ export {
   type LostRecords,
 } from './file/check.ts'
 export type { Damage, DamageKind } from './file/examine.ts'
-export { type FileJournal, type FileJournalOptions, fileJournal } from './file/file-journal.ts'
+export { type FileJournal, type FileJournalOptions, fileJournal, type ReclaimOptions } from './file/file-journal.ts'
 export { type FollowOptions, type JournalReader, openJournal, type ReaderOptions } from './file/reader.ts'
+export type { Reclaimed } from './file/reclaim.ts'
 export type { TornTail } from './file/recover.ts'
 export { type RepairLosses, type RepairOptions, type RepairReport, repairJournal } from './file/repair.ts'
 export { type Restored, type RestoreOptions, restore } from './file/restore.ts'

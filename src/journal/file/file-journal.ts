@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
-import { assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
+import { assertNames, assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import type { FrameCodec } from '../frame-codec.ts'
@@ -20,10 +21,13 @@ import { Coding, codecsGiven } from './coding.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
 import { type CommittedEnd, NO_END } from './committed-end.ts'
 import { GroupCommit } from './group-commit.ts'
+import { removeCopies } from './holes.ts'
 import { openChain } from './last-group.ts'
+import { Listings } from './listings.ts'
 import { Log } from './log.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
 import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
+import { type Reclaimed, reclaim } from './reclaim.ts'
 import { holds, recover, refill, survey, type TornTail } from './recover.ts'
 import { Runs } from './runs.ts'
 import { createFolder, type Segment, SegmentReader } from './segments.ts'
@@ -60,6 +64,24 @@ export interface FileJournal extends Journal {
   backup(to: string, options?: CopyOptions): Promise<BackedUp>
   /** The end of a chained journal, to be noted elsewhere; undefined for one that is not chained, or holds nothing yet. */
   chainHead(): ChainHead | undefined
+  /**
+   * Gives back the space of what was trimmed, in all segments but the last: beside appends and reads, one call at a time; a
+   * later one waits. It reads the whole log, and writes each segment that loses something anew: run it at a quiet hour. What
+   * was dropped for good is in no file of the journal then, unless it is in the last segment. A journal whose groups are
+   * chained only gives up segments from its beginning of which nothing is left.
+   * Left: BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), IO, CLOSED; what was given up
+   * until then is, and the next call goes on.
+   */
+  reclaim(options?: ReclaimOptions): TaskEither<DuramenError, Reclaimed>
+}
+
+/** What a reclaim does beside giving up what was trimmed. */
+export interface ReclaimOptions {
+  /**
+   * A folder outside the journal's that gets each segment as it is before it first loses something; what is there already
+   * stays. All of them, and what is left in the journal, are its whole history. Default: none.
+   */
+  readonly archive?: string
 }
 
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
@@ -108,6 +130,7 @@ async function openLocked(
   logger: Logger,
   lock: Lock,
 ): Promise<FileJournal> {
+  await removeCopies(dir)
   const found = await survey(dir)
   const salt = found.salt ?? randomBytes(4).readUInt32LE()
   const segments: Segment[] = []
@@ -116,7 +139,7 @@ async function openLocked(
   const check = () => {
     if (closing !== undefined) throw closed()
   }
-  const source: Source = { segments, reader, salt, coding, check }
+  const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
   const openEnd = async (known: Places) =>
     Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
   const index = join(dir, 'index')
@@ -136,10 +159,13 @@ async function openLocked(
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
+  /** Resolves when none is under way. */
+  let reclaiming: Promise<unknown> = Promise.resolve()
   const isErased = (error: unknown) => isDuramenError(error) && error.code === 'ERASED'
 
   const close = async () => {
     await commits.settled()
+    await reclaiming
     await committed.close()
     await snapshots.close()
     await places.close()
@@ -211,6 +237,21 @@ async function openLocked(
       check()
       return backUp(dir, to, async () => committedHere(places.end, segments), options)
     },
+    reclaim: (options) => async () => {
+      if (closing !== undefined) return left(closed())
+      try {
+        const archive = archiveGiven(dir, options)
+        const result = reclaiming.then(async () => {
+          const reclaimed = await reclaim(source, places, archive)
+          await snapshots.clean()
+          return reclaimed
+        })
+        reclaiming = result.catch(() => {})
+        return right(await result)
+      } catch (error) {
+        return left(isDuramenError(error) ? error : fsError(error, `reclaim space in ${dir}`, { file: dir }))
+      }
+    },
     close: () => async () => {
       closing ??= close()
       try {
@@ -223,6 +264,17 @@ async function openLocked(
       }
     },
   }
+}
+
+/** Throws BAD_OPTION. */
+function archiveGiven(dir: string, options: ReclaimOptions | undefined): string | undefined {
+  const given = optionsGiven('reclaim', options, "Leave it out, or give an object: { archive: './archive' }.")
+  assertNames('reclaim', given, ['archive'])
+  const { archive } = given
+  if (archive === undefined) return undefined
+  assertPath('archive', archive)
+  if (resolve(archive) !== resolve(dir)) return resolve(archive)
+  throw badOption('archive', archive, "is the journal's own folder", 'Give another one.')
 }
 
 /** The log with its places; leaves no file open where it rejects. */

@@ -245,6 +245,23 @@ export class Places extends Streams implements IndexSource {
     this.taken(taking)
   }
 
+  /** The offsets of the frames that the index names in the segment that begins with a position. */
+  named(first: number): ReadonlySet<number> {
+    const named = this.#index.runs.names.filter(({ segments }) => segments.at(-1)?.[0] === first)
+    return new Set(named.map(({ offset }) => offset))
+  }
+
+  /** Does something during which the index on disk does not change. */
+  still<T>(action: () => Promise<T>): Promise<T> {
+    return this.#index.change(action)
+  }
+
+  /** Writes the index up to the end of the log as one file, which then names nothing but that end. */
+  async condense(): Promise<void> {
+    await this.writeRun()
+    await this.still(() => this.#index.runs.mergeAll())
+  }
+
   /** The index up to a position, made from the log. */
   async #remade(until: number): Promise<MadeIndex> {
     const fresh = new Places(await this.#folder.anew(), this.#folder, this.#log)

@@ -11,6 +11,7 @@ import type { StoredRecord } from '../port.ts'
 import type { Coding } from './coding.ts'
 import { damaged } from './damaged.ts'
 import { decodeFrame, FRAME_BYTES, frameEnd, HEADER_BYTES, isHole, neededEnd } from './format.ts'
+import type { Listings } from './listings.ts'
 import type { Places } from './places.ts'
 import type { Segment, SegmentReader } from './segments.ts'
 import { PLACE } from './unindexed.ts'
@@ -49,6 +50,7 @@ export interface Source {
   readonly reader: SegmentReader
   readonly salt: number
   readonly coding: Coding
+  readonly listings: Listings
   /** Throws when the journal is closed. */
   check(): void
 }
@@ -133,8 +135,12 @@ export async function readHead(source: Source, places: Places, name: string): Pr
 /** The last record of every stream, or of those that a host must look at when it opens; without those whose key is gone. */
 export async function* readHeads(source: Source, places: Places, pending: boolean): AsyncGenerator<StoredRecord> {
   if (!pending) {
-    for await (const head of readPlaces(source, ascending(await places.heads(), places.last))) {
-      if (readable(head)) yield head
+    const listing = places.heads().then((found) => ascending(found, places.last))
+    source.listings.begin(listing)
+    try {
+      for await (const head of readPlaces(source, await listing)) if (readable(head)) yield head
+    } finally {
+      source.listings.end(listing)
     }
     return
   }

@@ -83,6 +83,11 @@ export class Runs {
     return this.#removedUpTo > 0
   }
 
+  /** What each of its files says of itself. */
+  get names(): readonly RunHead[] {
+    return this.#runs.map(({ head }) => head)
+  }
+
   /** Positions and offsets of some records, ascending. */
   *anchors(): Generator<[position: number, offset: number]> {
     for (const { tables } of this.#runs) {
@@ -189,7 +194,15 @@ export class Runs {
 
   /** Makes one file of the newest of about the same size. Rejects with IndexDamaged as well. */
   async merge(stopped: () => boolean): Promise<void> {
-    const old = this.#runs.slice(-this.#crowd)
+    await this.#merge(this.#runs.slice(-this.#crowd), stopped)
+  }
+
+  /** Makes one file of all of them. Rejects with IndexDamaged as well. */
+  async mergeAll(): Promise<void> {
+    if (this.#runs.length > 1) await this.#merge(this.#runs.slice(), () => false)
+  }
+
+  async #merge(old: readonly Run[], stopped: () => boolean): Promise<void> {
     const newest = old.at(-1)!.head
     const anchors = old.flatMap(({ tables }) => Array.from(tables.anchors))
     const range = { ...newest, first: old[0]!.head.first, anchors, seed: randomSeed() }

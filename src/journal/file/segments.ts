@@ -57,6 +57,7 @@ export class SegmentReader {
       return await readFrom(await this.#handleOf(segment, file), start, end)
     } finally {
       file.users--
+      if (file.users === 0 && this.#open.get(segment) !== file) await closeFile(file)
       await this.#closeUnused()
     }
   }
@@ -67,6 +68,13 @@ export class SegmentReader {
       if (this.#open.get(segment) === file) this.#open.delete(segment)
       throw error
     })
+  }
+
+  /** Another file has the name of the segment's: the next read opens that. */
+  async forget(segment: Segment): Promise<void> {
+    const file = this.#open.get(segment)
+    this.#open.delete(segment)
+    if (file?.users === 0) await closeFile(file)
   }
 
   /** Closes the files; a read that is under way closes its own when it ends. */
@@ -80,9 +88,17 @@ export class SegmentReader {
       if (this.#open.size <= this.#limit) return
       if (file.users > 0) continue
       this.#open.delete(segment)
-      await file.handle.then((handle) => handle.close())
+      await closeFile(file)
     }
   }
+}
+
+/** One that could not be opened is none to close. */
+function closeFile({ handle }: OpenFile): Promise<void> {
+  return handle.then(
+    (opened) => opened.close(),
+    () => {},
+  )
 }
 
 /** Creates a folder and the folders above it, each durably, where they are not there yet. */

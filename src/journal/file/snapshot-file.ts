@@ -117,6 +117,16 @@ export class SnapshotFile {
     if (this.#end > 2 * this.#live + SLACK_BYTES) await this.#writeAnew()
   }
 
+  /** Leaves no byte of those that are out of date, or for which `counts` does not hold. */
+  async clean(counts: (stream: string, seq: number) => Promise<boolean>): Promise<void> {
+    for (const [stream, { seq, at, end }] of this.#places) {
+      if (await counts(stream, seq)) continue
+      this.#places.delete(stream)
+      this.#live -= end - at
+    }
+    if (this.#end > this.#live) await this.#writeAnew()
+  }
+
   #encode(stream: string, seq: number, text: string): string | Coded | undefined {
     if (this.#coding.codec === undefined) return text
     try {

@@ -65,6 +65,24 @@ export class Snapshots {
     return { stream, seq: newest.seq, text: newest.text }
   }
 
+  /** Leaves no byte of snapshots whose records were dropped. Rejects with what the file system says. */
+  async clean(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+    const cleaning = this.#clean()
+    this.#writing = cleaning
+      .catch(() => {})
+      .finally(() => {
+        this.#writing = undefined
+      })
+    await cleaning
+    if (this.#waiting.size > 0) void this.#write()
+  }
+
+  async #clean(): Promise<void> {
+    const file = await this.#file(false)
+    await file?.clean(async (stream, seq) => (await this.#sumOf(stream, seq)) !== undefined)
+  }
+
   /** Writes what waits. Never rejects: there is nothing that may not be lost. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)

@@ -9,6 +9,7 @@ import type { Coding } from './coding.ts'
 import type { CommittedEnd } from './committed-end.ts'
 import { damaged, gap } from './damaged.ts'
 import { HEADER_BYTES } from './format.ts'
+import { Listings } from './listings.ts'
 import { type IndexedLog, type IndexFolder, Places } from './places.ts'
 import type { Source } from './read.ts'
 import { headerOf, holds, scan, survey } from './recover.ts'
@@ -67,7 +68,7 @@ export class View {
       if (salt === undefined) throw noJournal(folder)
       const segments: Segment[] = []
       const reader = new SegmentReader()
-      const source: Source = { segments, reader, salt, coding, check }
+      const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
       const index = join(folder, 'index')
       const runs = indexed ? await Runs.find(index, salt, (head) => holds(files, salt, head)) : Runs.none(index)
       const places = new Places(runs, readOnly(index), logOf(salt))
