@@ -193,6 +193,29 @@ describe('trim', () => {
     rmSync(dir, { recursive: true })
   })
 
+  it('K3 K4: among events, again and again, and while instances come and go', async () => {
+    const { open, journal } = world()
+    const machine = counter()
+    const host = await open([machine], { maxActive: 1, snapshotEvery: 7 })
+    const ids = ['a', 'b', 'c']
+    for (const id of ids) await host.actor(machine, id)
+    const all: Promise<unknown>[] = []
+    for (let i = 0; i < 100; i++) {
+      for (const id of ids) all.push(host.send(machine, id, { type: 'INC' }, { id: `${id}${i}` }))
+      if (i % 10 === 3) for (const id of ids) all.push(host.trim(machine, id, by), host.trim(machine, id, by))
+      if (i % 7 === 0) await settle(1)
+    }
+    await Promise.all(all)
+    expect((await host.verify()).findings).toEqual([])
+    await host.close()
+    const second = await open([machine], { journal: withoutSnapshots(journal) })
+    for (const id of ids) {
+      expect((await second.actor(machine, id)).getSnapshot().context.n).toBe(100)
+      expect((await texts(journal, `counter/${id}`)).length).toBeLessThan(30)
+    }
+    await second.close()
+  })
+
   it('K3: a history that does not come to its checkpoint is not dropped', async () => {
     const { open, journal } = world()
     let chance = 1
