@@ -3,7 +3,15 @@
 // K7 nothing is given up before it was said and somebody has said yes.
 import { basename } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { checkJournal, type Damage, type JournalReport, type RepairLosses, repairJournal } from '../journal/index.ts'
+import {
+  type ChainHead,
+  type ChainReport,
+  checkJournal,
+  type Damage,
+  type JournalReport,
+  type RepairLosses,
+  repairJournal,
+} from '../journal/index.ts'
 import type { Screen } from './screen.ts'
 import { bytes, counted, printable } from './text.ts'
 
@@ -12,24 +20,27 @@ export interface CheckCommand {
   readonly json: boolean
   readonly repair: 'cut' | 'quarantine' | undefined
   readonly yes: boolean
+  /** The end of a chain that was noted earlier. */
+  readonly expect: ChainHead | undefined
 }
 
 /** So many damages and streams are shown; `--json` has all. */
 const MOST = 100
 
-/** Checks, and repairs if that was asked for; the answer is the exit code: 0 for a sound journal, 1 for a damaged one. */
+/** Checks, and repairs if that was asked for; the answer is the exit code: 0 for a sound journal, 1 for one
+ * that is damaged, or not what was noted of it. */
 export async function check(command: CheckCommand, screen: Screen): Promise<number> {
-  const { dir, json, repair } = command
+  const { dir, json, repair, expect } = command
   const onProgress = (done: number, of: number) => {
     if (!json && done < of) screen.progress(Math.floor(done / 1e6), Math.ceil(of / 1e6), 'MB')
   }
-  const report = await checkJournal(dir, { onProgress })
+  const report = await checkJournal(dir, { onProgress, ...(expect && { expect }) })
   screen.endProgress()
   if (json && repair === undefined) screen.line(JSON.stringify(report, undefined, 2))
   if (!json) for (const line of reportLines(dir, report, screen)) screen.line(line)
   if (report.sound) {
     if (json && repair !== undefined) screen.line(JSON.stringify(report, undefined, 2))
-    return 0
+    return report.chain?.met === false || report.chain?.broken.length ? 1 : 0
   }
   if (repair !== undefined) return await mend(command, screen, repair)
   if (!json) for (const line of nextLines(dir)) screen.line(line)
@@ -82,8 +93,21 @@ function* reportLines(dir: string, report: JournalReport, screen: Screen): Gener
   for (const file of leftovers) yield `Not a file of the journal: ${printable(file)}`
   for (const damage of damages.slice(0, MOST)) yield `${screen.style('red', 'DAMAGED')} ${damageLine(damage)}`
   if (damages.length > MOST) yield `… and ${damages.length - MOST} more; --json shows all`
+  if (report.chain) yield* chainLines(report.chain, screen)
   if (report.sound) yield screen.style('green', 'Sound: nothing is damaged.')
   else yield* lostLines(report)
+}
+
+function* chainLines({ from, head, broken, met }: ChainReport, screen: Screen): Generator<string> {
+  for (const { position, what } of broken)
+    yield `${screen.style('red', 'CHAIN BROKEN')} at position ${position}: ${what}`
+  if (met === false)
+    yield `${screen.style('red', 'CHANGED')} This is not what was noted: its chain does not lead there.`
+  if (met) yield 'Its chain leads to what was noted.'
+  if (from !== undefined && head) {
+    yield `Chained from position ${from} on. To be noted elsewhere, for --expect:`
+    yield `  ${head.position}:${head.hash}`
+  }
 }
 
 function damageLine({ file, offset, bytes, from, to, exact, what }: Damage): string {

@@ -2,6 +2,7 @@
 // The command `duramen`: reads the arguments, runs what they ask for, ends with its exit code.
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ChainHead } from '../journal/index.ts'
 import { type CheckCommand, check } from './check.ts'
 import { demo } from './demo.ts'
 import { exitCodeOf } from './failure.ts'
@@ -32,7 +33,7 @@ program
   .summary('look for damage in a journal, and repair it')
   .description(
     'Reads all of a journal and says what is not as it was written, what that has cost, and what to do. Changes nothing ' +
-      'without --repair, and may run beside the process that writes. Exit code: 0 sound, 1 damaged or failed, 2 usage.',
+      'without --repair, and may run beside the process that writes. Exit code: 0 sound, 1 damaged, not as noted, or failed, 2 usage.',
   )
   .argument('[dir]', "the journal's folder", './data')
   .option('--json', 'print the report as JSON', false)
@@ -43,9 +44,20 @@ program
     ]),
   )
   .option('--yes', 'repair without asking', false)
-  .action(async (dir: string, { json, repair, yes }: Omit<CheckCommand, 'dir'>) => {
-    process.exitCode = await check({ dir, json, repair, yes }, createScreen(process.stdout))
+  .option(
+    '--expect <position:hash>',
+    'the end of its chain that was noted earlier: has anything changed since?',
+    chainHead,
+  )
+  .action(async (dir: string, { json, repair, yes, expect }: Omit<CheckCommand, 'dir'>) => {
+    process.exitCode = await check({ dir, json, repair, yes, expect }, createScreen(process.stdout))
   })
+
+function chainHead(text: string): ChainHead {
+  const [, position, hash] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? []
+  if (position !== undefined && hash !== undefined) return { position: Number(position), hash }
+  throw new InvalidArgumentError('Give a position, a colon and the 64 digits of its hash, as check has printed them.')
+}
 
 function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)

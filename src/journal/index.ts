@@ -1,7 +1,7 @@
 // What `duramen/journal` offers.
 export { type AesGcmOptions, aesGcm, type Key, type Keys } from './aes-gcm.ts'
 export { backup, type CopyOptions } from './file/backup.ts'
-export type { ChainHead } from './file/chain.ts'
+export type { BrokenLink, ChainHead, ChainReport } from './file/chain.ts'
 export {
   type CheckOptions,
   checkJournal,

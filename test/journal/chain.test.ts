@@ -13,9 +13,9 @@ import {
   marksOf,
   writeLink,
 } from '../../src/journal/file/format.ts'
-import { type FileJournal, fileJournal } from '../../src/journal/index.ts'
+import { checkJournal, type FileJournal, fileJournal } from '../../src/journal/index.ts'
 import { add, all, must, refused } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
+import { newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'
 
 interface File {
   readonly file: string
@@ -79,6 +79,8 @@ function forge(segments: readonly File[], link: boolean): boolean {
   }
   return true
 }
+
+const expectBad = (call: Promise<unknown>) => expect(call).rejects.toMatchObject({ code: 'BAD_OPTION' })
 
 const copies = (segments: readonly File[]) => segments.map(({ file, bytes }) => ({ file, bytes: Buffer.from(bytes) }))
 
@@ -286,6 +288,52 @@ describe('a chained journal', () => {
       code: 'JOURNAL_DAMAGED',
       where: { file },
     })
+  })
+})
+
+describe('checkJournal', () => {
+  test('tells the end of the chain, and whether it leads to one that was noted', async () => {
+    const { folder, segments, noted, head } = await sample()
+    expect(await checkJournal(folder)).toMatchObject({ sound: true, chain: { from: 1, head, broken: [] } })
+    expect((await checkJournal(folder, { expect: noted })).chain).toEqual({ ...whole, from: 1, head })
+    const changed = copies(segments)
+    changed[0]!.bytes.write('ROUND', changed[0]!.bytes.indexOf('round'))
+    forge(changed, true)
+    await replaceSegments(folder, changed)
+    const report = await checkJournal(folder, { expect: noted })
+    expect(report).toMatchObject({ sound: true, chain: { from: 1, broken: [], met: false } })
+    for (const expect of [null, {}, { ...noted, position: 0 }, { ...noted, hash: 'x' }]) {
+      await expectBad(checkJournal(folder, { expect } as never))
+    }
+  })
+
+  test('does not count an append that a crash has cut short, as its journal will not', async () => {
+    for (const alone of [true, false]) {
+      const folder = await newFolder()
+      const journal = await openIn(folder, { chain: true })
+      await fill(journal, 2)
+      await Promise.all([
+        ...(alone ? [] : [add(journal, 'p', 0, 'whole')]),
+        add(journal, 'torn', 0, 'one', 'two', 'three'),
+      ])
+      await must(journal.close())
+      const [{ file, bytes }] = (await segmentsOf(folder)) as [File]
+      fs.truncateSync(file, bytes.length - 3)
+      const { chain, torn } = await checkJournal(folder)
+      expect(torn).toBeDefined()
+      const again = await openIn(folder)
+      expect(chain).toEqual({ from: 1, head: again.chainHead(), broken: [], met: undefined })
+    }
+  })
+
+  test('has nothing to tell of a journal that is not chained, unless something was expected', async () => {
+    const folder = await newFolder()
+    const journal = await openIn(folder)
+    await fill(journal, 1)
+    await must(journal.close())
+    expect((await checkJournal(folder)).chain).toBeUndefined()
+    const expected = { position: 1, hash: '0'.repeat(64) }
+    expect((await checkJournal(folder, { expect: expected })).chain?.met).toBe(false)
   })
 })
 

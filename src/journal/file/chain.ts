@@ -87,6 +87,15 @@ export class ChainVerifier {
   /** What was before is not there any more. */
   #afterHole = false
   #begun = false
+  /** Before an append that is not whole yet. */
+  #whole:
+    | {
+        readonly group: Hash | undefined
+        readonly position: number
+        readonly from: number | undefined
+        readonly broken: number
+      }
+    | undefined
 
   /** `expected`: an end that was noted earlier. */
   constructor(expected?: ChainHead) {
@@ -100,6 +109,8 @@ export class ChainVerifier {
 
   /** The next frame, from `at` to `end` of the buffer; of a hole, `position` is the last that it covers. */
   frame(frame: Frame, buffer: Buffer, at: number, end: number, position: number): void {
+    if (!frame.more) this.#whole = undefined
+    else this.#whole ??= this.#before()
     if (frame.hole) {
       this.#close()
       this.#afterHole = true
@@ -112,13 +123,29 @@ export class ChainVerifier {
     this.#position = position
   }
 
+  /** An append that the frames end in the middle of does not count: it is cut off when the journal is opened. */
   end(): ChainReport {
+    if (this.#whole !== undefined) {
+      this.#group = this.#whole.group
+      this.#position = this.#whole.position
+      this.#from = this.#whole.from
+      this.#broken.length = this.#whole.broken
+    }
     const head = this.#close()
     return {
       from: this.#from,
       head,
       broken: this.#broken,
       met: this.#expected === undefined ? undefined : this.#met,
+    }
+  }
+
+  #before() {
+    return {
+      group: this.#group?.copy(),
+      position: this.#position,
+      from: this.#from,
+      broken: this.#broken.length,
     }
   }
 

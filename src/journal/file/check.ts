@@ -5,10 +5,11 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isDuramenError } from '../../ports/errors.ts'
-import { assertFunction, assertNames, assertPath, optionsGiven } from '../../ports/given.ts'
+import { assertFunction, assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
 import { fsError } from '../fs-error.ts'
 import { holderOf } from '../lock.ts'
 import { decodeCommit } from '../records.ts'
+import { type ChainHead, type ChainReport, ChainVerifier } from './chain.ts'
 import { judge, type Order } from './check-order.ts'
 import type { Found } from './check-walk.ts'
 import { committedEnd } from './committed-end.ts'
@@ -19,6 +20,8 @@ import type { TornTail } from './recover.ts'
 export interface CheckOptions {
   /** Is told how many bytes of how many were read, each time some more were. Default: nobody is. */
   readonly onProgress?: (bytes: number, of: number) => void
+  /** What `chainHead()` of a chained journal said earlier: whether it still leads there. Default: nothing is expected. */
+  readonly expect?: ChainHead
 }
 
 /** Records of a stream that are lost. */
@@ -51,6 +54,8 @@ export interface JournalReport {
   readonly leftovers: readonly string[]
   /** The process that has the journal open, or had when it died (`alive`: `false`, which does no harm); absent for none. */
   readonly writer?: { readonly pid: number; readonly host: string; readonly since: string; readonly alive: boolean }
+  /** Of a journal that is chained, or of which a chain's end was expected; absent while anything is damaged. */
+  readonly chain?: ChainReport
   readonly usage: JournalUsage
 }
 
@@ -77,25 +82,43 @@ const OWN = /^(lock|index|snapshots|committed|next|\d{16}\.log|quarantine-.*)$/
 export async function checkJournal(dir: string, options: CheckOptions = {}): Promise<JournalReport> {
   assertPath('checkJournal', dir)
   const given = optionsGiven('checkJournal', options, 'Leave it out, or give an object: { onProgress: … }.')
-  assertNames('checkJournal', given, ['onProgress'])
-  const { onProgress = () => {} } = given
+  assertNames('checkJournal', given, ['onProgress', 'expect'])
+  const { onProgress = () => {}, expect } = given
   assertFunction('onProgress', onProgress, 'Give a function: (bytes, of) => …')
+  if (expect !== undefined) assertHead(expect)
   const folder = resolve(dir)
   try {
-    return await report(folder, onProgress)
+    return await report(folder, onProgress, expect)
   } catch (error) {
     throw isDuramenError(error) ? error : fsError(error, `check the journal in ${dir}`, { file: dir })
   }
 }
 
-async function report(folder: string, onProgress: (bytes: number, of: number) => void): Promise<JournalReport> {
+function assertHead(expect: ChainHead): void {
+  const { position, hash } = Object(expect) as Partial<ChainHead>
+  if (Number.isSafeInteger(position) && position! > 0 && typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash)) return
+  throw badOption('expect', expect, 'is no end of a chain', 'Give what chainHead() has said: { position, hash }.')
+}
+
+async function report(
+  folder: string,
+  onProgress: (bytes: number, of: number) => void,
+  expect: ChainHead | undefined,
+): Promise<JournalReport> {
   const names = await readdir(folder)
   const writer = await holderOf(join(folder, 'lock'))
   const until = writer?.alive ? await committedEnd(folder).catch(ifDamaged) : undefined
   const commits = new Commits()
-  const found = await examine(folder, { until, onProgress, onRecord: (record) => commits.look(record) })
+  const verifier = new ChainVerifier(expect)
+  const found = await examine(folder, {
+    until,
+    onProgress,
+    onRecord: (record) => commits.look(record),
+    chain: verifier,
+  })
   try {
     const { damages, order, index, torn, last, bytes, parts } = found
+    const chain = damages.length === 0 ? verifier.end() : undefined
     const { lost, lostIsAll } = damages.length === 0 ? { lost: [], lostIsAll: true } : await lostOf(found)
     return {
       sound: damages.length === 0,
@@ -107,6 +130,7 @@ async function report(folder: string, onProgress: (bytes: number, of: number) =>
       indexedTo: index.last,
       leftovers: names.filter((name) => !OWN.test(name)).map((name) => join(folder, name)),
       ...(writer && { writer: { pid: writer.pid, host: writer.host, since: writer.since, alive: writer.alive } }),
+      ...(chain !== undefined && (chain.met ?? chain.from) !== undefined && { chain }),
       usage: {
         segments: parts.filter(({ kind }) => kind === 'segment').length,
         bytes,

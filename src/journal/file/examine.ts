@@ -4,6 +4,7 @@
 // and what is known of the streams.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ChainVerifier } from './chain.ts'
 import { IndexEvidence } from './check-index.ts'
 import { Order, type Span } from './check-order.ts'
 import { type Damaged, type Met, placed } from './check-positions.ts'
@@ -80,6 +81,8 @@ export interface Examination {
 export interface ExamineOptions {
   /** Where the journal ends while a process writes to it. */
   readonly until?: CommittedEnd | undefined
+  /** Is told of all frames up to the first damage. */
+  readonly chain?: ChainVerifier
   /** Is told of all records that are as they were written. */
   onRecord?(found: Found): void
   onProgress?(bytes: number, of: number): void
@@ -220,6 +223,9 @@ class Examiner {
     try {
       window.onLoad = (offset) => this.#options.onProgress?.(this.#read + offset, this.#bytes)
       const order = this.#order
+      const chain = this.#damages.length === 0 ? this.#options.chain : undefined
+      await window.load(0, HEADER_BYTES)
+      chain?.segment(window.buffer.subarray(0, HEADER_BYTES))
       end = await walk(
         window,
         {
@@ -241,6 +247,7 @@ class Examiner {
             }
             order.take(frame, found)
             this.#count += frame.hole ? frame.seq : 1
+            chain?.frame(frame, found.buffer, found.at, found.until, this.#next - 1 + this.#count)
             if (record) this.#options.onRecord?.(found)
           },
         },
