@@ -1,5 +1,5 @@
 // What the tests of the file journal share.
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,4 +39,17 @@ export async function replaceSegments(folder: string, segments: { file: string; 
   await rm(folder, { recursive: true })
   await mkdir(folder)
   for (const { file, bytes } of segments) await writeFile(file, bytes)
+}
+
+/** The files of a folder that this process has open; none where there is no /proc to tell. */
+export function openFilesIn(folder: string): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const file = readlinkSync(`/proc/self/fd/${fd}`)
+      return file.startsWith(folder) ? [file] : []
+    } catch {
+      return []
+    }
+  })
 }

@@ -1,6 +1,7 @@
 // The errors for segments that are not as they were written.
 import { dirname } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
+import type { Header } from './format.ts'
 
 /** The error for bytes that are not as they were written. */
 export function damaged(file: string, offset: number, what: string): DuramenError {
@@ -18,6 +19,13 @@ export function gap(file: string, expected: number, first: number): DuramenError
     where: { file, position: from },
     hint: `Nothing was changed. Put the missing segment files back, or: ${next(file)}`,
   })
+}
+
+/** Refuses a file whose header is not that of the segment with that first position. */
+export function assertHeader(header: Header | string, file: string, first: number, salt: number): void {
+  if (typeof header === 'string') throw damaged(file, 0, header)
+  if (header.first !== first) throw damaged(file, 16, `its header names position ${header.first} as its first`)
+  if (header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
 }
 
 const next = (file: string) =>

@@ -134,7 +134,7 @@ async function openLocked(
   const found = await survey(dir)
   const salt = found.salt ?? randomBytes(4).readUInt32LE()
   const segments: Segment[] = []
-  const reader = new SegmentReader()
+  const reader = new SegmentReader(salt)
   let closing: Promise<void> | undefined
   const check = () => {
     if (closing !== undefined) throw closed()

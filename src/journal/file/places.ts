@@ -265,8 +265,13 @@ export class Places extends Streams implements IndexSource {
   /** The index up to a position, made from the log. */
   async #remade(until: number): Promise<MadeIndex> {
     const fresh = new Places(await this.#folder.anew(), this.#folder, this.#log)
-    await this.#log.refill(fresh, until)
-    await fresh.writeRun()
+    try {
+      await this.#log.refill(fresh, until)
+      await fresh.writeRun()
+    } catch (error) {
+      await fresh.abandon()
+      throw error
+    }
     this.gone.changed = true
     return fresh.#index
   }

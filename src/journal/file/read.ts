@@ -273,6 +273,7 @@ async function chunkOf({ reader }: Source, segment: Segment, start: number, end:
   try {
     return await reader.read(segment, start, end)
   } catch (error) {
+    if (isDuramenError(error)) throw error
     throw fsError(error, `read ${segment.file}`, { file: segment.file, offset: start })
   }
 }

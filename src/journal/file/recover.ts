@@ -8,7 +8,7 @@ import { open, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../records.ts'
 import type { Coding } from './coding.ts'
-import { damaged, gap } from './damaged.ts'
+import { assertHeader, damaged, gap } from './damaged.ts'
 import { decodeFrame, decodeHeader, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES, neededEnd } from './format.ts'
 import { segmentSize } from './holes.ts'
 import type { Places } from './places.ts'
@@ -61,10 +61,7 @@ export async function recover(
     }
     const indexed = first === indexedFrom
     if (!indexed && first !== places.last + 1) throw gap(file, places.last + 1, first)
-    const header = await headerOf(file)
-    if (typeof header === 'string') throw damaged(file, 0, header)
-    if (header.first !== first) throw damaged(file, 16, `its header names position ${header.first} as its first`)
-    if (header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
+    assertHeader(await headerOf(file), file, first, salt)
     const segment = { file, first, size: indexed ? known!.end : HEADER_BYTES }
     segments.push(segment)
     await scan(segment, size, salt, places, coding)

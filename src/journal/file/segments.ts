@@ -4,6 +4,8 @@
 // K12 files 0600, folders 0700.
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { assertHeader } from './damaged.ts'
+import { decodeHeader, HEADER_BYTES } from './format.ts'
 
 const OPEN_FILES = 16
 const NAME = /^(\d{16})\.log$/
@@ -45,11 +47,16 @@ interface OpenFile {
 /** Reads from segments, keeping the files that were used last open. */
 export class SegmentReader {
   readonly #open = new Map<Segment, OpenFile>()
+  readonly #salt: number
   #limit = OPEN_FILES
 
-  /** The bytes of a segment from `start` up to `end`, fewer where the file is shorter. */
+  constructor(salt: number) {
+    this.#salt = salt
+  }
+
+  /** The bytes of a segment from `start` up to `end`, fewer where the file is shorter. Rejects with JOURNAL_DAMAGED as well. */
   async read(segment: Segment, start: number, end: number): Promise<Buffer> {
-    const file = this.#open.get(segment) ?? { handle: open(segment.file, 'r'), users: 0 }
+    const file = this.#open.get(segment) ?? { handle: this.#openFile(segment), users: 0 }
     this.#open.delete(segment)
     this.#open.set(segment, file)
     file.users++
@@ -59,6 +66,18 @@ export class SegmentReader {
       file.users--
       if (file.users === 0 && this.#open.get(segment) !== file) await closeFile(file)
       await this.#closeUnused()
+    }
+  }
+
+  /** K7 the bytes of one segment may stand in the file of another, and every frame of them be whole: the header tells. */
+  async #openFile({ file, first }: Segment): Promise<FileHandle> {
+    const handle = await open(file, 'r')
+    try {
+      assertHeader(decodeHeader(await readFrom(handle, 0, HEADER_BYTES)), file, first, this.#salt)
+      return handle
+    } catch (error) {
+      await handle.close()
+      throw error
     }
   }
 

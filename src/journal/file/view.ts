@@ -67,7 +67,7 @@ export class View {
       const { files, salt } = await survey(folder)
       if (salt === undefined) throw noJournal(folder)
       const segments: Segment[] = []
-      const reader = new SegmentReader()
+      const reader = new SegmentReader(salt)
       const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
       const index = join(folder, 'index')
       const runs = indexed ? await Runs.find(index, salt, (head) => holds(files, salt, head)) : Runs.none(index)
