@@ -33,7 +33,7 @@ import { walk } from './walk.ts'
 
 /** How a backup is made, or taken back. */
 export interface CopyOptions {
-  /** Is told how many bytes of how many are copied, now and then. Default: nobody is. */
+  /** Is told how many bytes of how many are copied, now and then; what it throws ends the copying. Default: nobody is. */
   readonly onProgress?: (done: number, total: number) => void
 }
 

@@ -73,7 +73,7 @@ export interface JournalUsage {
   readonly trimmedBytes: number
 }
 
-const OWN = /^(lock|index|snapshots|committed|next|\d{16}\.log|quarantine-.*)$/
+const OWN = /^(lock|index|snapshots|committed|next|backup\.json|\d{16}\.log|quarantine-.*)$/
 
 /**
  * Reads all of the journal in a folder, frame by frame, and says what is not as it was written. Changes nothing.

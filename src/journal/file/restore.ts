@@ -69,7 +69,7 @@ export async function restore(from: string, dir: string, options?: RestoreOption
     await createFolder(resolve(dir))
     const lock = await acquireLock(join(dir, 'lock'))
     try {
-      if ((await listSegments(dir)).length > 0 || (await readManifest(dir)) !== undefined) throw notEmpty(dir)
+      await assertNoJournal(dir)
       await removeDrafts(dir)
       return await copyAll(wanted, dir, onProgress)
     } finally {
@@ -79,6 +79,15 @@ export async function restore(from: string, dir: string, options?: RestoreOption
     if (error instanceof DuramenError) throw error
     throw fsError(error, `restore ${from} to ${dir}`, { file: (error as NodeJS.ErrnoException).path ?? dir })
   }
+}
+
+/** Rejects with NOT_EMPTY for a folder that has a journal or a backup. */
+export async function assertNoJournal(dir: string): Promise<void> {
+  const segments = await listSegments(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (segments.length > 0 || (await readManifest(dir)) !== undefined) throw notEmpty(dir)
 }
 
 /** What a folder holds: what its manifest says, where it has one that fits; else what is committed. */

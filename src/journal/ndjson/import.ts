@@ -148,10 +148,10 @@ function refusedAt(line: number, error: DuramenError): DuramenError {
 }
 
 function unfinished(error: DuramenError, records: number): DuramenError {
-  const { code, message, where, hint } = error
+  const { code, message, where, retryable, hint } = error
   const left =
     records === 0 ? 'Nothing was imported.' : `${records} records are in the journal, which is to be removed.`
-  return new DuramenError(code, message, { cause: error.cause, where, hint: `${left} ${hint ?? ''}`.trim() })
+  return new DuramenError(code, message, { cause: error, where, retryable, hint: `${left} ${hint ?? ''}`.trim() })
 }
 
 function notEmpty(stream: string): DuramenError {
