@@ -1,6 +1,7 @@
 // Real processes: a second one is refused (K2), and one that is killed at any moment loses nothing (K7).
 import { spawn } from 'node:child_process'
 import { cp, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { StoredRecord } from '../../src/journal/index.ts'
@@ -36,11 +37,16 @@ function start(folder: string, what: string, ...more: string[]) {
   return { pid: child.pid, kill, until: (count: number) => Promise.race([grown(count), ended]).then(lines) }
 }
 
-test('K2 a second process is refused and told the pid of the first, which a kill sets free', async () => {
+test('K2 a second process is refused and told pid, host and start of the first, which a kill sets free', async () => {
   const folder = await newFolder()
   const first = start(folder, 'hold')
   expect(await first.until(1)).toEqual(['open'])
-  await expect(openIn(folder)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: first.pid } })
+  await expect(openIn(folder)).rejects.toMatchObject({
+    code: 'LOCKED',
+    message: expect.stringMatching(new RegExp(`process ${first.pid} on ${hostname()} since 2\\d{3}-.*Z$`)),
+    hint: expect.stringContaining(String(first.pid)),
+    where: { file: join(folder, 'lock'), pid: first.pid, host: hostname() },
+  })
   await first.kill()
   await openIn(folder)
   expect(await start(folder, 'hold').until(1)).toEqual([`LOCKED ${process.pid}`])

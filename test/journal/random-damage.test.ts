@@ -56,8 +56,8 @@ async function written(): Promise<Sample> {
   let journal = await openIn(folder, OPTIONS)
   let older: Files = new Map()
   let sure = 0
-  for (let turn = 0; turn < 40; turn++) {
-    if (turn === 20) {
+  for (let turn = 0; turn < 25; turn++) {
+    if (turn === 12) {
       await must(journal.close())
       older = filesOf(folder)
       journal = await openIn(folder, OPTIONS)
