@@ -354,6 +354,11 @@ describe('bytes that were given up', () => {
     const frames = framesOf(segments[0]!.bytes)!.length
     const given = [without(segments[0]!, 0, frames), ...segments.slice(1)]
     expect(verify(given, head)).toEqual({ ...whole, from: frames + 1, head })
+    const before = (decodeHeader(segments[1]!.bytes) as { first: number }).first - 1
+    const last = verify(segments.slice(0, 1)) as ChainReport
+    expect(last.head!.position).toBe(before)
+    expect((verify(given, last.head) as ChainReport).met).toBe(true)
+    expect((verify(given, { ...last.head!, position: before - 1 }) as ChainReport).met).toBeUndefined()
     const changed = copies(given)
     changed[1]!.bytes.write('ROUND', changed[1]!.bytes.indexOf('round'))
     forge(changed, true)

@@ -68,7 +68,7 @@ export interface ChainReport {
   /** Its end; undefined where the last group is not chained. */
   readonly head: ChainHead | undefined
   readonly broken: readonly BrokenLink[]
-  /** Whether the journal was at `expected` once; undefined where nothing was expected. */
+  /** Whether the journal was at `expected` once; undefined where nothing was expected, or what that was of was given up. */
   readonly met: boolean | undefined
 }
 
@@ -77,6 +77,8 @@ export class ChainVerifier {
   readonly #expected: ChainHead | undefined
   readonly #broken: BrokenLink[] = []
   #met = false
+  /** The group that `expected` is the end of is not there any more. */
+  #givenUp = false
   #from: number | undefined
   /** Of the segment whose first group is still to come. */
   #header: Buffer | undefined
@@ -113,6 +115,8 @@ export class ChainVerifier {
     else this.#whole ??= this.#before()
     if (frame.hole) {
       this.#close()
+      const noted = this.#expected?.position ?? 0
+      if (noted > this.#position && noted <= position) this.#givenUp = true
       this.#afterHole = true
       this.#header = undefined
     } else {
@@ -136,7 +140,7 @@ export class ChainVerifier {
       from: this.#from,
       head,
       broken: this.#broken,
-      met: this.#expected === undefined ? undefined : this.#met,
+      met: this.#expected === undefined || (this.#givenUp && !this.#met) ? undefined : this.#met,
     }
   }
 
@@ -159,6 +163,7 @@ export class ChainVerifier {
     }
     const link = buffer.toString('hex', frame.textAt - CHAIN_BYTES, frame.textAt)
     this.#check(link, before, position)
+    if (this.#afterHole) this.#meet(position - 1, link)
     this.#group = hashOfGroup(header)
     this.#begun = true
   }
@@ -184,7 +189,11 @@ export class ChainVerifier {
     this.#group = undefined
     if (hash === undefined) return undefined
     const head = { position: this.#position, hash }
-    if (this.#expected?.position === head.position && this.#expected.hash === hash) this.#met = true
+    this.#meet(head.position, hash)
     return head
+  }
+
+  #meet(position: number, hash: string): void {
+    if (this.#expected?.position === position && this.#expected.hash === hash) this.#met = true
   }
 }

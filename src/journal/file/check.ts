@@ -130,7 +130,7 @@ async function report(
       indexedTo: index.last,
       leftovers: names.filter((name) => !OWN.test(name)).map((name) => join(folder, name)),
       ...(writer && { writer: { pid: writer.pid, host: writer.host, since: writer.since, alive: writer.alive } }),
-      ...(chain !== undefined && (chain.met ?? chain.from) !== undefined && { chain }),
+      ...(chain !== undefined && (expect ?? chain.from) !== undefined && { chain }),
       usage: {
         segments: parts.filter(({ kind }) => kind === 'segment').length,
         bytes,
