@@ -18,10 +18,10 @@ export interface Sample {
 }
 
 /** A closed journal of several segments, two long streams, and a last append of three records. */
-export async function sample(): Promise<Sample> {
+export async function sample(rounds = 40): Promise<Sample> {
   const folder = await newFolder()
   const journal = await openIn(folder, { segmentBytes: 1024 })
-  for (let seq = 0; seq < 40; seq++) {
+  for (let seq = 0; seq < rounds; seq++) {
     await Promise.all([add(journal, 'a', seq, `a${seq} ${'é'.repeat(seq % 9)}`), add(journal, 'b', seq, `b${seq}`)])
   }
   await add(journal, 'c', 0, 'one', 'two two', 'three three three')
