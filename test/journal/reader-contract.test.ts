@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, test, vi } from 'vitest'
+import { afterAll, beforeAll, test, vi } from 'vitest'
 import { CommittedFile } from '../../src/journal/file/committed.ts'
 import { fileJournal, type Journal, openJournal } from '../../src/journal/index.ts'
 import { journalContract } from '../../src/testing/index.ts'
@@ -12,8 +12,10 @@ afterAll(() => rm(root, { recursive: true }))
 
 /** What the writer says of its end is written at once here, so that a case need not wait for it. */
 let written: Promise<unknown> = Promise.resolve()
-beforeEach(() => {
-  vi.spyOn(CommittedFile.prototype, 'moved').mockImplementation(function (this: CommittedFile) {
+beforeAll(() => {
+  const { moved } = CommittedFile.prototype
+  vi.spyOn(CommittedFile.prototype, 'moved').mockImplementation(function (this: CommittedFile, sum) {
+    moved.call(this, sum)
     written = Promise.all([written, this.write()])
   })
 })

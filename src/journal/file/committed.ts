@@ -76,26 +76,36 @@ export class CommittedFile {
   readonly #path: string
   readonly #salt: number
   readonly #lock: string
-  /** The last frame that is on disk. */
-  readonly #last: () => Promise<LastFrame>
+  /** The last frame that is on disk, which has that checksum. */
+  readonly #last: (sum: number) => LastFrame
   readonly #logger: Logger
   #file: FileHandle | undefined
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
+  #sum: number
   #failed = false
   #every = EVERY
   #warned = false
 
-  constructor(folder: string, salt: number, lock: string, last: () => Promise<LastFrame>, logger: Logger) {
+  constructor(
+    folder: string,
+    salt: number,
+    lock: string,
+    sum: number,
+    last: (sum: number) => LastFrame,
+    logger: Logger,
+  ) {
     this.#path = committedFile(folder)
     this.#salt = salt
     this.#lock = lock
+    this.#sum = sum
     this.#last = last
     this.#logger = logger
   }
 
-  /** More is committed: it is written soon. */
-  moved(): void {
+  /** More is committed, up to a frame with that checksum: it is written soon. */
+  moved(sum: number): void {
+    this.#sum = sum
     this.#timer ??= setTimeout(() => this.write(), this.#every).unref()
   }
 
@@ -116,7 +126,7 @@ export class CommittedFile {
   async #write(): Promise<void> {
     try {
       this.#file ??= await open(this.#path, 'w', 0o600)
-      const committed = { salt: this.#salt, lock: this.#lock, ...(await this.#last()), failed: this.#failed }
+      const committed = { salt: this.#salt, lock: this.#lock, ...this.#last(this.#sum), failed: this.#failed }
       await this.#file.writev([encode(committed)], 0)
       this.#every = EVERY
     } catch (error) {

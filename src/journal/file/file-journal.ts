@@ -144,13 +144,14 @@ async function openLocked(
     Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
   const index = join(dir, 'index')
   const { places, torn, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
-  const lastFrame = async (): Promise<LastFrame> => {
+  const lastFrame = (sum: number): LastFrame => {
     const { position, offset, length } = places.end
     if (position === 0) return NO_FRAME
-    const sum = await sumAt(source, position, offset)
     return { position, segment: segmentOf(segments, position).first, start: offset, end: offset + length, sum }
   }
-  const committed = new CommittedFile(dir, salt, lock.id, lastFrame, logger)
+  const { position, offset } = places.end
+  const sum = position === 0 ? 0 : await sumAt(source, position, offset)
+  const committed = new CommittedFile(dir, salt, lock.id, sum, lastFrame, logger)
   await committed.write()
   const commits = new GroupCommit(log, places, coding, committed)
   const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
@@ -242,6 +243,8 @@ async function openLocked(
       try {
         const archive = archiveGiven(dir, options)
         const result = reclaiming.then(async () => {
+          // So that readers know of the trims before what was trimmed is gone.
+          await committed.write()
           const reclaimed = await reclaim(source, places, archive)
           await snapshots.clean()
           return reclaimed

@@ -143,8 +143,9 @@ export class GroupCommit {
   async #sync(group: Group, blocking: boolean): Promise<DuramenError | undefined> {
     if (group.bytes.length === 0) return undefined
     try {
-      group.commit(this.#places, await this.#log.sync(group.bytes, group.last, blocking))
-      this.#committed.moved()
+      const offset = await this.#log.sync(group.bytes, group.last, blocking)
+      group.commit(this.#places, offset)
+      this.#committed.moved(group.bytes.readUInt32LE(this.#places.end.offset - offset + 4))
     } catch (error) {
       return this.#failed(group, error as DuramenError)
     }
