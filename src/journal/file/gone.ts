@@ -1,6 +1,7 @@
 // Which positions are read no more: a bit for each, in blocks that are there only where there was such a one. Kept beside
 // the index in a file of its own, which is written anew as a whole: 8 KiB for 65,536 positions.
-import { open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { crc } from './crc.ts'
 import { writeAll } from './pages.ts'
 
@@ -41,6 +42,7 @@ export class Gone {
     bytes.writeUInt32LE(crc(bytes, 0, at, salt), at)
     this.changed = false
     try {
+      await mkdir(dirname(path), { mode: 0o700, recursive: true })
       const handle = await open(`${path}.new`, 'w', 0o600)
       try {
         await writeAll(handle, bytes, 0)
