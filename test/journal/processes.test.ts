@@ -132,6 +132,33 @@ test('K7 of a process that is killed no acknowledged trim is undone, and none dr
   }
 })
 
+test('K7 of a process that is killed while it reclaims, nothing is lost that it should keep, with and without the index', async () => {
+  const folder = await newFolder()
+  let reclaimed = 0
+  const acknowledged = new Map<string, number>()
+  for (let round = 0; round < 6; round++) {
+    const child = start(folder, 'reclaim', '64')
+    await child.until(200 + round * 37)
+    for (const line of (await child.kill()).slice(1)) {
+      const [stream, seq] = line.split(' ')
+      if (stream === 'reclaimed') reclaimed++
+      else acknowledged.set(stream!, Number(seq))
+    }
+    if (round % 2 === 0) await rm(join(folder, 'index'), { recursive: true, force: true })
+    const journal = await openIn(folder)
+    const read = await all(journal.readAll())
+    for (const [stream, seq] of acknowledged) {
+      const records = await all(journal.read(stream))
+      expect(records[0]!.seq).toBeGreaterThanOrEqual(seq)
+      expect(records.map(({ text }) => text)).toEqual(records.map((record) => `${stream} ${record.seq}`))
+      expect(read.filter((record) => record.stream === stream)).toEqual(records)
+      expect(await journal.head(stream)).toEqual(records.at(-1))
+    }
+    await must(journal.close())
+  }
+  expect(reclaimed).toBeGreaterThan(0)
+})
+
 test('K3 of a process that is killed while it writes the index, the answers are those of the log alone', {
   timeout: 120_000,
 }, async () => {

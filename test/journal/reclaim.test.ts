@@ -115,6 +115,16 @@ describe('reclaim', () => {
     expect((await reopened(folder)).records.map(({ seq }) => seq)).toEqual([100])
   })
 
+  test('a journal whose first file of the index comes after a trim has that file', async () => {
+    const folder = await newFolder()
+    const journal = await openIn(folder, { indexEvery: 16 })
+    await add(journal, 'a', 0, 'one', 'two')
+    await must(journal.trim('a', 2))
+    for (let seq = 0; seq < 40; seq++) await add(journal, 'b', seq, 'x')
+    await must(journal.close())
+    expect((await readdir(join(folder, 'index'))).filter((name) => name.endsWith('.run')).length).toBeGreaterThan(0)
+  })
+
   test('the index is used on after it: nothing that it names was given up', async () => {
     const folder = await newFolder()
     const options = { ...SMALL, indexEvery: 16 }

@@ -24,6 +24,10 @@ import { walkIn } from './walk.ts'
 /** The file of a segment of which nothing is left: its header and one hole that reaches to where the segment ended. */
 const EMPTY_BYTES = HEADER_BYTES + FRAME_BYTES
 const NEW = '.new'
+/** So much is read and written at once. */
+const AHEAD_BYTES = 1 << 20
+/** File systems give back blocks of that size, or larger ones. */
+const BLOCK_BYTES = 4096
 const COPY = /^\d{16}\.log\.new$/
 
 /** What is to be given up: frames that follow one another, from the first one's offset on. */
@@ -93,14 +97,6 @@ async function isKept(file: string, { first, size }: Segment, salt: number): Pro
   throw damaged(file, 0, 'it is no copy of the segment of that name')
 }
 
-/** Bytes that go to an offset. */
-interface Piece {
-  readonly bytes: Buffer
-  readonly at: number
-  end: number
-  readonly offset: number
-}
-
 async function copySegment(segment: Segment, salt: number, ranges: readonly GivenUp[], to: string): Promise<void> {
   const { file, first, size } = segment
   const nothingLeft = ranges[0]?.offset === HEADER_BYTES && ranges[0].bytes === size - HEADER_BYTES
@@ -108,15 +104,17 @@ async function copySegment(segment: Segment, salt: number, ranges: readonly Give
   try {
     const target = await open(to, 'w', 0o600)
     try {
-      await writeAll(target, encodeHeader({ salt, first }), 0)
       if (!nothingLeft) await target.truncate(size)
+      const copy = new SparseCopy(source, target, file, salt)
+      await copy.put(encodeHeader({ salt, first }), 0)
       let from = HEADER_BYTES
       for (const { offset, bytes, positions } of ranges) {
-        await copyFrames(source, target, segment, salt, from, offset)
-        await writeAll(target, encodeHole(salt, offset, bytes, positions), offset)
+        await copy.frames(from, offset)
+        await copy.put(encodeHole(salt, offset, bytes, positions), offset)
         from = offset + bytes
       }
-      await copyFrames(source, target, segment, salt, from, size)
+      await copy.frames(from, size)
+      await copy.flush()
       await target.sync()
     } finally {
       await target.close()
@@ -129,27 +127,66 @@ async function copySegment(segment: Segment, salt: number, ranges: readonly Give
   }
 }
 
-/** Copies frames from one offset to another; what a hole covers is not written, so that it takes no space. */
-async function copyFrames(
-  source: FileHandle,
-  target: FileHandle,
-  { file }: Segment,
-  salt: number,
-  from: number,
-  to: number,
-): Promise<void> {
-  let piece: Piece = { bytes: Buffer.alloc(0), at: 0, end: 0, offset: from }
-  const write = ({ bytes, at, end, offset }: Piece) => writeAll(target, bytes.subarray(at, end), offset)
-  const ended = await walkIn(source, from, to, salt, ({ hole }, offset, frameEnd, bytes, at) => {
-    const end = at + (hole ? FRAME_BYTES : frameEnd - offset)
-    if (bytes === piece.bytes && at === piece.end) {
-      piece.end = end
-      return
-    }
-    const before = piece
-    piece = { bytes, at, end, offset }
-    return write(before)
-  })
-  if (ended !== to) throw damaged(file, ended, 'a frame is not as it was written')
-  await write(piece)
+/** A copy to which only what is put is written, and zeros between where a file system would not give back less. */
+class SparseCopy {
+  readonly #source: FileHandle
+  readonly #target: FileHandle
+  readonly #file: string
+  readonly #salt: number
+  /** Bytes of the source that were read ahead. */
+  #ahead: Buffer = Buffer.alloc(0)
+  #aheadAt = 0
+  readonly #buffer = Buffer.allocUnsafeSlow(AHEAD_BYTES)
+  /** Where in the target the buffer goes, and how much of it. */
+  #start = 0
+  #used = 0
+
+  constructor(source: FileHandle, target: FileHandle, file: string, salt: number) {
+    this.#source = source
+    this.#target = target
+    this.#file = file
+    this.#salt = salt
+  }
+
+  /** Copies frames from one offset to another, checking each. Of a hole, what it covers is not written. */
+  async frames(from: number, to: number): Promise<void> {
+    const read = (start: number, end: number) => this.#read(start, end)
+    const ended = await walkIn(read, from, to, this.#salt, ({ hole }, start, end, bytes, at) =>
+      this.put(bytes.subarray(at, at + (hole ? FRAME_BYTES : end - start)), start),
+    )
+    if (ended !== to) throw damaged(this.#file, ended, 'a frame is not as it was written')
+  }
+
+  /** Offsets ascend. */
+  put(bytes: Buffer, offset: number): Promise<void> | undefined {
+    const gap = offset - this.#start - this.#used
+    if (gap >= BLOCK_BYTES || this.#used + gap + bytes.length > AHEAD_BYTES) return this.#putBehind(bytes, offset)
+    this.#buffer.fill(0, this.#used, this.#used + gap)
+    bytes.copy(this.#buffer, this.#used + gap)
+    this.#used += gap + bytes.length
+    return undefined
+  }
+
+  async flush(): Promise<void> {
+    await writeAll(this.#target, this.#buffer.subarray(0, this.#used), this.#start)
+    this.#start += this.#used
+    this.#used = 0
+  }
+
+  async #putBehind(bytes: Buffer, offset: number): Promise<void> {
+    await this.flush()
+    this.#start = offset
+    if (bytes.length <= AHEAD_BYTES) return this.put(bytes, offset)
+    await writeAll(this.#target, bytes, offset)
+    this.#start += bytes.length
+  }
+
+  async #read(start: number, end: number): Promise<Buffer> {
+    const at = start - this.#aheadAt
+    if (at >= 0 && at + end - start <= this.#ahead.length) return this.#ahead.subarray(at, at + end - start)
+    const read = await readFrom(this.#source, start, Math.max(end, start + AHEAD_BYTES))
+    this.#ahead = read
+    this.#aheadAt = start
+    return read.subarray(0, end - start)
+  }
 }

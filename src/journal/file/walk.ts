@@ -1,6 +1,6 @@
 // The frames of a part of a segment file, one after the other, checked. What a hole covers is not read and need not be
 // there (K9: no more than a chunk, or one frame, is in memory).
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { decodeFrame, FRAME_BYTES, type Frame, frameEnd, neededEnd } from './format.ts'
 import { readFrom } from './segments.ts'
 
@@ -25,15 +25,15 @@ export type Visit = (
 export async function walk(file: string, start: number, size: number, salt: number, visit: Visit): Promise<number> {
   const handle = await open(file, 'r')
   try {
-    return await walkIn(handle, start, size, salt, visit)
+    return await walkIn((from, to) => readFrom(handle, from, to), start, size, salt, visit)
   } finally {
     await handle.close()
   }
 }
 
-/** The same in an open file. */
+/** The same in what `read` gives: the bytes from one offset to another, or fewer at the end. */
 export async function walkIn(
-  handle: FileHandle,
+  read: (from: number, to: number) => Promise<Buffer>,
   start: number,
   size: number,
   salt: number,
@@ -41,7 +41,7 @@ export async function walkIn(
 ): Promise<number> {
   let from = start
   for (let wanted = CHUNK; from + FRAME_BYTES <= size; ) {
-    const chunk = await readFrom(handle, from, Math.min(size, from + wanted))
+    const chunk = await read(from, Math.min(size, from + wanted))
     const short = chunk.length < Math.min(size - from, wanted)
     wanted = CHUNK
     let at = 0
