@@ -59,6 +59,23 @@ test('K12 an encrypted, chained journal is trimmed, reclaimed, backed up, restor
   await reader.close()
 })
 
+test('K12 a stream that begins late is imported into an encrypted journal, and is there when it is opened again', async () => {
+  const source = memoryJournal()
+  await add(source, 'm/a', 0, 'one', 'two', SECRET, 'four')
+  await must(source.trim('m/a', 3))
+  const folder = await newFolder()
+  const options = { codec: aesGcm({ keys: fileKeys(await newFolder()) }), chain: true }
+  const journal = await openIn(folder, options)
+  await importJournal(exportJournal(source), journal)
+  await must(journal.close())
+  const again = await openIn(folder, options)
+  expect((await all(again.read('m/a'))).map(({ seq, text }) => [seq, text])).toEqual([
+    [3, SECRET],
+    [4, 'four'],
+  ])
+  expect(again.chainHead()).toEqual((await checkJournal(folder)).chain!.head)
+})
+
 test('K12 an export of an encrypted journal is in plain text, without what was erased', async () => {
   const [folder, root] = [await newFolder(), await newFolder()]
   const keys = fileKeys(root)
