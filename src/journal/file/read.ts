@@ -38,11 +38,11 @@ interface Span {
 }
 
 /** A record as it was found; it has no text when the key to it is gone for good. */
-export interface Found extends Omit<StoredRecord, 'text'> {
+interface Found extends Omit<StoredRecord, 'text'> {
   readonly text: string | undefined
 }
 
-export const readable = (found: Found): found is StoredRecord => found.text !== undefined
+const readable = (found: Found): found is StoredRecord => found.text !== undefined
 
 /** The log as it is read. */
 export interface Source {
@@ -56,7 +56,7 @@ export interface Source {
 }
 
 /** The records at places (position, offset, length of each), whose positions must ascend. */
-export async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<Found> {
+async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<Found> {
   source.check()
   for (let index = 0; index < places.length; ) {
     const spans: Span[] = []

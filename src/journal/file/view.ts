@@ -184,7 +184,7 @@ const logOf = (salt: number): IndexedLog => ({
   warn() {},
 })
 
-export function noJournal(folder: string): DuramenError {
+function noJournal(folder: string): DuramenError {
   return new DuramenError('FOLDER_MISSING', `There is no journal in ${folder}`, {
     where: { file: folder },
     hint: 'Start the host that writes it first, or look whether this is the folder that it was given.',
