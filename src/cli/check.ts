@@ -76,7 +76,7 @@ async function agreed(): Promise<boolean> {
   }
 }
 
-function* reportLines({ dir, expect }: CheckCommand, report: JournalReport, screen: Screen): Generator<string> {
+function* reportLines({ dir, expect, repair }: CheckCommand, report: JournalReport, screen: Screen): Generator<string> {
   const { damages, torn, usage, writer, notCommits, leftovers, indexedTo } = report
   const holds = `${counted(usage.records, 'record')} of ${counted(usage.streams, 'stream')}`
   yield `${printable(dir)}: ${counted(usage.segments, 'segment')}, ${bytes(usage.bytes)}, ${holds}`
@@ -95,7 +95,7 @@ function* reportLines({ dir, expect }: CheckCommand, report: JournalReport, scre
   if (damages.length > MOST) yield `… and ${damages.length - MOST} more; --json shows all`
   if (report.chain) yield* chainLines(report.chain, expect, screen)
   if (report.sound) yield screen.style('green', 'Sound: nothing is damaged.')
-  else yield* lostLines(report)
+  else if (repair === undefined) yield* lostLines(report) // a repair says what it costs
 }
 
 function* chainLines(
