@@ -1,11 +1,12 @@
 // K12: forgetting a key erases an instance; the host goes on with all others as if it had never been.
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { durable, openHost } from '../../src/index.ts'
-import { aesGcm, fileJournal, fileKeys, type Range } from '../../src/journal/index.ts'
+import { aesGcm, fileJournal, fileKeys, type Keys, type Range } from '../../src/journal/index.ts'
 import { by, noUnhandledRejections, quiet, settle } from '../support/host.ts'
 import { counter } from '../support/machines.ts'
 
@@ -69,6 +70,33 @@ it('K12 an instance that was erased before the host opened is listed no more; wh
 
   keys.forget('counter/never')
   await expect(host.actor(again, 'never')).rejects.toMatchObject(erased)
+  await host.close()
+})
+
+it('K12 an instance whose early records alone are erased is broken, and stops nobody', async () => {
+  const secrets = [randomBytes(32), randomBytes(32)]
+  let now = 0
+  const keys: Keys = (stream, id = now) =>
+    stream === 'counter/a' && id === 0 && now === 2 ? undefined : { id, secret: secrets[id]! }
+  const machine = counter()
+  const open = async () => {
+    const journal = await fileJournal(join(root, 'early'), { codec: aesGcm({ keys }) })
+    return openHost({ journal, machines: [machine], logger: quiet })
+  }
+  const first = await open()
+  const [a, b] = [await first.actor(machine, 'a'), await first.actor(machine, 'b')]
+  now = 1
+  await Promise.all([a.send({ type: 'INC' }), b.send({ type: 'INC' })])
+  await first.park(machine, 'a', by)
+  await first.close()
+  now = 2
+  secrets.push(secrets[1]!)
+  const host = await open()
+  await expect(host.actor(machine, 'a')).rejects.toMatchObject(erased)
+  expect((await host.actor(machine, 'b')).getSnapshot().context.n).toBe(1)
+  const { ok, unreadable, findings } = await host.verify()
+  expect({ ok, unreadable }).toEqual({ ok: 1, unreadable: 1 })
+  expect(findings).toMatchObject([{ id: 'a', status: 'unreadable', error: erased }])
   await host.close()
 })
 
