@@ -86,11 +86,14 @@ export class Places extends Streams implements IndexSource {
 
   async #load(name: string): Promise<StreamPlaces | undefined> {
     const indexed = await this.#index.ask(async (runs) => {
+      const before = this.known(name)
+      // What is written into the index while it is read need not be found.
+      const needed = before === undefined || before.recent.length === 0 ? 0 : indexedTo(before)
       const found = await runs.find(name)
-      const recent = this.known(name)
       const last = found?.last ?? 0
-      const before = recent && Math.max(recent.trimmed, last)
-      if (recent !== undefined && recent.recent.length > 0 && (before! < indexedTo(recent) || last > recent.last)) {
+      const known = this.known(name)
+      const beyond = known !== undefined && known.recent.length > 0 && last > known.last
+      if (beyond || Math.max(known?.trimmed ?? 0, last) < needed) {
         throw new IndexDamaged(`it ends with record ${last} of ${name}`)
       }
       return found

@@ -100,11 +100,14 @@ export abstract class Streams {
     return known !== undefined || !this.mayHave(name) ? known : this.#enter(name, false)
   }
 
-  /** Takes in what the index says of a stream. */
+  /**
+   * Takes in what the index says of a stream. It may have been asked before it was given the last records; what was seen of the
+   * stream here is never older.
+   */
   protected load(name: string, trimmed: number, last: number): StreamPlaces {
     const stream = this.known(name) ?? this.#enter(name, true)
     stream.trimmed = Math.max(stream.trimmed, trimmed)
-    if (stream.recent.length === 0) stream.last = stream.claimed = last
+    if (last > stream.last) stream.last = stream.claimed = last
     stream.loaded = true
     if (!stream.unindexed) this.#rested.add(stream)
     this.forget()
