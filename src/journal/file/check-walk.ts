@@ -6,6 +6,9 @@
 import type { Window } from './check-window.ts'
 import { decodeFrame, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES, HOLE } from './format.ts'
 
+/** Of a segment of which nothing is left but a hole; what it covers need not be there. */
+const EMPTY_BYTES = HEADER_BYTES + FRAME_BYTES
+
 /** Bytes between whole frames that are none. */
 export interface Bad {
   readonly offset: number
@@ -99,10 +102,9 @@ class Walk {
     const until = frameEnd(buffer, at)
     if (until === undefined || at + FRAME_BYTES + buffer.readUInt16LE(at + 22) > until) return undefined
     const end = window.start + until
-    if ((buffer[at + 9]! & HOLE) === 0) {
-      if (end > window.size) return undefined
-      if (!window.has(offset, until - at)) return until - at
-    }
+    const hole = (buffer[at + 9]! & HOLE) !== 0
+    if (end > window.size && !(hole && window.size === EMPTY_BYTES)) return undefined
+    if (!hole && !window.has(offset, until - at)) return until - at
     const frame = decodeFrame(buffer, at, until, this.#salt, offset)
     return frame && { frame, offset, end, buffer, at, until }
   }
