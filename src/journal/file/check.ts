@@ -152,7 +152,7 @@ function ifDamaged(error: unknown): undefined {
 }
 
 /** What damages have cost, as far as the log and its index tell. */
-export async function lostOf({ order, index, damages }: Examination) {
+async function lostOf({ order, index, damages }: Examination) {
   const { cuts } = await judge(order, (stream) => index.trimmedBefore(stream))
   await index.lasts((stream, seq) => {
     const last = order.streams.get(stream)?.last ?? 0

@@ -18,7 +18,7 @@ const MANIFEST = 'manifest.json'
 const PIECE = 1 << 20
 
 /** Bytes of a file. */
-export interface Bytes {
+interface Bytes {
   readonly offset: number
   readonly bytes: number
 }

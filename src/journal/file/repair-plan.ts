@@ -35,7 +35,7 @@ export type Step =
   | { readonly kind: 'header'; readonly file: string; readonly first: number }
 
 /** What a repair gives up. */
-export interface Losses {
+interface Losses {
   /** Whole records; those that are damaged are not counted. */
   readonly records: number
   /** By stream: from where on nothing is left. */
