@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkJournal, fileJournal } from '../../src/journal/index.ts'
+import { checkJournal, fileJournal, repairJournal } from '../../src/journal/index.ts'
 import { add, must } from '../../src/testing/journal/case.ts'
 import { type Damaging, damagedAt, damages, sample } from './damage.ts'
 import { newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'
@@ -233,5 +233,26 @@ describe('K7 a check', () => {
     })
     expect(report.usage.trimmedBytes).toBeGreaterThan(50)
     expect(steps.at(-1)).toEqual([report.usage.bytes, report.usage.bytes])
+  })
+
+  test('takes the holes of a repair for what they are: the chain of hashes is broken there, nothing was changed', async () => {
+    const folder = await newFolder()
+    const journal = await openIn(folder, { chain: true, segmentBytes: 2048 })
+    for (let seq = 0; seq < 40; seq++) {
+      await Promise.all(['a', 'b', 'c'].map((stream) => add(journal, stream, seq, `text ${stream} ${seq}`)))
+    }
+    await must(journal.close())
+    const [first, ...others] = await segmentsOf(folder)
+    const bytes = Buffer.from(first!.bytes)
+    bytes[bytes.indexOf('text b 3')]! ^= 1
+    await replaceSegments(folder, [{ file: first!.file, bytes }, ...others])
+    await repairJournal(folder, { how: 'quarantine' })
+    const { sound, chain } = await checkJournal(folder)
+    expect(sound).toBe(true)
+    expect([...new Set(chain!.broken.map(({ what }) => what))]).toEqual(['what was before was given up'])
+    const again = await openIn(folder)
+    await add(again, 'd', 0, 'more')
+    await must(again.close())
+    expect((await checkJournal(folder)).sound).toBe(true)
   })
 })

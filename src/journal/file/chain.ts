@@ -120,9 +120,11 @@ export class ChainVerifier {
       this.#afterHole = true
       this.#header = undefined
     } else {
-      if (frame.first) this.#open(frame, buffer, position)
+      if (frame.first) {
+        this.#open(frame, buffer, position)
+        this.#afterHole = false
+      }
       this.#group?.update(buffer.subarray(at, end))
-      this.#afterHole = false
     }
     this.#position = position
   }
