@@ -29,7 +29,7 @@ import { type IndexedLog, type IndexFolder, Places } from './places.ts'
 import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
 import { type Reclaimed, reclaim } from './reclaim.ts'
 import { holds, recover, refill, survey, type TornTail } from './recover.ts'
-import { Runs } from './runs.ts'
+import { Runs, SNAPSHOT_PLACES } from './runs.ts'
 import { createFolder, type Segment, SegmentReader } from './segments.ts'
 import { Snapshots } from './snapshots.ts'
 
@@ -155,7 +155,14 @@ async function openLocked(
   await committed.write()
   const commits = new GroupCommit(log, places, coding, committed)
   const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
-  const snapshots = new Snapshots(join(dir, 'snapshots'), salt, coding, sumOf, logger)
+  const snapshots = new Snapshots(
+    join(dir, 'snapshots'),
+    join(dir, 'index', SNAPSHOT_PLACES),
+    salt,
+    coding,
+    sumOf,
+    logger,
+  )
   if (torn !== undefined) {
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }

@@ -14,6 +14,8 @@ import { type RunRange, writeRun } from './run-writer.ts'
 
 const FAN = 8
 const MANY = 64
+/** The table of the snapshots' places, which is in the same folder and removed with it. */
+export const SNAPSHOT_PLACES = 'snapshots'
 const NAME = /^(\d{16})-(\d{16})\.run$/
 /** So many blocks are looked through at once. */
 const BLOCKS = 12
@@ -49,11 +51,11 @@ export class Runs {
   ): Promise<Runs> {
     const names = await namesIn(folder)
     const runs = await usable(folder, names, salt, holds)
-    const kept = new Set(runs.map(({ path }) => path))
     const gone = `gone-${runs.at(-1)?.head.gone ?? 0}`
+    const kept = new Set([...runs.map(({ path }) => path), join(folder, gone), join(folder, SNAPSHOT_PLACES)])
     for (const name of names) {
       const path = join(folder, name)
-      if (!kept.has(path) && name !== gone) await rm(path, { force: true, recursive: true }).catch(() => {})
+      if (!kept.has(path)) await rm(path, { force: true, recursive: true }).catch(() => {})
     }
     return new Runs(folder, runs, small)
   }

@@ -1,15 +1,20 @@
 // The file of snapshots: frames as in a segment, one behind the other, the last of each stream counts. It is a cache
-// (K3): not synced, cut at the first frame that is not as it was written, deleted by whoever likes to.
+// (K3): not synced, deleted by whoever likes to. A table beside the index says where they are (snapshot-places.ts).
 //
 // frame   as in format.ts, its seq is that of the record it was taken after; its text begins with that record's checksum
 //
+// K3 what is not, with name, seq and checksum, where it should be is not there.
 // K12 texts go through the journal's codec; a file with plain texts is begun anew once there is one.
 // K9 once more than half of it is out of date it is written anew, so that it stays in proportion to what it holds.
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Coding } from './coding.ts'
-import { type Coded, decodeFrame, encodeCoded, encodeFrame, FRAME_BYTES, frameEnd, frameRoom } from './format.ts'
+import { type Coded, decodeFrame, encodeCoded, encodeFrame, type Frame, frameEnd, frameRoom } from './format.ts'
+import { writeAll } from './pages.ts'
 import { readFrom } from './segments.ts'
+import { type SnapshotPlace, SnapshotPlaces } from './snapshot-places.ts'
 
+/** Bytes of a buffer for those that are written at once. */
 const CHUNK = 1 << 20
 /** So many bytes may be out of date before it is written anew, however little it holds. */
 const SLACK_BYTES = 1 << 24
@@ -26,27 +31,27 @@ export interface Kept {
   readonly sum: number
 }
 
-interface Place {
-  readonly seq: number
-  readonly at: number
-  readonly end: number
+/** The file and the table that belongs to it. */
+interface Files {
+  readonly handle: FileHandle
+  readonly places: SnapshotPlaces
 }
 
 export class SnapshotFile {
   readonly #path: string
+  readonly #placesPath: string
   readonly #salt: number
   readonly #coding: Coding
-  #handle: FileHandle
-  #places = new Map<string, Place>()
-  #end = 0
-  /** Bytes of it that are not out of date. */
-  #live = 0
+  #files: Files
+  #end: number
 
-  private constructor(path: string, salt: number, coding: Coding, handle: FileHandle) {
+  private constructor(path: string, placesPath: string, salt: number, coding: Coding, files: Files, end: number) {
     this.#path = path
+    this.#placesPath = placesPath
     this.#salt = salt
     this.#coding = coding
-    this.#handle = handle
+    this.#files = files
+    this.#end = end
   }
 
   static exists(path: string): Promise<boolean> {
@@ -56,37 +61,56 @@ export class SnapshotFile {
     )
   }
 
-  /** Opens it, or a new one, and reads which snapshots it holds. */
-  static async open(path: string, journalSalt: number, coding: Coding): Promise<SnapshotFile> {
+  /** Opens it, or a new one. */
+  static async open(path: string, placesPath: string, journalSalt: number, coding: Coding): Promise<SnapshotFile> {
+    const salt = (journalSalt ^ FORMAT) >>> 0
+    const coded = coding.codec !== undefined
+    await mkdir(dirname(placesPath), { mode: 0o700, recursive: true })
     const handle = await open(path, (await SnapshotFile.exists(path)) ? 'r+' : 'w+', 0o600)
-    const file = new SnapshotFile(path, (journalSalt ^ FORMAT) >>> 0, coding, handle)
     try {
-      await file.#scan()
-      await handle.truncate(file.#end)
+      const there = await SnapshotPlaces.open(placesPath, salt, coded)
+      if (there === undefined) await handle.truncate(0)
+      const places = there ?? (await SnapshotPlaces.create(placesPath, salt, coded))
+      return new SnapshotFile(path, placesPath, salt, coding, { handle, places }, (await handle.stat()).size)
     } catch (error) {
       await handle.close()
       throw error
     }
-    return file
   }
 
-  /** The seq of the snapshot that is kept of a stream, 0 for none. */
-  seqOf(stream: string): number {
-    return this.#places.get(stream)?.seq ?? 0
+  /** The seq of the snapshot that is kept of a stream, 0 for none; may be wrong where the table is. */
+  async seqOf(stream: string): Promise<number> {
+    return (await this.#files.places.find(stream))?.seq ?? 0
   }
 
   /** Undefined where there is none, or it is not as it was written, or its key is gone. Rejects with what the codec throws. */
   async read(stream: string): Promise<Kept | undefined> {
-    const place = this.#places.get(stream)
-    if (place === undefined) return undefined
-    const bytes = await readFrom(this.#handle, place.at, place.end)
-    const frame =
-      bytes.length === place.end - place.at ? decodeFrame(bytes, 0, bytes.length, this.#salt, place.at) : undefined
-    if (frame?.stream !== stream || frame.seq !== place.seq) return undefined
+    const files = this.#files
+    try {
+      return await this.#readIn(files, stream)
+    } catch (error) {
+      if (files === this.#files) throw error
+      return this.#readIn(this.#files, stream) // it was written anew meanwhile
+    }
+  }
+
+  async #readIn({ handle, places }: Files, stream: string): Promise<Kept | undefined> {
+    const place = await places.find(stream)
+    const found = place && (await this.#frameAt(handle, place))
+    if (found === undefined) return undefined
+    const { frame, bytes } = found
+    if (frame.stream !== stream || frame.seq !== place?.seq) return undefined
     const text = this.#coding.decode(frame, 'snapshot', bytes, bytes.length, { file: this.#path, offset: place.at })
     if (text === undefined) return undefined
     const sum = Number.parseInt(text.slice(0, SUM_DIGITS), 16)
     return { stream, seq: frame.seq, text: text.slice(SUM_DIGITS), sum }
+  }
+
+  async #frameAt(handle: FileHandle, place: SnapshotPlace): Promise<{ frame: Frame; bytes: Buffer } | undefined> {
+    const bytes = await readFrom(handle, place.at, place.at + place.bytes)
+    if (bytes.length !== place.bytes || frameEnd(bytes, 0) !== bytes.length) return undefined
+    const frame = decodeFrame(bytes, 0, bytes.length, this.#salt, place.at)
+    return frame && { frame, bytes }
   }
 
   /**
@@ -95,7 +119,7 @@ export class SnapshotFile {
    */
   async write(snapshots: readonly Kept[]): Promise<void> {
     let bytes = Buffer.allocUnsafe(CHUNK)
-    const places: [string, Place][] = []
+    const places: (SnapshotPlace & { stream: string })[] = []
     let used = 0
     for (const { stream, seq, sum, text } of snapshots) {
       const frameText = sum.toString(16).padStart(SUM_DIGITS, '0') + text
@@ -108,13 +132,13 @@ export class SnapshotFile {
         typeof coded === 'string'
           ? encodeFrame(bytes, used, this.#salt, stream, seq, 0, coded)
           : encodeCoded(bytes, used, this.#salt, stream, seq, 0, coded)
-      places.push([stream, { seq, at: this.#end + used, end: this.#end + end }])
+      places.push({ stream, seq, at: this.#end + used, bytes: end - used })
       used = end
     }
-    await writeAll(this.#handle, bytes.subarray(0, used), this.#end)
+    await writeAll(this.#files.handle, bytes.subarray(0, used), this.#end)
     this.#end += used
-    for (const [stream, place] of places) this.#place(stream, place)
-    if (this.#end > 2 * this.#live + SLACK_BYTES) await this.#writeAnew()
+    await this.#files.places.note(places)
+    if (this.#end > 2 * this.#files.places.live + SLACK_BYTES) await this.#writeAnew()
   }
 
   /** Leaves no byte of those that are out of date, or for which `counts` does not hold. */
@@ -137,78 +161,44 @@ export class SnapshotFile {
   }
 
   close(): Promise<void> {
-    return this.#handle.close()
+    return close(this.#files)
   }
 
-  #place(stream: string, place: Place): void {
-    const before = this.#places.get(stream)
-    if (before !== undefined) this.#live -= before.end - before.at
-    this.#places.set(stream, place)
-    this.#live += place.end - place.at
-  }
-
-  async #scan(): Promise<void> {
-    const { size } = await this.#handle.stat()
-    let wanted = CHUNK
-    while (this.#end < size) {
-      const chunk = await readFrom(this.#handle, this.#end, Math.min(size, this.#end + wanted))
-      let at = 0
-      wanted = CHUNK
-      while (at + FRAME_BYTES <= chunk.length) {
-        const end = frameEnd(chunk, at)
-        if (end === undefined || this.#end + end > size) return void (this.#end += at)
-        if (end > chunk.length) {
-          wanted = Math.max(CHUNK, end - at)
-          break
-        }
-        const frame = decodeFrame(chunk, at, end, this.#salt, this.#end + at)
-        if (frame === undefined) return void (this.#end += at)
-        if (frame.codec === 0 && this.#coding.codec !== undefined) return this.#beginAnew()
-        this.#place(frame.stream, { seq: frame.seq, at: this.#end + at, end: this.#end + end })
-        at = end
-      }
-      if (at === 0 && wanted === CHUNK) return
-      this.#end += at
-    }
-  }
-
-  /** What was kept in plain text goes as soon as there is a codec. */
-  #beginAnew(): void {
-    this.#places.clear()
-    this.#end = 0
-    this.#live = 0
-  }
-
-  /** Copies what is not out of date; a reader that has begun reads on in the old file. */
+  /** Copies what is not out of date. */
   async #writeAnew(): Promise<void> {
+    const old = this.#files
     const path = `${this.#path}.new`
+    const placesPath = `${this.#placesPath}.new`
     const handle = await open(path, 'w+', 0o600)
-    const places = new Map<string, Place>()
+    let places: SnapshotPlaces | undefined
     let end = 0
     try {
-      for (const [stream, { seq, at, end: until }] of this.#places) {
-        const bytes = await readFrom(this.#handle, at, until)
-        await writeAll(handle, bytes, end)
-        places.set(stream, { seq, at: end, end: end + bytes.length })
-        end += bytes.length
-      }
+      places = await SnapshotPlaces.create(placesPath, this.#salt, this.#coding.codec !== undefined, old.places)
+      await places.take(old.places, async (place) => {
+        const found = await this.#frameAt(old.handle, place)
+        if (found === undefined) return undefined
+        const at = end
+        await writeAll(handle, found.bytes, at)
+        end += found.bytes.length
+        return { ...place, at }
+      })
+      // Between these two, a table that does not fit its file is a file without snapshots.
+      await rename(placesPath, this.#placesPath)
       await rename(path, this.#path)
     } catch (error) {
       await handle.close()
+      await places?.close()
       await rm(path, { force: true })
+      await rm(placesPath, { force: true })
       throw error
     }
-    const old = this.#handle
-    this.#handle = handle
-    this.#places = places
+    this.#files = { handle, places }
     this.#end = end
-    this.#live = end
-    await old.close()
+    await close(old)
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
-  }
+async function close({ handle, places }: Files): Promise<void> {
+  await handle.close()
+  await places.close()
 }

@@ -22,6 +22,7 @@ export type SumOf = (stream: string, seq: number) => Promise<number | undefined>
 
 export class Snapshots {
   readonly #path: string
+  readonly #placesPath: string
   readonly #salt: number
   readonly #coding: Coding
   readonly #sumOf: SumOf
@@ -36,8 +37,9 @@ export class Snapshots {
   #pausedUntil = 0
   #warned = false
 
-  constructor(path: string, salt: number, coding: Coding, sumOf: SumOf, logger: Logger) {
+  constructor(path: string, placesPath: string, salt: number, coding: Coding, sumOf: SumOf, logger: Logger) {
     this.#path = path
+    this.#placesPath = placesPath
     this.#salt = salt
     this.#coding = coding
     this.#sumOf = sumOf
@@ -90,10 +92,10 @@ export class Snapshots {
     await (await this.#opened)?.close().catch(() => {})
   }
 
-  /** The file, read once; undefined where there is none yet, or it can't be opened. */
+  /** The file; undefined where there is none yet, or it can't be opened. */
   async #file(create: boolean): Promise<SnapshotFile | undefined> {
     if (this.#opened === undefined && !create && !(await SnapshotFile.exists(this.#path))) return undefined
-    this.#opened ??= SnapshotFile.open(this.#path, this.#salt, this.#coding).catch((error) => {
+    this.#opened ??= SnapshotFile.open(this.#path, this.#placesPath, this.#salt, this.#coding).catch((error) => {
       this.#failed(error)
       this.#opened = undefined
       return undefined
@@ -119,7 +121,7 @@ export class Snapshots {
       let length = 0
       for (const [stream, snapshot] of this.#waiting) {
         const sum = await this.#sumOf(stream, snapshot.seq)
-        const newer = file.seqOf(stream) > snapshot.seq && (await this.#kept(file, stream)) !== undefined
+        const newer = (await file.seqOf(stream)) > snapshot.seq && (await this.#kept(file, stream)) !== undefined
         if (sum !== undefined && !newer) turn.push({ ...snapshot, sum })
         else this.#settled(snapshot)
         length += snapshot.text.length
