@@ -142,13 +142,8 @@ export class SnapshotFile {
   }
 
   /** Leaves no byte of those that are out of date, or for which `counts` does not hold. */
-  async clean(counts: (stream: string, seq: number) => Promise<boolean>): Promise<void> {
-    for (const [stream, { seq, at, end }] of this.#places) {
-      if (await counts(stream, seq)) continue
-      this.#places.delete(stream)
-      this.#live -= end - at
-    }
-    if (this.#end > this.#live) await this.#writeAnew()
+  clean(counts: (stream: string, seq: number) => Promise<boolean>): Promise<void> {
+    return this.#writeAnew(counts)
   }
 
   #encode(stream: string, seq: number, text: string): string | Coded | undefined {
@@ -165,7 +160,7 @@ export class SnapshotFile {
   }
 
   /** Copies what is not out of date. */
-  async #writeAnew(): Promise<void> {
+  async #writeAnew(counts?: (stream: string, seq: number) => Promise<boolean>): Promise<void> {
     const old = this.#files
     const path = `${this.#path}.new`
     const placesPath = `${this.#placesPath}.new`
@@ -177,6 +172,7 @@ export class SnapshotFile {
       await places.take(old.places, async (place) => {
         const found = await this.#frameAt(old.handle, place)
         if (found === undefined) return undefined
+        if (counts !== undefined && !(await counts(found.frame.stream, found.frame.seq))) return undefined
         const at = end
         await writeAll(handle, found.bytes, at)
         end += found.bytes.length
