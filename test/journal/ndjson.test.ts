@@ -249,6 +249,23 @@ describe('import', () => {
     await expect(importJournal(missing, memoryJournal())).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
   })
 
+  it('K9 asks the journal for streams that it does not remember', async () => {
+    const streams = Array.from({ length: 66_000 }, (_, number) => `s${number}`)
+    const from = memoryJournal()
+    for (const stream of streams) await must(from.append({ stream, expected: 4, texts: ['5'], adopt: true }))
+    for (const stream of streams) await add(from, stream, 5, '6')
+    const to = memoryJournal()
+    expect(await importJournal(exportJournal(from), to)).toEqual({ records: 132_000 })
+    for (const stream of streams.slice(0, 100)) expect(await to.head(stream)).toMatchObject({ seq: 6, text: '6' })
+    const gap = async function* () {
+      for await (const line of exportJournal(from)) yield line.replace('"stream":"s7","seq":6', '"stream":"s7","seq":8')
+    }
+    await expect(importJournal(gap(), memoryJournal())).rejects.toMatchObject({
+      code: 'EXPORT_DAMAGED',
+      message: 'Line 66009 of the export: record 8 of s7 does not follow 5',
+    })
+  })
+
   it('K9 reads no further than the journal takes', async () => {
     let taken = 0
     let kept = 0

@@ -44,7 +44,7 @@ export const manifestOf = (content: Omit<Manifest, 'duramen' | 'version'>): Mani
   ...content,
 })
 
-export const manifestFile = (folder: string) => join(folder, NAME)
+const manifestFile = (folder: string) => join(folder, NAME)
 
 /** Undefined for a folder that has none. Rejects with JOURNAL_DAMAGED, or with what the file system says. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
@@ -130,7 +130,7 @@ export async function removeDrafts(folder: string): Promise<void> {
 const DRAFT = /^\d{16}\.log\.new-\d+$/
 
 /** Removes what is made from the segments of a folder, and may be of others that were there. */
-export async function removeCaches(folder: string): Promise<void> {
+async function removeCaches(folder: string): Promise<void> {
   for (const file of [join(folder, 'index'), join(folder, 'snapshots'), committedFile(folder)])
     await rm(file, { recursive: true, force: true })
 }

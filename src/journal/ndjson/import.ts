@@ -81,12 +81,21 @@ async function takeIn(source: Parameters<typeof linesOf>[0], batches: Batches): 
   await batches.flush()
 }
 
+/** Records of one stream that follow each other. */
+interface Run extends Append {
+  readonly texts: string[]
+  /** Of the first one. */
+  readonly line: number
+  /** Whether the stream is there must be asked. */
+  readonly asked: boolean
+}
+
 /** The records on their way into the journal. */
 class Batches {
   /** How many are in the journal. */
   records = 0
   readonly #journal: Pick<Journal, 'append' | 'head'>
-  #batch: (Append & { readonly texts: string[]; readonly line: number })[] = []
+  #batch: Run[] = []
   #count = 0
   #length = 0
   /** The last seq of streams, those used last at the end. */
@@ -99,14 +108,11 @@ class Batches {
   async add({ stream, seq, text }: StoredRecord, line: number): Promise<void> {
     if (this.#count === BATCH_RECORDS || (this.#count > 0 && this.#length + text.length > BATCH_LENGTH))
       await this.flush()
-    const last = this.#lasts.get(stream) ?? (seq === 1 ? 0 : ((await this.#journal.head(stream))?.seq ?? 0))
-    if (last > 0 && last !== seq - 1) throw damagedExport(line, `record ${seq} of ${stream} does not follow ${last}`)
+    const last = this.#lasts.get(stream)
+    if (last !== undefined && last !== seq - 1) throw outOfOrder(line, stream, seq, last)
     const before = this.#batch.at(-1)
     if (before?.stream === stream) before.texts.push(text)
-    else {
-      const adopt = last === 0 && seq > 1 ? { adopt: true as const } : {}
-      this.#batch.push({ stream, expected: seq - 1, texts: [text], line, ...adopt })
-    }
+    else this.#batch.push({ stream, expected: seq - 1, texts: [text], line, asked: last === undefined && seq > 1 })
     this.#count++
     this.#length += text.length
     this.#remember(stream, seq)
@@ -117,7 +123,8 @@ class Batches {
     const batch = this.#batch
     this.#batch = []
     this.#count = this.#length = 0
-    const answers = await Promise.all(batch.map(({ line, ...append }) => this.#journal.append(append)()))
+    const appends = await Promise.all(batch.map((run) => this.#appendOf(run)))
+    const answers = await Promise.all(appends.map((append) => this.#journal.append(append)()))
     let refused: DuramenError | undefined
     for (const [number, answer] of answers.entries()) {
       const { line, texts } = batch[number]!
@@ -127,6 +134,14 @@ class Batches {
     if (refused !== undefined) throw refused
   }
 
+  /** A stream that is not there begins with its first record here, whatever its seq. */
+  async #appendOf({ stream, expected, texts, line, asked }: Run): Promise<Append> {
+    const last = asked ? ((await this.#journal.head(stream))?.seq ?? 0) : expected
+    if (last === expected) return { stream, expected, texts }
+    if (last > 0) throw outOfOrder(line, stream, expected + 1, last)
+    return { stream, expected, texts, adopt: true }
+  }
+
   #remember(stream: string, seq: number): void {
     this.#lasts.delete(stream)
     this.#lasts.set(stream, seq)
@@ -134,6 +149,9 @@ class Batches {
     for (const oldest of this.#lasts.keys()) return void this.#lasts.delete(oldest)
   }
 }
+
+const outOfOrder = (line: number, stream: string, seq: number, last: number) =>
+  damagedExport(line, `record ${seq} of ${stream} does not follow ${last}`)
 
 function refusedAt(line: number, error: DuramenError): DuramenError {
   if (error.code === 'CONFLICT') return damagedExport(line, `it does not follow: ${error.message}`)
