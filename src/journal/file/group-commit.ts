@@ -17,6 +17,9 @@ import type { Places } from './places.ts'
 const ENOUGH = 32
 /** A disk that syncs in less than that, in ms, may hold up the event loop for an append that is alone. */
 const QUICK = 0.5
+/** Once a write has taken longer than that, in ms, none holds up the event loop for as long as PATIENCE. */
+const SLOW = 20
+const PATIENCE = 5_000
 /** The most bytes that are written so. */
 const SMALL = 1 << 16
 const BUFFER_BYTES = 1 << 18
@@ -37,6 +40,8 @@ export class GroupCommit {
   #alone = false
   /** How long a write takes lately, in ms. */
   #duration = Number.POSITIVE_INFINITY
+  /** The disk was slow: nothing may wait for it in the event loop before that time. */
+  #patientUntil = 0
 
   constructor(log: Log, places: Places, coding: Coding, committed: CommittedFile) {
     this.#log = log
@@ -97,7 +102,8 @@ export class GroupCommit {
   async #run(): Promise<void> {
     const first = this.#waiting[0]!
     const alone = this.#waiting.length === 1 && first.entries.length === 1
-    const blocking = alone && this.#alone && this.#duration < QUICK && first.bytes.length <= SMALL
+    const quick = this.#duration < QUICK && first.bytes.length <= SMALL
+    const blocking = alone && this.#alone && quick && performance.now() >= this.#patientUntil
     this.#alone = alone
     let answer = () => {}
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
@@ -162,6 +168,7 @@ export class GroupCommit {
   }
 
   #measure(took: number): void {
+    if (took > SLOW) this.#patientUntil = performance.now() + PATIENCE
     this.#duration = this.#duration < Number.POSITIVE_INFINITY ? this.#duration * 0.75 + took * 0.25 : took
   }
 }
