@@ -108,10 +108,12 @@ export class GroupCommit {
     let answer = () => {}
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
       const begun = performance.now()
+      this.#places.hold()
       const written = await this.#write(group, blocking && group === first)
       const syncing = written === undefined ? this.#sync(group, blocking && group === first) : undefined
       answer()
       const error = written ?? (await syncing)
+      this.#places.release()
       if (error === undefined) this.#measure(performance.now() - begun)
       if (group !== first) this.#alone = false
       answer = this.#answerOf(group, error)

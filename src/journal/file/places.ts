@@ -203,9 +203,8 @@ export class Places extends Streams implements IndexSource {
     return this.unindexed >= this.#folder.every || this.unindexedBytes >= UNINDEXED_BYTES
   }
 
-  /** Call it after a group: forgets streams that were not used lately, and sees to it that the index is written. */
+  /** Call it after a group: sees to it that the index is written. */
   tidy(): void {
-    this.forget()
     if (this.full) void this.write()
   }
 

@@ -46,6 +46,8 @@ export abstract class Streams {
   readonly #rested = new Set<StreamPlaces>()
   #records = 0
   #bytes = 0
+  /** A group is being written. */
+  #held = false
 
   /** Whether the index may have a stream; `false` is certain. */
   protected abstract mayHave(name: string): boolean
@@ -192,19 +194,28 @@ export abstract class Streams {
       if (stream.trimmed === source.trims[number]) stream.cut = false
       stream.unindexed = stream.recent.length > 0 || stream.cut
       if (stream.unindexed) this.#tail.push(stream)
-      else if (number < forgotten && stream.claimed === stream.last) this.#known.delete(stream.name)
+      else if (number < forgotten && !this.#held) this.#known.delete(stream.name)
       else this.#rested.add(stream)
     }
     this.#tail = this.#tail.concat(came)
     this.forget()
   }
 
+  /** K2 From now on no stream is forgotten: what a group knows of its streams holds until all of it is taken in. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+    this.forget()
+  }
+
   /** Forgets streams that were not used lately. */
   protected forget(): void {
-    if (this.#rested.size <= REMEMBERED) return
+    if (this.#held) return
     for (const stream of this.#rested) {
       if (this.#rested.size <= REMEMBERED) return
-      if (stream.claimed !== stream.last) continue
       this.#rested.delete(stream)
       this.#known.delete(stream.name)
     }
