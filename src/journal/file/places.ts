@@ -220,6 +220,7 @@ export class Places extends Streams implements IndexSource {
   }
 
   async writeRun(): Promise<void> {
+    if (this.#index.runs.removed) await this.distrust('it was removed')
     await this.trimsKnown()
     await this.#index.change(() => this.#writeRun())
   }
