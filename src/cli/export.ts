@@ -6,7 +6,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { assertNoJournal } from '../journal/file/restore.ts'
+import { assertNoJournal } from '../journal/file/backup/restore.ts'
 import { fsError } from '../journal/fs-error.ts'
 import {
   exportJournal,

@@ -1,22 +1,22 @@
 // What `duramen/journal` offers.
-export { type AesGcmOptions, aesGcm, type Key, type Keys } from './aes-gcm.ts'
-export { backup, type CopyOptions } from './file/backup.ts'
-export type { BrokenLink, ChainHead, ChainReport } from './file/chain.ts'
+export { type AesGcmOptions, aesGcm, type Key, type Keys } from './encryption/aes-gcm.ts'
+export { type FileKeys, fileKeys } from './encryption/file-keys.ts'
+export { backup, type CopyOptions } from './file/backup/backup.ts'
+export { type Restored, type RestoreOptions, restore } from './file/backup/restore.ts'
 export {
   type CheckOptions,
   checkJournal,
   type JournalReport,
   type JournalUsage,
   type LostRecords,
-} from './file/check.ts'
-export type { Damage, DamageKind } from './file/examine.ts'
+} from './file/check/check.ts'
+export type { Damage, DamageKind } from './file/check/examine.ts'
+export { type RepairLosses, type RepairOptions, type RepairReport, repairJournal } from './file/check/repair.ts'
+export type { TornTail } from './file/commit/recover.ts'
 export { type FileJournal, type FileJournalOptions, fileJournal, type ReclaimOptions } from './file/file-journal.ts'
-export { type FollowOptions, type JournalReader, openJournal, type ReaderOptions } from './file/reader.ts'
+export { type FollowOptions, type JournalReader, openJournal, type ReaderOptions } from './file/reading/reader.ts'
 export type { Reclaimed } from './file/reclaim.ts'
-export type { TornTail } from './file/recover.ts'
-export { type RepairLosses, type RepairOptions, type RepairReport, repairJournal } from './file/repair.ts'
-export { type Restored, type RestoreOptions, restore } from './file/restore.ts'
-export { type FileKeys, fileKeys } from './file-keys.ts'
+export type { BrokenLink, ChainHead, ChainReport } from './file/segments/chain.ts'
 export type { EncodedFrame, FrameCodec, FramePlace } from './frame-codec.ts'
 export { memoryJournal } from './memory.ts'
 export { type ExportOptions, exportJournal } from './ndjson/export.ts'

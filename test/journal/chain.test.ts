@@ -2,8 +2,8 @@
 import fs from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type ChainHead, type ChainReport, ChainVerifier, hashOfGroup } from '../../src/journal/file/chain.ts'
-import { crc } from '../../src/journal/file/crc.ts'
+import { type ChainHead, type ChainReport, ChainVerifier, hashOfGroup } from '../../src/journal/file/segments/chain.ts'
+import { crc } from '../../src/journal/file/segments/crc.ts'
 import {
   decodeFrame,
   decodeHeader,
@@ -12,7 +12,7 @@ import {
   HEADER_BYTES,
   marksOf,
   writeLink,
-} from '../../src/journal/file/format.ts'
+} from '../../src/journal/file/segments/format.ts'
 import { checkJournal, type FileJournal, fileJournal } from '../../src/journal/index.ts'
 import { add, all, must, refused } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'

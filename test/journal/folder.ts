@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { listSegments } from '../../src/journal/file/segments.ts'
+import { listSegments } from '../../src/journal/file/segments/segments.ts'
 import { type FileJournal, type FileJournalOptions, fileJournal } from '../../src/journal/index.ts'
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} }

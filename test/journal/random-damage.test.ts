@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join, relative } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FRAME_BYTES } from '../../src/journal/file/format.ts'
+import { FRAME_BYTES } from '../../src/journal/file/segments/format.ts'
 import { fileJournal, type Journal, type StoredRecord } from '../../src/journal/index.ts'
 import { isDuramenError } from '../../src/ports/errors.ts'
 import { must } from '../../src/testing/journal/case.ts'

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, test, vi } from 'vitest'
-import { CommittedFile } from '../../src/journal/file/committed.ts'
+import { CommittedFile } from '../../src/journal/file/commit/committed.ts'
 import { fileJournal, type Journal, openJournal } from '../../src/journal/index.ts'
 import { journalContract } from '../../src/testing/index.ts'
 

@@ -1,7 +1,7 @@
 // K1 K7 a writer that begins just when a reader has seen that there is none: what it writes and takes back is not shown.
 import { type FileHandle, open } from 'node:fs/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { committedEnd } from '../../src/journal/file/committed-end.ts'
+import { committedEnd } from '../../src/journal/file/commit/committed-end.ts'
 import { openJournal } from '../../src/journal/index.ts'
 import { add, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, quiet } from './folder.ts'

@@ -2,8 +2,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { Coding } from '../../src/journal/file/coding.ts'
-import { type Kept, SnapshotFile } from '../../src/journal/file/snapshot-file.ts'
+import { Coding } from '../../src/journal/file/segments/coding.ts'
+import { type Kept, SnapshotFile } from '../../src/journal/file/snapshots/snapshot-file.ts'
 import { newFolder } from './folder.ts'
 
 const handles: FileHandle = await (async () => {

@@ -1,6 +1,6 @@
 // What is known of streams while the index is written beside it.
 import { expect, test } from 'vitest'
-import { Streams } from '../../src/journal/file/streams.ts'
+import { Streams } from '../../src/journal/file/index/streams.ts'
 import { NOT_URGENT } from '../../src/journal/records.ts'
 
 class Known extends Streams {

@@ -6,13 +6,14 @@
 // comes: a log without its index can be read on from any hole.
 // K7 a segment is archived, durably, before it loses anything, and replaced as a whole.
 // K9 one segment at a time; in memory: how far each stream is trimmed.
-import { damaged } from './damaged.ts'
-import { type Frame, HEADER_BYTES } from './format.ts'
-import { archiveSegment, type GivenUp, rewriteSegment } from './holes.ts'
-import type { Places } from './places.ts'
-import type { Source } from './read.ts'
-import { createFolder, type Segment } from './segments.ts'
-import { walk } from './walk.ts'
+
+import type { Places } from './index/places.ts'
+import type { Source } from './reading/read.ts'
+import { damaged } from './segments/damaged.ts'
+import { type Frame, HEADER_BYTES } from './segments/format.ts'
+import { archiveSegment, type GivenUp, rewriteSegment } from './segments/holes.ts'
+import { createFolder, type Segment } from './segments/segments.ts'
+import { walk } from './segments/walk.ts'
 
 /** What a reclaim has done. */
 export interface Reclaimed {

@@ -1,0 +1,32 @@
+// The errors for segments that are not as they were written.
+import { dirname } from 'node:path'
+import { DuramenError } from '../../../ports/errors.ts'
+import type { Header } from './format.ts'
+
+/** The error for bytes that are not as they were written. */
+export function damaged(file: string, offset: number, what: string): DuramenError {
+  return new DuramenError('JOURNAL_DAMAGED', `${file} is damaged at byte ${offset}: ${what}`, {
+    where: { file, offset },
+    hint: `Nothing was changed. ${next(file)}`,
+  })
+}
+
+/** The error for records that no segment holds, or two. */
+export function gap(file: string, expected: number, first: number): DuramenError {
+  const what = first > expected ? 'are missing before' : 'are there twice, see'
+  const [from, to] = first > expected ? [expected, first - 1] : [first, expected - 1]
+  return new DuramenError('JOURNAL_DAMAGED', `The records ${from} to ${to} ${what} ${file}`, {
+    where: { file, position: from },
+    hint: `Nothing was changed. Put the missing segment files back, or: ${next(file)}`,
+  })
+}
+
+/** Refuses a file whose header is not that of the segment with that first position. */
+export function assertHeader(header: Header | string, file: string, first: number, salt: number): void {
+  if (typeof header === 'string') throw damaged(file, 0, header)
+  if (header.first !== first) throw damaged(file, 16, `its header names position ${header.first} as its first`)
+  if (header.salt !== salt) throw damaged(file, 12, 'it belongs to another journal')
+}
+
+const next = (file: string) =>
+  `Run: duramen check ${JSON.stringify(dirname(file))}. It finds all that is damaged, says what it has cost, and can repair it.`
