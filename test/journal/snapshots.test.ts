@@ -54,6 +54,13 @@ describe('K3 snapshots', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('snapshots'))).toEqual([])
   })
 
+  test('K12 what a crash has left of a file that was written anew is removed', async () => {
+    const folder = await filled()
+    await cp(fileOf(folder), `${fileOf(folder)}.new`)
+    expect(await found(await openIn(folder))).toBe(STREAMS.length)
+    expect((await readdir(folder)).filter((name) => name.startsWith('snapshots'))).toEqual(['snapshots'])
+  })
+
   test('the file may be deleted', async () => {
     const folder = await filled()
     await rm(fileOf(folder))

@@ -28,7 +28,8 @@ const NEW = '.new'
 const AHEAD_BYTES = 1 << 20
 /** File systems give back blocks of that size, or larger ones. */
 const BLOCK_BYTES = 4096
-const COPY = /^\d{16}\.log\.new$/
+/** Of a segment, or of the snapshots: it may hold what was dropped since. */
+const COPY = /^(\d{16}\.log|snapshots)\.new$/
 
 /** What is to be given up: frames that follow one another, from the first one's offset on. */
 export interface GivenUp {
