@@ -55,7 +55,8 @@ async function mend({ dir, json, yes }: CheckCommand, screen: Screen, how: 'cut'
   const report = await repairJournal(dir, { how, confirm })
   if (json) screen.line(JSON.stringify(report, undefined, 2))
   if (!report.repaired) {
-    if (!json) screen.line('Nothing was changed. Say yes when you are asked on a terminal, or add --yes.')
+    if (!json)
+      screen.line(canAsk() ? 'Nothing was changed.' : 'Nothing was changed. Add --yes, or run it on a terminal.')
     return 1
   }
   if (json) return 0
@@ -65,9 +66,11 @@ async function mend({ dir, json, yes }: CheckCommand, screen: Screen, how: 'cut'
   return 0
 }
 
-/** Asks on a terminal; elsewhere nobody can answer. */
+/** Elsewhere nobody can answer. */
+const canAsk = () => process.stdin.isTTY && process.stdout.isTTY
+
 async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return false
+  if (!canAsk()) return false
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   try {
     return (await terminal.question('Give that up? (yes/no) ')).trim().toLowerCase() === 'yes'
@@ -84,7 +87,7 @@ function* reportLines({ dir, expect, repair }: CheckCommand, report: JournalRepo
   if (writer?.alive) yield `Process ${writer.pid} on ${writer.host} writes to it; what it has committed was checked.`
   else if (writer) yield `Process ${writer.pid} on ${writer.host} had it open when it died; that does no harm.`
   if (usage.last > indexedTo)
-    yield `The index goes to record ${indexedTo} of ${usage.last}; the rest is read at the next start.`
+    yield `The index goes to position ${indexedTo} of ${usage.last}; the rest is read at the next start.`
   if (torn)
     yield `A crash has left ${counted(torn.bytes, 'byte')} of an append at ${place(torn.file, torn.offset)}; the next start removes them.`
   if (notCommits.count > 0) {

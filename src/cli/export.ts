@@ -59,7 +59,7 @@ export async function runExport(command: ExportCommand, screen: Screen, interrup
     return 0
   } catch (error) {
     if (out !== undefined) await rm(draft, { force: true }).catch(() => {})
-    return failed(error, interrupted, `export to ${out ?? 'stdout'}`, out)
+    return failed(withConfig(error, config), interrupted, `export to ${out ?? 'stdout'}`, out)
   } finally {
     screen.endProgress()
     await reader.close()()
@@ -121,6 +121,13 @@ async function* told(source: Readable, total: number, screen: Screen): AsyncGene
     if (total > 0) screen.progress(Math.floor(done / 1e6), Math.ceil(total / 1e6), 'MB')
     yield piece
   }
+}
+
+/** Here a codec is given with --config. */
+function withConfig(error: unknown, config: string | undefined): unknown {
+  if (!isDuramenError(error) || error.code !== 'CODEC_MISSING') return error
+  const hint = `${config === undefined ? 'Add' : 'Look at'} --config: a module that exports { journal: { codec } } with the codec of the journal.`
+  return new DuramenError(error.code, error.message, { where: error.where, cause: error, hint })
 }
 
 function failed(error: unknown, interrupted: Interruption, doing: string, file: string | undefined): number {

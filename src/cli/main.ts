@@ -38,20 +38,20 @@ program
       'without --repair, and may run beside the process that writes. Exit code: 0 sound, 1 damaged, not as noted, or failed, 2 usage.',
   )
   .argument('[dir]', "the journal's folder", './data')
-  .option('--json', 'print the report as JSON', false)
+  .option('--json', 'print the report as JSON')
   .addOption(
     new Option('--repair <how>', 'give up everything from the first damage on, or only what is lost').choices([
       'cut',
       'quarantine',
     ]),
   )
-  .option('--yes', 'repair without asking', false)
+  .option('--yes', 'repair without asking')
   .option(
     '--expect <position:hash>',
     'the end of its chain that was noted earlier: has anything changed since?',
     chainHead,
   )
-  .action(async (dir: string, { json, repair, yes, expect }: Omit<CheckCommand, 'dir'>) => {
+  .action(async (dir: string, { json = false, repair, yes = false, expect }: Partial<CheckCommand>) => {
     process.exitCode = await check({ dir, json, repair, yes, expect }, createScreen(process.stdout))
   })
 
@@ -72,8 +72,8 @@ program
   )
   .argument('<dir>', "the journal's folder")
   .argument('<to>', 'the folder of the backup, which is made if need be')
-  .option('--json', 'print the result as JSON', false)
-  .action(async (from: string, to: string, { json }: { json: boolean }) => {
+  .option('--json', 'print the result as JSON')
+  .action(async (from: string, to: string, { json = false }: { json?: boolean }) => {
     process.exitCode = await runBackup({ from, to, json }, createScreen(process.stdout), interrupted)
   })
 
@@ -84,8 +84,8 @@ program
   .argument('<from>', 'the folder of the backup')
   .argument('<dir>', "the journal's folder, which is made if need be")
   .option('--until <position>', 'as it was when that position was the last one', position)
-  .option('--json', 'print the result as JSON', false)
-  .action(async (from: string, to: string, { until, json }: { until?: number; json: boolean }) => {
+  .option('--json', 'print the result as JSON')
+  .action(async (from: string, to: string, { until, json = false }: { until?: number; json?: boolean }) => {
     process.exitCode = await runRestore({ from, to, until, json }, createScreen(process.stdout), interrupted)
   })
 
@@ -100,8 +100,8 @@ program
   .option('--machine <id>', 'only the instances of this machine')
   .option('--instance <id>', 'only this instance of it')
   .option('--config <file>', CONFIG)
-  .option('--json', 'with --out: print the result as JSON', false)
-  .action(async (dir: string, { out, machine, instance, config, json }: Omit<ExportCommand, 'dir'>) => {
+  .option('--json', 'with --out: print the result as JSON')
+  .action(async (dir: string, { out, machine, instance, config, json = false }: Partial<ExportCommand>) => {
     const screen = createScreen(process.stdout)
     process.exitCode = await runExport({ dir, out, machine, instance, config, json }, screen, interrupted)
   })
@@ -116,8 +116,8 @@ program
   .argument('<file>', 'the file; - for the standard input')
   .argument('<dir>', "the journal's folder, which is made if need be")
   .option('--config <file>', CONFIG)
-  .option('--json', 'print the result as JSON', false)
-  .action(async (file: string, dir: string, { config, json }: { config?: string; json: boolean }) => {
+  .option('--json', 'print the result as JSON')
+  .action(async (file: string, dir: string, { config, json = false }: { config?: string; json?: boolean }) => {
     process.exitCode = await runImport({ file, dir, config, json }, createScreen(process.stdout), interrupted)
   })
 

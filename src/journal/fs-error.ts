@@ -26,7 +26,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   EMFILE: tooMany,
   ENFILE: tooMany,
   EROFS: { code: 'READ_ONLY', hint: 'Remount that file system writable, or choose another folder.' },
-  ENOENT: { code: 'FOLDER_MISSING', hint: 'Create it, or mount the file system it is on.' },
+  ENOENT: {
+    code: 'FOLDER_MISSING',
+    hint: 'Look whether the path is right, and whether the file system it is on is mounted.',
+  },
   ENOTDIR: { code: 'FOLDER_MISSING', hint: 'A part of that path is a file; choose another folder.' },
 }
 const other: Meaning = {

@@ -148,7 +148,7 @@ describe('export and import', () => {
         'const secret = Buffer.alloc(32, 7)\n' +
         'export default { journal: { codec: aesGcm({ keys: () => ({ id: 1, secret }) }) } }\n',
     )
-    expect(await fails('export', data)).toContain('codec')
+    expect(await fails('export', data)).toMatch(/with codec 1\n {2}Add --config/)
     expect(await fails('export', data, '--config', join(dir, 'none.mjs'))).toContain('none.mjs')
     const out = join(dir, 'out.ndjson')
     await ok('export', data, '--out', out, '--config', config)
