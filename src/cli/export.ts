@@ -36,7 +36,10 @@ export interface ExportCommand {
 /** Exports; the answer is the exit code. Rejects with DuramenError. */
 export async function runExport(command: ExportCommand, screen: Screen, interrupted: Interruption): Promise<number> {
   const { dir, out, machine, instance, config, json } = command
-  const reader = await openJournal(dir, { readOnly: true, ...(await journalOptionsIn(config)) })
+  const reading = { readOnly: true, ...(await journalOptionsIn(config)) } as const
+  const reader = await openJournal(dir, reading).catch((error) => {
+    throw withConfig(error, config)
+  })
   const draft = `${out}.new`
   try {
     const only = { ...(machine !== undefined && { machine }), ...(instance !== undefined && { instance }) }
