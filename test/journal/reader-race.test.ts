@@ -1,10 +1,11 @@
 // K1 K7 a writer that begins just when a reader has seen that there is none: what it writes and takes back is not shown.
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { committedEnd } from '../../src/journal/file/commit/committed-end.ts'
 import { openJournal } from '../../src/journal/index.ts'
-import { add, must, numbered, texts } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, quiet } from './folder.ts'
+import { add, all, must, numbered, texts } from '../../src/testing/journal/case.ts'
+import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
 
 /** What happens after a reader has looked at the lock, once. */
 let meanwhile: (() => Promise<void>) | undefined
@@ -84,4 +85,28 @@ test('one that came, wrote and went', async () => {
     await must(journal.close())
   }
   expect((await committedEnd(folder)).position).toBe(2)
+})
+
+test('what is given up between the reading of two segments: what was read of it before counts as dropped', async () => {
+  const folder = await newFolder()
+  const options = { segmentBytes: 1024 }
+  const journal = await openIn(folder, options)
+  for (let seq = 0; seq < 40; seq++) {
+    await Promise.all([add(journal, 'a', seq, `a${seq} ${'x'.repeat(100)}`), add(journal, 'b', seq, `b${seq}`)])
+  }
+  await must(journal.trim('a', 39))
+  await add(journal, 'b', 40, 'x'.repeat(1024))
+  const [first] = await segmentsOf(folder)
+  await must(journal.reclaim())
+  const [records, heads] = [await all(journal.readAll()), await all(journal.heads())]
+  await must(journal.close())
+  await writeFile(first!.file, first!.bytes) // as it was when it was read
+  await rm(join(folder, 'index'), { recursive: true, force: true })
+  const reader = await openJournal(folder, { readOnly: true, logger: quiet })
+  onTestFinished(async () => {
+    await reader.close()()
+  })
+  expect(await all(reader.readAll())).toEqual(records)
+  expect(await all(reader.heads())).toEqual(heads)
+  expect(await all(reader.read('a'))).toEqual(records.filter(({ stream }) => stream === 'a'))
 })

@@ -155,8 +155,10 @@ class Appends {
     if (frame.hole) return this.#hole(seq, offset, end)
     const known = this.#places.found(stream)
     const last = known?.last ?? 0
-    // The records up to there may have been given up, as a prefix of the stream.
-    const lost = this.#places.afterHole && (known === undefined || known.recent.length === 0)
+    // The records up to there may have been given up, as a prefix of the stream; by somebody else also after some of them
+    // were read here.
+    const { afterHole, readOnly } = this.#places
+    const lost = afterHole && (readOnly || known === undefined || known.recent.length === 0)
     if (trim) {
       if (seq < 1 || this.#stream !== undefined || (seq > last && !lost)) {
         throw damaged(file, offset, `it trims ${stream} before ${seq}, which is out of order`)

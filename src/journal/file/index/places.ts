@@ -72,6 +72,11 @@ export class Places extends Streams implements IndexSource {
     return goneFile === 0 || this.gone.read(this.#folder.goneFile(goneFile), this.#log.salt)
   }
 
+  /** The log is somebody else's, who may give up what is trimmed of it while it is read. */
+  get readOnly(): boolean {
+    return this.#folder.readOnly ?? false
+  }
+
   protected mayHave(name: string): boolean {
     return this.#index.runs.mayHave(name)
   }
@@ -216,7 +221,7 @@ export class Places extends Streams implements IndexSource {
 
   /** Writes what the index does not have, where it may; never rejects. */
   async write(): Promise<void> {
-    if (!this.#folder.readOnly) await this.#writing.write()
+    if (!this.readOnly) await this.#writing.write()
   }
 
   async writeRun(): Promise<void> {

@@ -93,7 +93,8 @@ export abstract class Streams {
 
   /** What is taken in next of a stream follows a record that is not here, nor are those before. */
   adopt(stream: StreamPlaces, before: number): void {
-    stream.last = stream.trimmed = before
+    this.#drop(stream, before + 1)
+    stream.last = before
   }
 
   /** A stream of which a record is found while the log is read; of one that is not loaded, only what comes is known. */
@@ -138,6 +139,10 @@ export abstract class Streams {
   /** Takes in the next frame, which is a trim: the records of the stream before that seq are read no more. */
   trim(stream: StreamPlaces, offset: number, length: number, before: number): void {
     this.pastTrim(offset, length)
+    this.#drop(stream, before)
+  }
+
+  #drop(stream: StreamPlaces, before: number): void {
     if (before - 1 <= stream.trimmed) return
     const { name, recent } = stream
     const indexed = indexedTo(stream)
