@@ -1,6 +1,7 @@
 // K7: a check finds every place at which a journal is not as it was written, and says what it has cost.
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { renameSync } from 'node:fs'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkJournal, fileJournal, repairJournal } from '../../src/journal/index.ts'
@@ -208,6 +209,31 @@ describe('K7 a check', () => {
     await writing
     await must(journal.close())
     expect((await checkJournal(folder)).usage.records).toBe(400)
+  })
+
+  test('beside a reclaim: what is given up while it reads is no damage', async () => {
+    const [folder, after] = [await newFolder(), await newFolder()]
+    const options = { segmentBytes: 1024 }
+    let journal = await openIn(folder, options)
+    for (let seq = 0; seq < 40; seq++) {
+      await Promise.all([add(journal, 'a', seq, `a${seq} ${'x'.repeat(100)}`), add(journal, 'b', seq, `b${seq}`)])
+    }
+    await must(journal.trim('a', 39))
+    await add(journal, 'b', 40, 'x'.repeat(1024))
+    await must(journal.close())
+    await cp(folder, after, { recursive: true })
+    journal = await openIn(after, options)
+    await must(journal.reclaim())
+    await must(journal.close())
+    const names = (await segmentsOf(folder)).map(({ file }) => basename(file))
+    const replaced: string[] = []
+    const onProgress = (bytes: number) => {
+      if (bytes <= 1024 || replaced.length > 0) return
+      replaced.push(...names)
+      for (const name of names) renameSync(join(after, name), join(folder, name))
+    }
+    expect(await checkJournal(folder, { onProgress })).toMatchObject({ sound: true, damages: [] })
+    expect(replaced.length).toBeGreaterThan(3)
   })
 
   test('tells of records that are no commits, of files that are none of its own, and how far it is', async () => {

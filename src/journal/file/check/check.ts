@@ -2,7 +2,7 @@
 // writes it.
 //
 // K7 what a bad disk did is named place by place, with what it has cost; repair.ts sees to it.
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isDuramenError } from '../../../ports/errors.ts'
 import { assertFunction, assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
@@ -12,6 +12,7 @@ import { decodeCommit } from '../../records.ts'
 import { committedEnd } from '../commit/committed-end.ts'
 import type { TornTail } from '../commit/recover.ts'
 import { type ChainHead, type ChainReport, ChainVerifier } from '../segments/chain.ts'
+import { listSegments } from '../segments/segments.ts'
 import { judge, type Order } from './check-order.ts'
 import type { Found } from './check-walk.ts'
 import { type Damage, type Examination, examine } from './examine.ts'
@@ -75,6 +76,9 @@ export interface JournalUsage {
 
 const OWN = /^(lock|index|snapshots|committed|next|backup\.json|\d{16}\.log|quarantine-.*)$/
 
+/** So often it is read while its writer gives up bytes. */
+const TRIES = 5
+
 /**
  * Reads all of the journal in a folder, frame by frame, and says what is not as it was written. Changes nothing.
  * Rejects with DuramenError: FOLDER_MISSING, NO_PERMISSION, IO, BAD_OPTION.
@@ -107,15 +111,7 @@ async function report(
 ): Promise<JournalReport> {
   const names = await readdir(folder)
   const writer = await holderOf(join(folder, 'lock'))
-  const until = writer?.alive ? await committedEnd(folder).catch(ifDamaged) : undefined
-  const commits = new Commits()
-  const verifier = new ChainVerifier(expect)
-  const found = await examine(folder, {
-    until,
-    onProgress,
-    onRecord: (record) => commits.look(record),
-    chain: verifier,
-  })
+  const { found, commits, verifier } = await examined(folder, writer?.alive ?? false, onProgress, expect)
   try {
     const { damages, order, index, torn, last, bytes, parts } = found
     const chain = damages.length === 0 ? verifier.end() : undefined
@@ -143,6 +139,37 @@ async function report(
   } finally {
     await found.index.close()
   }
+}
+
+/** All of it; again where its writer has given up bytes meanwhile, which looks like damage. */
+async function examined(
+  folder: string,
+  written: boolean,
+  onProgress: (bytes: number, of: number) => void,
+  expect: ChainHead | undefined,
+) {
+  for (let tries = 1; ; tries++) {
+    const until = written ? await committedEnd(folder).catch(ifDamaged) : undefined
+    const commits = new Commits()
+    const verifier = new ChainVerifier(expect)
+    const before = await filesIn(folder)
+    const found = await examine(folder, {
+      until,
+      onProgress,
+      onRecord: (record) => commits.look(record),
+      chain: verifier,
+    })
+    if (found.damages.length === 0 || tries === TRIES) return { found, commits, verifier }
+    const after = await filesIn(folder)
+    if (before.every((file, number) => file === after[number])) return { found, commits, verifier }
+    await found.index.close()
+  }
+}
+
+/** Which files the segments are: a reclaim puts others in their place. */
+async function filesIn(folder: string): Promise<bigint[]> {
+  const segments = await listSegments(folder)
+  return Promise.all(segments.map(async ({ file }) => (await stat(file, { bigint: true })).ino))
 }
 
 /** Then all of it is looked at. */
