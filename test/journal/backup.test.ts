@@ -1,6 +1,6 @@
 // Backups beside a writer, one after another into the same folder, and what is made again from them.
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { HEADER_BYTES } from '../../src/journal/file/segments/format.ts'
 import { rewriteSegment, segmentSize } from '../../src/journal/file/segments/holes.ts'
@@ -151,6 +151,43 @@ describe('backup', () => {
     await expect(backup(join(folder, 'missing'), to)).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
     await must(journal.close())
     await expect(journal.backup(to)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('K7 leaves alone what is not its own, under whatever name', async () => {
+    const [folder, to] = [await newFolder(), await newFolder()]
+    const journal = await filled(folder, 3)
+    const others = ['index/mine.html', 'index/sub/mine', 'snapshots/mine.txt', 'snapshots', 'committed', 'committed/a']
+    for (const other of others) {
+      const dir = join(await newFolder(), 'data')
+      await mkdir(dirname(join(dir, other)), { recursive: true })
+      await writeFile(join(dir, other), 'mine')
+      const code = { code: 'NOT_EMPTY', where: { file: join(dir, other.split('/')[0]!) } }
+      await expect(journal.backup(dir)).rejects.toMatchObject(code)
+      await expect(restore(folder, dir)).rejects.toMatchObject(code)
+      expect(await readdir(dir, { recursive: true })).toContain(other)
+      expect(await logs(dir)).toEqual([])
+    }
+    await journal.backup(to)
+    await mkdir(join(to, 'index', 'sub'), { recursive: true })
+    await writeFile(join(to, 'index', 'mine.html'), 'mine')
+    await more(journal, 3)
+    await journal.backup(to)
+    expect((await readdir(join(to, 'index'))).sort()).toEqual(['mine.html', 'sub'])
+    // nor does a journal that is opened where such a folder is
+    expect(await recordsOf(to)).toHaveLength(12)
+    expect(await readdir(join(to, 'index'))).toEqual(expect.arrayContaining(['mine.html', 'sub']))
+  })
+
+  it('puts itself where a journal was of which only the caches are left', async () => {
+    const [folder, to] = [await newFolder(), await newFolder()]
+    const journal = await filled(folder, 3)
+    await must(journal.saveSnapshot({ stream: 's0', seq: 2, text: 'a snapshot' }))
+    await must(journal.close())
+    await cp(folder, to, { recursive: true })
+    for (const { file } of await listSegments(to)) await rm(file)
+    expect(await readdir(to)).toEqual(expect.arrayContaining(['committed', 'index', 'snapshots']))
+    await restore(folder, to)
+    expect(await logs(to)).toEqual(await readdir(to))
   })
 
   it('refuses a backup that has records that the journal has not: somebody took the wrong one', async () => {

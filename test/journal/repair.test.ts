@@ -1,7 +1,7 @@
 // K7: a repair makes a damaged journal one that can be opened, loses nothing before the first damage, leaves of each stream
 // its beginning, and keeps all that it takes out.
-import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkJournal, repairJournal, type StoredRecord } from '../../src/journal/index.ts'
@@ -167,4 +167,18 @@ test('does nothing to a sound journal, and is refused while a process writes', a
   expect(await segmentsOf(folder)).toEqual(segments)
   await openIn(folder)
   await expect(repairJournal(folder, { how: 'cut' })).rejects.toMatchObject({ code: 'LOCKED' })
+})
+
+test('K7 leaves alone what is not its own, under whatever name', async () => {
+  const { folder, segments } = await sample()
+  const files = ['quarantine-mine/plan.json', 'quarantine-20260101T000000Z/mine', 'index/mine', 'snapshots/mine']
+  for (const file of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true })
+    await writeFile(join(folder, file), '{}')
+  }
+  expect(await repairJournal(folder, { how: 'cut' })).toMatchObject({ repaired: false })
+  await writeFile(segments[1]!.file, segments[1]!.bytes.fill(0, 50, 60))
+  expect(await repairJournal(folder, { how: 'quarantine' })).toMatchObject({ repaired: true })
+  await readOf(folder)
+  for (const file of files) expect(await readFile(join(folder, file), 'utf8')).toBe('{}')
 })

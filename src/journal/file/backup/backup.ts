@@ -13,6 +13,7 @@ import { fsError } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
 import type { BackedUp } from '../../port.ts'
 import type { CommittedEnd } from '../commit/committed-end.ts'
+import { assertNoOthers } from '../index/caches.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { segmentSize } from '../segments/holes.ts'
 import { createFolder, listSegments } from '../segments/segments.ts'
@@ -42,7 +43,7 @@ export interface CopyOptions {
  * process has it open. A folder that holds an earlier backup of the same journal gets what is new.
  *
  * Rejects with JOURNAL_DAMAGED (`where` names file and offset), BACKUP_MISMATCH (`to` has records that the journal has not),
- * NOT_EMPTY (`to` is a journal, and no backup), LOCKED (another backup into `to` is under way), FOLDER_MISSING, NO_SPACE,
+ * NOT_EMPTY (`to` is a journal and no backup, or has other files under the name of a journal's), LOCKED (another backup into `to` is under way), FOLDER_MISSING, NO_SPACE,
  * NO_PERMISSION, READ_ONLY, IO, BAD_OPTION. Whatever it rejects with, what `to` held before is whole.
  */
 export async function backup(dir: string, to: string, options?: CopyOptions): Promise<BackedUp> {
@@ -89,6 +90,7 @@ async function ours(to: string): Promise<Manifest | undefined> {
   const there = await listSegments(to)
   if (manifest === undefined) {
     if (there.length > 0) throw noBackup(to)
+    await assertNoOthers(to)
     await removeDrafts(to)
     return undefined
   }

@@ -6,7 +6,7 @@
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
-import { committedFile } from '../commit/committed.ts'
+import { removeCaches } from '../index/caches.ts'
 import { segmentFile, syncFolder } from '../segments/segments.ts'
 
 const NAME = 'backup.json'
@@ -128,9 +128,3 @@ export async function removeDrafts(folder: string): Promise<void> {
 }
 
 const DRAFT = /^\d{16}\.log\.new-\d+$/
-
-/** Removes what is made from the segments of a folder, and may be of others that were there. */
-async function removeCaches(folder: string): Promise<void> {
-  for (const file of [join(folder, 'index'), join(folder, 'snapshots'), committedFile(folder)])
-    await rm(file, { recursive: true, force: true })
-}

@@ -8,6 +8,7 @@ import { DuramenError } from '../../../ports/errors.ts'
 import { assertPath, badOption } from '../../../ports/given.ts'
 import { fsError } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
+import { assertNoOthers } from '../index/caches.ts'
 import { damaged } from '../segments/damaged.ts'
 import { createFolder, listSegments } from '../segments/segments.ts'
 import { type CopyOptions, progressOf } from './backup.ts'
@@ -52,7 +53,7 @@ export interface Origin {
 /**
  * Makes the journal of a backup again in `dir`, which must not have one. `from` may be any folder with a journal.
  *
- * Rejects with NOT_EMPTY (`dir` has a journal), JOURNAL_DAMAGED (the backup is; `where` names file and offset), BAD_OPTION,
+ * Rejects with NOT_EMPTY (`dir` has a journal, or other files under the name of a journal's), JOURNAL_DAMAGED (the backup is; `where` names file and offset), BAD_OPTION,
  * LOCKED, FOLDER_MISSING, NO_SPACE, NO_PERMISSION, READ_ONLY, IO. Whatever it rejects with, `dir` has no journal.
  */
 export async function restore(from: string, dir: string, options?: RestoreOptions): Promise<Restored> {
@@ -81,13 +82,14 @@ export async function restore(from: string, dir: string, options?: RestoreOption
   }
 }
 
-/** Rejects with NOT_EMPTY for a folder that has a journal or a backup. */
+/** Rejects with NOT_EMPTY for a folder that has a journal or a backup, or other files under the name of a journal's. */
 export async function assertNoJournal(dir: string): Promise<void> {
   const segments = await listSegments(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
     throw error
   })
   if (segments.length > 0 || (await readManifest(dir)) !== undefined) throw notEmpty(dir)
+  await assertNoOthers(dir)
 }
 
 /** What a folder holds: what its manifest says, where it has one that fits; else what is committed. */

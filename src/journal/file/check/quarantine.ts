@@ -5,8 +5,9 @@
 // <segment>       a whole segment that was moved here
 //
 // K7 all of it is on disk before plan.json has its name. K12 files 0600, folder 0700.
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { removeFiles, removeFolder } from '../index/caches.ts'
 import { writeAll } from '../index/pages.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { syncFolder } from '../segments/segments.ts'
@@ -15,6 +16,9 @@ import type { RepairPlan, Step } from './repair-plan.ts'
 
 const PLAN = 'plan.json'
 const MANIFEST = 'manifest.json'
+const NAME = /^quarantine-\d{8}T\d{6}Z(-\d+)?$/
+/** What is in one before it has its plan. */
+const BEGUN = /^(\d{16}\.log\.[a-z]+\.bytes|plan\.json\.new)$/
 const PIECE = 1 << 20
 
 /** Bytes of a file. */
@@ -47,11 +51,15 @@ export class Quarantine {
     return new Quarantine(folder, plan)
   }
 
-  /** One with a plan that is not done. Removes one without a plan. */
+  /** One with a plan that is not done; undefined for what is none. Removes what `create` had begun. */
   static async open(folder: string): Promise<Quarantine | undefined> {
+    if (!NAME.test(basename(folder))) return undefined
     const text = await contentOf(join(folder, PLAN))
     if (text !== undefined) return new Quarantine(folder, JSON.parse(text) as RepairPlan)
-    if ((await contentOf(join(folder, MANIFEST))) === undefined) await rm(folder, { recursive: true })
+    if ((await contentOf(join(folder, MANIFEST))) === undefined) {
+      await removeFiles(folder, (entry) => entry.isFile() && BEGUN.test(entry.name))
+      await removeFolder(folder)
+    }
     return undefined
   }
 

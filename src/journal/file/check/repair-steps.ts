@@ -1,6 +1,7 @@
 // Does what a repair has planned. Each step may have been done already, in part or as a whole.
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeCaches } from '../index/caches.ts'
 import { writeAll } from '../index/pages.ts'
 import { encodeHeader, encodeHole, FRAME_BYTES, HEADER_BYTES } from '../segments/format.ts'
 import { syncFolder } from '../segments/segments.ts'
@@ -8,14 +9,12 @@ import { Window } from './check-window.ts'
 import { savedName } from './quarantine.ts'
 import type { HoleRange, RepairPlan, Step } from './repair-plan.ts'
 
-/** What is made anew from the segments, and would tell of records that are not there any more. */
-const MADE_ANEW = ['index', 'snapshots', 'committed']
 const PIECE = 1 << 20
 const ZEROS = Buffer.alloc(PIECE)
 
 /** `kept`: the quarantine's folder, which holds all that is changed here. */
 export async function apply(folder: string, kept: string, { salt, steps }: RepairPlan): Promise<void> {
-  for (const name of MADE_ANEW) await rm(join(folder, name), { recursive: true, force: true })
+  await removeCaches(folder) // they would tell of records that are not there any more
   await syncFolder(folder)
   for (const step of steps.toReversed()) await applyStep(folder, kept, salt, step)
 }

@@ -3,6 +3,7 @@
 //
 // K3 it is a cache: any of its files may be missing, damaged or of another journal; then all behind count for nothing.
 // K12 files 0600, folder 0700.
+import type { Dirent } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Entry } from './entry.ts'
@@ -17,6 +18,7 @@ const MANY = 64
 /** The table of the snapshots' places, which is in the same folder and removed with it. */
 export const SNAPSHOT_PLACES = 'snapshots'
 const NAME = /^(\d{16})-(\d{16})\.run$/
+const OURS = /^(\d{16}-\d{16}\.run|gone-\d+|snapshots)(\.new)?$/
 /** So many blocks are looked through at once. */
 const BLOCKS = 12
 
@@ -42,7 +44,7 @@ export class Runs {
     this.#small = small
   }
 
-  /** Takes what is there of a journal with that salt, as long as `holds` says that the log has what a file names; removes the rest. */
+  /** Takes what is there of a journal with that salt, as long as `holds` says that the log has what a file names; removes the rest of them. */
   static async open(
     folder: string,
     salt: number,
@@ -55,7 +57,7 @@ export class Runs {
     const kept = new Set([...runs.map(({ path }) => path), join(folder, gone), join(folder, SNAPSHOT_PLACES)])
     for (const name of names) {
       const path = join(folder, name)
-      if (!kept.has(path)) await rm(path, { force: true, recursive: true }).catch(() => {})
+      if (OURS.test(name) && !kept.has(path)) await rm(path, { force: true }).catch(() => {})
     }
     return new Runs(folder, runs, small)
   }
@@ -261,6 +263,9 @@ export class Runs {
     }
   }
 }
+
+/** Whether it is a file that an index has; no other is ever removed. */
+export const isOfIndex = (entry: Dirent) => entry.isFile() && OURS.test(entry.name)
 
 /** The position up to which the names of files in a folder say that the index goes. */
 export async function indexedUpTo(folder: string): Promise<number> {
