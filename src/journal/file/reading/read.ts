@@ -101,6 +101,7 @@ export async function* readStream(
     const stream = await places.look(name)
     if (stream === undefined || stream.last === 0) return
     seq = Math.max(seq, stream.trimmed + 1)
+    if (seq > to) return // all that was left was dropped meanwhile
     const found = await places.places(stream, seq, Math.min(to, seq + PLACES - 1))
     const before = seq
     let unreadable: unknown
@@ -126,10 +127,13 @@ export async function* readStream(
 
 /** The last record of a stream. */
 export async function readHead(source: Source, places: Places, name: string): Promise<StoredRecord | undefined> {
-  source.check()
-  const last = (await places.look(name))?.last ?? 0
-  for await (const record of readStream(source, places, name, Math.max(last, 1), last)) return record
-  return undefined
+  for (;;) {
+    source.check()
+    const last = (await places.look(name))?.last ?? 0
+    if (last === 0) return undefined
+    for await (const record of readStream(source, places, name, last, last)) return record
+    // It was dropped meanwhile: then there is a later one.
+  }
 }
 
 /** The last record of every stream, or of those that a host must look at when it opens; without those whose key is gone. */
