@@ -10,6 +10,8 @@ import {
   type Damage,
   type JournalReport,
   type RepairLosses,
+  type RepairReport,
+  type RepairWay,
   repairJournal,
 } from '../journal/index.ts'
 import type { Screen } from './screen.ts'
@@ -48,22 +50,26 @@ export async function check(command: CheckCommand, screen: Screen): Promise<numb
 }
 
 async function mend({ dir, json, yes }: CheckCommand, screen: Screen, how: 'cut' | 'quarantine'): Promise<number> {
-  const confirm = async (losses: RepairLosses) => {
-    if (!json) for (const line of lossLines(losses)) screen.line(line)
+  const confirm = async (losses: RepairLosses, way: RepairWay) => {
+    if (!json) for (const line of lossLines(losses, way === how ? undefined : way)) screen.line(line)
     return yes || (await agreed())
   }
   const report = await repairJournal(dir, { how, confirm })
   if (json) screen.line(JSON.stringify(report, undefined, 2))
-  if (!report.repaired) {
-    if (!json)
-      screen.line(canAsk() ? 'Nothing was changed.' : 'Nothing was changed. Add --yes, or run it on a terminal.')
-    return 1
-  }
-  if (json) return 0
-  screen.line(screen.style('green', 'Repaired.'))
-  screen.line('What was taken out is kept, with a manifest.json that says what it was, in')
-  for (const folder of report.quarantine) screen.line(`  ${printable(folder)}`)
-  return 0
+  else for (const line of mendedLines(report, screen)) screen.line(line)
+  return report.declined === undefined ? 0 : 1
+}
+
+function* mendedLines(report: RepairReport, screen: Screen): Generator<string> {
+  const { repaired, declined, records, bytes: size, quarantine } = report
+  if (declined) {
+    const how = canAsk() ? '' : ' Add --yes, or run it on a terminal.'
+    yield `${repaired ? 'Nothing more' : 'Nothing'} was changed.${how}`
+  } else yield screen.style('green', 'Repaired.')
+  if (!repaired) return
+  yield `${counted(records, 'whole record')} given up in all, ${bytes(size)} put aside. What was taken out is kept, with a`
+  yield 'manifest.json that says what it was, in'
+  for (const folder of quarantine) yield `  ${printable(folder)}`
 }
 
 /** Elsewhere nobody can answer. */
@@ -139,8 +145,13 @@ function* lostLines({ lost, lostIsAll }: Pick<JournalReport, 'lost' | 'lostIsAll
     yield 'Streams that have lost just their last records are not among them: nothing is left that names those.'
 }
 
-function* lossLines({ records, lost, lostIsAll, bytes: size }: RepairLosses): Generator<string> {
+/** `earlier`: the way of a repair that was interrupted. */
+function* lossLines(
+  { records, lost, lostIsAll, bytes: size }: RepairLosses,
+  earlier: RepairWay | undefined,
+): Generator<string> {
   yield ''
+  if (earlier) yield `A repair was interrupted; it has to be finished first, as it was begun: --repair ${earlier}.`
   yield `The repair gives up what is damaged and ${counted(records, 'whole record')} that ${records === 1 ? 'is' : 'are'} no use without; ${bytes(size)} are put aside.`
   yield* lostLines({ lost, lostIsAll })
 }

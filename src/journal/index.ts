@@ -11,7 +11,8 @@ export {
   type LostRecords,
 } from './file/check/check.ts'
 export type { Damage, DamageKind } from './file/check/examine.ts'
-export { type RepairLosses, type RepairOptions, type RepairReport, repairJournal } from './file/check/repair.ts'
+export { type RepairOptions, type RepairReport, repairJournal } from './file/check/repair.ts'
+export type { RepairLosses, RepairWay } from './file/check/repair-plan.ts'
 export type { TornTail } from './file/commit/recover.ts'
 export { type FileJournal, type FileJournalOptions, fileJournal, type ReclaimOptions } from './file/file-journal.ts'
 export { type FollowOptions, type JournalReader, openJournal, type ReaderOptions } from './file/reading/reader.ts'

@@ -144,3 +144,35 @@ test.each([
     }
   }
 })
+
+test('K7 a repair that was interrupted is finished only when somebody agrees to what it gives up, and is told of', async () => {
+  const { folder, changed } = await manyDamages()
+  await replaceSegments(folder, changed)
+  const whole = await repairJournal(folder, { how: 'cut' })
+  await replaceSegments(folder, changed)
+  let planned = 1
+  for (let plan = false; !plan; planned++) {
+    await replaceSegments(folder, changed)
+    killAt(planned)
+    await repairJournal(folder, { how: 'cut' }).catch(() => {})
+    restore()
+    await rm(join(folder, 'lock'), { force: true })
+    plan = (await readdir(folder, { recursive: true })).some((name) => name.endsWith('plan.json'))
+  }
+  const left = await bytesIn(folder)
+
+  const asked: unknown[] = []
+  const declined = await repairJournal(folder, {
+    how: 'quarantine',
+    confirm: (losses, how) => asked.push([losses, how]) === 0,
+  })
+  const { records, lost, lostIsAll, bytes, damages } = whole
+  expect(asked).toEqual([[{ records, lost, lostIsAll, bytes, damages }, 'cut']])
+  expect(declined).toMatchObject({ repaired: false, records: 0, quarantine: [], declined: { records, lost } })
+  expect((await bytesIn(folder)).equals(left)).toBe(true)
+
+  const finished = await repairJournal(folder, { how: 'quarantine' })
+  expect(finished).toMatchObject({ repaired: true, records, lost })
+  expect(finished).not.toHaveProperty('declined')
+  expect(records).toBeGreaterThan(0)
+})

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkJournal, repairJournal, type StoredRecord } from '../../src/journal/index.ts'
+import { checkJournal, type RepairLosses, repairJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { type Damaging, damagedAt, damages, type SegmentFile, sample } from './damage.ts'
 import { openIn, replaceSegments, segmentsOf } from './folder.ts'
@@ -159,6 +159,48 @@ test('asks before it changes anything', async () => {
   expect(asked).toMatchObject({ records: expect.any(Number), lost: [{ stream: expect.any(String) }] })
   expect(await segmentsOf(folder)).toEqual(changed)
   await rm(join(folder, 'index'), { recursive: true, force: true })
+})
+
+test('K7 a disk that goes on lying: what more is to be given up is asked for, too, and the report has the sum', async () => {
+  const { folder, segments, records } = await sample()
+  const [, , once] = damagedAt(segments, 200)
+  /** A record of the stream that has lost nothing so far. */
+  const flip = async ({ lost: [stream] }: RepairLosses) => {
+    const text = stream!.stream === 'a' ? 'b30' : 'a30'
+    const { file, bytes } = (await segmentsOf(folder)).find((one) => one.bytes.includes(text))!
+    bytes[bytes.indexOf(text)]! ^= 128
+    await writeFile(file, bytes)
+  }
+  const run = async (answers: boolean[]) => {
+    await replaceSegments(folder, once)
+    const asked: RepairLosses[] = []
+    const confirm = async (losses: RepairLosses) => {
+      if (asked.push(losses) === 1) await flip(losses)
+      return answers[asked.length - 1]!
+    }
+    return { asked, report: await repairJournal(folder, { how: 'quarantine', confirm }) }
+  }
+
+  const half = await run([true, false])
+  expect(half.asked).toHaveLength(2)
+  const [first, second] = half.asked as [RepairLosses, RepairLosses]
+  expect(half.report).toMatchObject({ ...first, repaired: true, declined: second, quarantine: { length: 1 } })
+  expect(await checkJournal(folder)).toMatchObject({ sound: false, damages: second.damages })
+
+  const { report } = await run([true, true])
+  expect(report).toMatchObject({
+    records: first.records + second.records,
+    bytes: first.bytes + second.bytes,
+    damages: [...first.damages, ...second.damages],
+    quarantine: { length: 2 },
+  })
+  expect(report).not.toHaveProperty('declined')
+  expect(new Set(report.lost.map(({ stream }) => stream)).size).toBe(report.lost.length)
+  const found = await readOf(folder)
+  for (const { stream, from } of report.lost) {
+    expect(found.filter((one) => one.stream === stream)).toHaveLength(from - 1)
+    expect(records.filter((one) => one.stream === stream).length).toBeGreaterThanOrEqual(from)
+  }
 })
 
 test('does nothing to a sound journal, and is refused while a process writes', async () => {

@@ -5,8 +5,8 @@
 // <segment>       a whole segment that was moved here
 //
 // K7 all of it is on disk before plan.json has its name. K12 files 0600, folder 0700.
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { removeFiles, removeFolder } from '../index/caches.ts'
 import { writeAll } from '../index/pages.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
@@ -37,36 +37,51 @@ export class Quarantine {
   }
 
   /** Keeps what the plan will change. */
-  static async create(journal: string, how: string, plan: RepairPlan): Promise<Quarantine> {
+  static async create(journal: string, plan: RepairPlan): Promise<Quarantine> {
+    await removeBegun(journal)
     const at = new Date()
     const folder = await newFolder(journal, at)
     for (const step of plan.steps) {
       const changed = changedBy(step)
       if (changed.length > 0) await keep(join(journal, step.file), join(folder, savedName(step)), changed)
     }
-    const text = JSON.stringify({ how, at: at.toISOString(), ...plan }, undefined, 1)
+    const text = JSON.stringify({ at: at.toISOString(), ...plan }, undefined, 1)
     await writeSynced(join(folder, `${PLAN}.new`), Buffer.from(text))
     await rename(join(folder, `${PLAN}.new`), join(folder, PLAN))
     await syncFolder(folder)
     return new Quarantine(folder, plan)
   }
 
-  /** One with a plan that is not done; undefined for what is none. Removes what `create` had begun. */
-  static async open(folder: string): Promise<Quarantine | undefined> {
-    if (!NAME.test(basename(folder))) return undefined
-    const text = await contentOf(join(folder, PLAN))
-    if (text !== undefined) return new Quarantine(folder, JSON.parse(text) as RepairPlan)
-    if ((await contentOf(join(folder, MANIFEST))) === undefined) {
-      await removeFiles(folder, (entry) => entry.isFile() && BEGUN.test(entry.name))
-      await removeFolder(folder)
+  /** Those with a plan that is not done. */
+  static async unfinished(journal: string): Promise<Quarantine[]> {
+    const found: Quarantine[] = []
+    for (const folder of await quarantinesIn(journal)) {
+      const text = await contentOf(join(folder, PLAN))
+      if (text !== undefined) found.push(new Quarantine(folder, JSON.parse(text) as RepairPlan))
     }
-    return undefined
+    return found
   }
 
   /** The plan is done. */
   async finish(): Promise<void> {
     await rename(join(this.folder, PLAN), join(this.folder, MANIFEST))
     await syncFolder(this.folder)
+  }
+}
+
+async function quarantinesIn(journal: string): Promise<string[]> {
+  const names = await readdir(journal, { withFileTypes: true })
+  const folders = names.filter((one) => one.isDirectory() && NAME.test(one.name))
+  return folders.map(({ name }) => join(journal, name)).sort()
+}
+
+/** Removes what killed repairs had begun: nothing of the journal was changed by them. */
+async function removeBegun(journal: string): Promise<void> {
+  for (const folder of await quarantinesIn(journal)) {
+    const done = [PLAN, MANIFEST].map((name) => contentOf(join(folder, name)))
+    if ((await Promise.all(done)).some((text) => text !== undefined)) continue
+    await removeFiles(folder, (entry) => entry.isFile() && BEGUN.test(entry.name))
+    await removeFolder(folder)
   }
 }
 

@@ -34,23 +34,27 @@ export type Step =
   | { readonly kind: 'holes'; readonly file: string; readonly ranges: readonly HoleRange[] }
   | { readonly kind: 'header'; readonly file: string; readonly first: number }
 
-/** What a repair gives up. */
-interface Losses {
-  /** Whole records; those that are damaged are not counted. */
+/** What a repair gives up. All of it is kept in quarantine. */
+export interface RepairLosses {
+  /** Records that are as they were written, and are given up because of others; those that are damaged are not counted. */
   readonly records: number
-  /** By stream: from where on nothing is left. */
+  /** By stream: the first record that is not there any more. */
   readonly lost: readonly LostRecords[]
-  /** See JournalReport. */
+  /** As in `JournalReport`. */
   readonly lostIsAll: boolean
   /** Bytes that go into quarantine. */
   readonly bytes: number
+  readonly damages: readonly Damage[]
 }
 
+/** `cut`: the journal ends before its first damage. `quarantine`: what is damaged is given up, and what is no use without. */
+export type RepairWay = 'cut' | 'quarantine'
+
 export interface RepairPlan {
+  readonly how: RepairWay
   readonly salt: number
-  readonly damages: readonly Damage[]
   readonly steps: readonly Step[]
-  readonly losses: Losses
+  readonly losses: RepairLosses
 }
 
 /** The journal ends before the first damage. A header is mended: nothing is lost with it. */
@@ -80,7 +84,7 @@ export async function planCut(found: Examination): Promise<RepairPlan> {
     steps.push({ kind: 'cut', file: basename(torn.file), offset: torn.offset, bytes: torn.bytes })
     bytes += torn.bytes
   }
-  return { salt: found.salt, damages: found.damages, steps, losses: await losses(found, kept, bytes) }
+  return { how: 'cut', salt: found.salt, steps, losses: await losses(found, kept, bytes) }
 }
 
 /** Damaged bytes become holes, and so does what is no use without them. */
@@ -118,7 +122,7 @@ export async function planQuarantine(found: Examination): Promise<RepairPlan> {
     if (merged.length > 0) steps.push({ kind: 'holes', file: basename(part.file), ranges: merged })
     bytes += merged.reduce((sum, range) => sum + Math.max(0, Math.min(range.bytes, part.size - range.offset)), 0)
   }
-  return { salt: found.salt, damages: found.damages, steps, losses: await losses(found, kept, bytes) }
+  return { how: 'quarantine', salt: found.salt, steps, losses: await losses(found, kept, bytes) }
 }
 
 /** Steps are done from the last to the first: a file that has the name now is moved away before. */
@@ -188,7 +192,7 @@ function mergedRanges(ranges: readonly HoleRange[]): HoleRange[] {
   return merged
 }
 
-async function losses({ order, index, damages }: Examination, kept: Order, bytes: number): Promise<Losses> {
+async function losses({ order, index, damages }: Examination, kept: Order, bytes: number): Promise<RepairLosses> {
   const lost = new Map<string, number>()
   const note = (stream: string, seq: number) => {
     const last = kept.streams.get(stream)?.last ?? 0
@@ -203,5 +207,6 @@ async function losses({ order, index, damages }: Examination, kept: Order, bytes
     lost: Array.from(lost, ([stream, from]) => ({ stream, from })),
     lostIsAll: index.last >= behind,
     bytes,
+    damages,
   }
 }

@@ -2,19 +2,18 @@
 //
 // K7 nothing that was written is lost by it: before the first byte is changed, a copy of all that will be is on disk, in
 // quarantine-<time>/ inside the folder, and with it the plan. A repair that was interrupted is finished by the next one, by
-// that plan. Steps go from the journal's end to its beginning: the first damage is the last to go, so that a journal that
+// that plan. Nothing is given up that nobody has agreed to: what `confirm` is told is all that the repair goes on to change,
+// of an interrupted one and of each further round, too. Steps go from the journal's end to its beginning: the first damage is the last to go, so that a journal that
 // is repaired by half is refused like one that is not.
 // K2 nobody else has the journal meanwhile: the lock.
-import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { assertFunction, assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
 import { fsError } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
-import type { LostRecords } from './check.ts'
-import { type Damage, type Examination, examine } from './examine.ts'
+import { type Examination, examine } from './examine.ts'
 import { Quarantine } from './quarantine.ts'
-import { planCut, planQuarantine, type RepairPlan } from './repair-plan.ts'
+import { planCut, planQuarantine, type RepairLosses, type RepairPlan, type RepairWay } from './repair-plan.ts'
 import { apply } from './repair-steps.ts'
 
 /** How a journal is repaired. */
@@ -23,28 +22,20 @@ export interface RepairOptions {
    * `cut`: it ends before the first damage; all that follows is given up. `quarantine`: what is damaged is given up, and of
    * each stream that lost a record all that follows there; the rest stays as it is.
    */
-  readonly how: 'cut' | 'quarantine'
-  /** Is asked before anything is changed; with `false` nothing is. Default: it is done. */
-  readonly confirm?: (losses: RepairLosses) => boolean | Promise<boolean>
+  readonly how: RepairWay
+  /**
+   * Is asked before anything is changed, and again should more have to be given up; with `false` nothing more is. `how`: the
+   * way it is done; a repair that was interrupted is finished in the way in which it was begun. Default: it is done.
+   */
+  readonly confirm?: (losses: RepairLosses, how: RepairWay) => boolean | Promise<boolean>
 }
 
-/** What a repair gives up. All of it is kept in quarantine. */
-export interface RepairLosses {
-  /** Records that are as they were written, and are given up because of others; those that are damaged are not counted. */
-  readonly records: number
-  /** By stream: the first record that is not there any more. */
-  readonly lost: readonly LostRecords[]
-  /** As in `JournalReport`. */
-  readonly lostIsAll: boolean
-  /** Bytes that go into quarantine. */
-  readonly bytes: number
-  readonly damages: readonly Damage[]
-}
-
-/** What a repair has done. */
+/** What a repair has done, and all that it has given up. */
 export interface RepairReport extends RepairLosses {
   /** Whether anything was changed. */
   readonly repaired: boolean
+  /** What `confirm` has said no to: the journal is as damaged as it was by that. Absent where it has not. */
+  readonly declined?: RepairLosses
   /** The folders with what was taken out: the bytes, and `manifest.json` that says what they were. */
   readonly quarantine: readonly string[]
 }
@@ -80,23 +71,22 @@ export async function repairJournal(dir: string, options: RepairOptions): Promis
   }
 }
 
-async function repair(
-  folder: string,
-  how: RepairOptions['how'],
-  confirm: NonNullable<RepairOptions['confirm']>,
-): Promise<RepairReport> {
-  const quarantine = await finishEarlier(folder)
-  let total: RepairLosses | undefined
+type Confirm = NonNullable<RepairOptions['confirm']>
+
+async function repair(folder: string, how: RepairWay, confirm: Confirm): Promise<RepairReport> {
+  const done: Quarantine[] = []
+  for (const earlier of await Quarantine.unfinished(folder)) {
+    if (!(await confirm(earlier.plan.losses, earlier.plan.how))) return reportOf(done, earlier.plan.losses)
+    await finish(folder, earlier)
+    done.push(earlier)
+  }
   for (let round = 0; round < ROUNDS; round++) {
     const plan = await planFor(folder, how)
-    if (plan === undefined) return { ...(total ?? NOTHING), repaired: quarantine.length > 0, quarantine }
-    const losses = { ...plan.losses, damages: plan.damages }
-    if (round === 0 && !(await confirm(losses))) return { ...losses, repaired: quarantine.length > 0, quarantine }
-    const kept = await Quarantine.create(folder, how, plan)
-    await apply(folder, kept.folder, plan)
-    await kept.finish()
-    quarantine.push(kept.folder)
-    total = total === undefined ? losses : sum(total, losses)
+    if (plan === undefined) return reportOf(done)
+    if (!(await confirm(plan.losses, how))) return reportOf(done, plan.losses)
+    const kept = await Quarantine.create(folder, plan)
+    await finish(folder, kept)
+    done.push(kept)
   }
   throw new DuramenError('JOURNAL_DAMAGED', `${folder} is still damaged after ${ROUNDS} repairs`, {
     where: { file: folder },
@@ -104,8 +94,22 @@ async function repair(
   })
 }
 
+async function finish(folder: string, kept: Quarantine): Promise<void> {
+  await apply(folder, kept.folder, kept.plan)
+  await kept.finish()
+}
+
+function reportOf(done: readonly Quarantine[], declined?: RepairLosses): RepairReport {
+  return {
+    ...done.map(({ plan }) => plan.losses).reduce(sum, NOTHING),
+    repaired: done.length > 0,
+    quarantine: done.map((kept) => kept.folder),
+    ...(declined && { declined }),
+  }
+}
+
 /** Undefined for a journal that is sound. */
-async function planFor(folder: string, how: RepairOptions['how']): Promise<RepairPlan | undefined> {
+async function planFor(folder: string, how: RepairWay): Promise<RepairPlan | undefined> {
   const found = await examine(folder)
   try {
     if (found.damages.length === 0) return undefined
@@ -125,25 +129,17 @@ function refuseNewer({ damages }: Examination): void {
   })
 }
 
-/** Finishes what an interrupted repair had planned; removes what one has left that had not begun. */
-async function finishEarlier(folder: string): Promise<string[]> {
-  const done: string[] = []
-  for (const name of (await readdir(folder)).filter((one) => one.startsWith('quarantine-')).sort()) {
-    const kept = await Quarantine.open(join(folder, name))
-    if (kept === undefined) continue
-    await apply(folder, kept.folder, kept.plan)
-    await kept.finish()
-    done.push(kept.folder)
-  }
-  return done
-}
-
 const NOTHING: RepairLosses = { records: 0, lost: [], lostIsAll: true, bytes: 0, damages: [] }
 
-const sum = (one: RepairLosses, other: RepairLosses): RepairLosses => ({
-  records: one.records + other.records,
-  lost: [...one.lost, ...other.lost],
-  lostIsAll: one.lostIsAll && other.lostIsAll,
-  bytes: one.bytes + other.bytes,
-  damages: [...one.damages, ...other.damages],
-})
+/** A later repair may give up more of a stream that has lost something before. */
+function sum(one: RepairLosses, other: RepairLosses): RepairLosses {
+  const lost = new Map(one.lost.map(({ stream, from }) => [stream, from]))
+  for (const { stream, from } of other.lost) lost.set(stream, Math.min(from, lost.get(stream) ?? from))
+  return {
+    records: one.records + other.records,
+    lost: Array.from(lost, ([stream, from]) => ({ stream, from })),
+    lostIsAll: one.lostIsAll && other.lostIsAll,
+    bytes: one.bytes + other.bytes,
+    damages: [...one.damages, ...other.damages],
+  }
+}
