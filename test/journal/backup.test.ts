@@ -340,6 +340,20 @@ describe('segments with holes', () => {
     expect(await recordsOf(restored)).toEqual(await recordsOf(folder))
   })
 
+  it('of the beginning alone, as after a reclaim: the next ones go on', async () => {
+    const [folder, to] = [await newFolder(), await newFolder()]
+    const journal = await filled(folder)
+    await trimmed(journal)
+    await journal.backup(to)
+    expect((await must(journal.reclaim())).segments).toBeGreaterThan(0)
+    expect((await journal.backup(to)).bytes).toBeGreaterThan(0)
+    await more(journal, 3)
+    expect(await journal.backup(to)).toMatchObject({ position: 612 })
+    await more(journal, 100)
+    await journal.backup(to)
+    expect(await recordsOf(to)).toEqual(await all(journal.readAll()))
+  })
+
   it('K3 can not be restored to where what was given up was still wanted', async () => {
     const [folder, to] = [await newFolder(), await newFolder()]
     const journal = await filled(folder, 200)

@@ -170,7 +170,7 @@ class Backup {
       if ('planned' in one) {
         const { copy, tail } = await this.#copySegment(one, salt!, wrote)
         copied.push(copy)
-        last = tail
+        if (one.planned === segments.at(-1)) last = tail
       } else copied.push(one)
     }
     if (jobs.length === 0 && this.#old !== undefined) return { position, bytes }
