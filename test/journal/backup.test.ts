@@ -218,6 +218,10 @@ describe('backup', () => {
     await more(journal, 50)
     await expect(journal.backup(to)).rejects.toMatchObject({ code: 'BACKUP_MISMATCH' })
     expect(await recordsOf(to)).toHaveLength(82)
+    // K7 nor is any of what was written to it left out of what is made again from it
+    const restored = join(await newFolder(), 'data')
+    expect(await restore(to, restored)).toMatchObject({ position: 82 })
+    expect(await recordsOf(restored)).toEqual(await recordsOf(to))
   })
 
   it('one that somebody has only read is brought up to date', async () => {
@@ -277,6 +281,16 @@ describe('backup', () => {
     const { bytes } = await journal.backup(to, { onProgress: (done, total) => told.push([done, total]) })
     expect(told.at(-1)).toEqual([bytes, bytes])
     expect(told.map(([done]) => done)).toEqual(told.map(([done]) => done).sort((a, b) => a - b))
+    // of a segment that has grown, what is new of it
+    const size = async () => {
+      const stats = await Promise.all((await listSegments(to)).map(({ file }) => stat(file)))
+      return stats.reduce((sum, one) => sum + one.size, 0)
+    }
+    const before = await size()
+    await add(journal, 'new', 0, 'one')
+    const again = await journal.backup(to, { onProgress: (done, total) => told.push([done, total]) })
+    expect(again.bytes).toBe((await size()) - before)
+    expect(told.at(-1)).toEqual([again.bytes, again.bytes])
   })
 })
 

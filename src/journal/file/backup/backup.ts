@@ -2,7 +2,7 @@
 // itself, with a manifest beside it (manifest.ts), and a second backup into the same folder copies only what is new.
 //
 // K7 A crash at any point leaves the backup before, or the new one, never a mixture: all that is new is on disk under other
-// names before the manifest says that it counts. Every frame is checked on the way; damage is refused and changes nothing.
+// names before the manifest says that it counts. Every frame is checked as it comes in; damage is refused and changes nothing.
 // K2 One backup at a time into a folder: the lock is that of a journal, so that nobody has it open as one either.
 // K12 0700, 0600; only segments are copied: no keys, no index, no snapshots.
 import { realpath } from 'node:fs/promises'
@@ -24,6 +24,7 @@ import {
   type CopiedSegment,
   draftFile,
   filesOf,
+  isWrittenTo,
   type Manifest,
   manifestOf,
   putInPlace,
@@ -87,17 +88,13 @@ export function progressOf(call: string, options: CopyOptions | undefined): NonN
 /** The manifest of a folder that holds what a backup has made, and nothing more. */
 async function ours(to: string): Promise<Manifest | undefined> {
   const manifest = await readManifest(to)
-  const there = await listSegments(to)
   if (manifest === undefined) {
-    if (there.length > 0) throw noBackup(to)
+    if ((await listSegments(to)).length > 0) throw noBackup(to)
     await assertNoOthers(to)
     await removeDrafts(to)
     return undefined
   }
-  const files = await filesOf(to, manifest)
-  const more = there.find(({ first }) => !manifest.segments.some((one) => one.first === first))
-  const longer = manifest.segments.find(({ first, bytes }) => (files.get(first)?.size ?? 0) > bytes)
-  if (more !== undefined || longer !== undefined) throw mismatch(to, 'something was written to it since it was made')
+  if (await isWrittenTo(to, manifest)) throw mismatch(to, 'something was written to it since it was made')
   await putInPlace(to, manifest)
   return manifest
 }
@@ -199,7 +196,7 @@ class Backup {
     const here = from === 0 ? undefined : (await filesOf(this.#to, this.#old!)).get(first)!.file
     const to = end ?? size
     const parts = here === undefined ? [] : [{ file: here, start: 0, end: from }]
-    const bytes = await copyParts([...parts, { file, start: from, end: to }], draft, wrote)
+    const bytes = await copyParts([...parts, { file, start: from, end: to, wrote }], draft)
     const now = await identityOf(file)
     if (now.inode !== inode || (end === undefined && now.modified !== modified)) throw new Rewritten()
     const checked = from === 0 ? {} : { checked: { offset: from, position: this.#old!.position } }

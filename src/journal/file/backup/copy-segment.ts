@@ -22,14 +22,16 @@ export interface Part {
   readonly start: number
   /** Or the end of the file, where that comes first. */
   readonly end: number
+  /** Is told of bytes that are written. */
+  readonly wrote?: (bytes: number) => void
 }
 
-/** Writes parts that follow each other to a new file, and makes it durable. `wrote` is told of bytes. Resolves with its size. */
-export async function copyParts(parts: readonly Part[], file: string, wrote: (bytes: number) => void): Promise<number> {
+/** Writes parts that follow each other to a new file, and makes it durable. Resolves with its size. */
+export async function copyParts(parts: readonly Part[], file: string): Promise<number> {
   const target = await open(file, 'w', 0o600)
   try {
     let size = 0
-    for (const part of parts) size = await copyPart(part, target, wrote)
+    for (const part of parts) size = await copyPart(part, target)
     await target.truncate(size)
     await target.sync()
     return size
@@ -39,7 +41,7 @@ export async function copyParts(parts: readonly Part[], file: string, wrote: (by
 }
 
 /** Resolves with where it ends. */
-async function copyPart({ file, start, end }: Part, target: FileHandle, wrote: (bytes: number) => void) {
+async function copyPart({ file, start, end, wrote }: Part, target: FileHandle): Promise<number> {
   const handle = await open(file, 'r')
   try {
     for (let at = start; ; ) {
@@ -47,7 +49,7 @@ async function copyPart({ file, start, end }: Part, target: FileHandle, wrote: (
       if (chunk.length === 0) return at
       await writeSparse(target, chunk, at)
       at += chunk.length
-      wrote(chunk.length)
+      wrote?.(chunk.length)
     }
   } finally {
     await handle.close()

@@ -7,7 +7,7 @@ import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { removeCaches } from '../index/caches.ts'
-import { segmentFile, syncFolder } from '../segments/segments.ts'
+import { listSegments, segmentFile, syncFolder } from '../segments/segments.ts'
 
 const NAME = 'backup.json'
 const VERSION = 1
@@ -105,6 +105,14 @@ export async function filesOf(folder: string, { number, segments }: Manifest) {
     if (file !== undefined) found.set(first, file)
   }
   return found
+}
+
+/** Whether somebody has opened a backup as a journal and written to it since: it has more, or longer, files than it says. */
+export async function isWrittenTo(folder: string, manifest: Manifest): Promise<boolean> {
+  const files = await filesOf(folder, manifest)
+  const there = await listSegments(folder)
+  const isMore = there.some(({ first }) => !manifest.segments.some((one) => one.first === first))
+  return isMore || manifest.segments.some(({ first, bytes }) => (files.get(first)?.size ?? 0) > bytes)
 }
 
 /** Gives new segments their places, the last ones first: a journal whose beginning fits what follows, or one with a gap. */

@@ -14,7 +14,7 @@ import { createFolder, listSegments } from '../segments/segments.ts'
 import { type CopyOptions, progressOf } from './backup.ts'
 import { acknowledgedEnd, planOf } from './backup-plan.ts'
 import { checkSegment, copyParts } from './copy-segment.ts'
-import { draftFile, filesOf, type Manifest, putInPlace, readManifest, removeDrafts } from './manifest.ts'
+import { draftFile, filesOf, isWrittenTo, type Manifest, putInPlace, readManifest, removeDrafts } from './manifest.ts'
 import { cutAt } from './restore-until.ts'
 
 /** What of a backup is wanted. */
@@ -92,13 +92,10 @@ export async function assertNoJournal(dir: string): Promise<void> {
   await assertNoOthers(dir)
 }
 
-/** What a folder holds: what its manifest says, where it has one that fits; else what is committed. */
+/** What a folder holds: what its manifest says, unless it has none or was written to since; else what is committed. */
 async function originIn(from: string): Promise<Origin> {
   const manifest = await readManifest(from)
-  const listed = await listSegments(from)
-  const known = manifest?.segments ?? []
-  const more = listed.some(({ first }) => !known.some((one) => one.first === first))
-  if (manifest !== undefined && !more) return backedUp(from, manifest)
+  if (manifest !== undefined && !(await isWrittenTo(from, manifest))) return backedUp(from, manifest)
   const { salt, segments } = await planOf(from, () => acknowledgedEnd(from))
   if (salt === undefined) throw badOption('restore', from, 'holds no journal', 'Give the folder of a backup.')
   return { salt, segments: segments.map((one) => ({ ...one, bytes: one.end ?? one.size })) }
@@ -130,7 +127,7 @@ async function copyAll(
   try {
     for (const { file, bytes, first, last, end } of segments) {
       const draft = draftFile(dir, first, 0)
-      await copyParts([{ file, start: 0, end: bytes }], draft, (more) => onProgress((done += more), total))
+      await copyParts([{ file, start: 0, end: bytes, wrote: (more) => onProgress((done += more), total) }], draft)
       await checkSegment(draft, { of: file, salt, first, last, end })
     }
     await putInPlace(dir, { number: 0, segments })
