@@ -339,6 +339,27 @@ describe('K3 files that change while they are read', () => {
     expect((await all(anew.readAll())).map(line)).toEqual(kept)
   })
 
+  test.each([false, true])('heads that give way to newer ones while they are listed (pending: %s)', async (pending) => {
+    const folder = await newFolder()
+    const journal = await openIn(folder, { segmentBytes: 1024, indexEvery: 16 })
+    const streams = Array.from({ length: 60 }, (_, number) => `machine/${number}`)
+    const text = `${JSON.stringify({ unfinished: 1 })}\n{}\nj"${'x'.repeat(400)}"`
+    for (const stream of streams) await add(journal, stream, 0, text)
+    const reader = await readerIn(folder)
+    await vi.waitFor(async () => expect(await reader.end()).toBe(60))
+    const seen: string[] = []
+    for await (const head of reader.heads({ pending })) {
+      if (seen.push(head.stream) > 1) continue
+      for (const stream of streams) {
+        await add(journal, stream, 1, text)
+        await must(journal.trim(stream, 2))
+      }
+      expect((await must(journal.reclaim())).segments).toBeGreaterThan(10)
+      await vi.waitFor(async () => expect(await reader.end()).toBe(180))
+    }
+    expect(seen.sort()).toEqual(streams.sort())
+  })
+
   test('damage is refused with its place, also by who follows', async () => {
     const folder = await newFolder()
     const journal = await openIn(folder)

@@ -7,6 +7,7 @@ import type { Urgency } from '../../records.ts'
 import { DiskIndex, type MadeIndex } from './disk-index.ts'
 import { mustLook } from './entry.ts'
 import { type IndexSource, IndexWriting } from './index-writing.ts'
+import { hashOf } from './names.ts'
 import { IndexDamaged } from './pages.ts'
 import type { RunHead } from './run.ts'
 import { type Runs, randomSeed } from './runs.ts'
@@ -19,6 +20,9 @@ const UNINDEXED_BYTES = 1 << 25
 /** While the log is read, so many times as many records go into a file of the index, at most MANY, for few to be merged. */
 const AT_ONCE = 8
 const MANY = 1 << 18
+
+/** Numbers of a head: position, offset and length of the record, hash of its stream's name. */
+export const HEAD = PLACE + 1
 
 /** What the index needs of the log. */
 export interface IndexedLog {
@@ -127,15 +131,16 @@ export class Places extends Streams implements IndexSource {
     })
   }
 
-  /** Position, offset and length of the last record of every stream. */
-  async heads(): Promise<number[]> {
+  /** Of the streams with such hashes of their names: the place of the last record, and that hash. */
+  async heads(among: (hash: number) => boolean): Promise<number[]> {
     const recent: number[] = []
     const names = new Set<string>()
-    for (const stream of this.recent()) {
-      names.add(stream.name)
-      recent.push(...stream.recent.slice(-PLACE))
+    for (const { name, recent: places } of this.recent()) {
+      names.add(name)
+      const hash = hashOf(name)
+      if (among(hash)) recent.push(...places.slice(-PLACE), hash)
     }
-    const old = await this.#index.ask((runs) => runs.heads((name) => !names.has(name)))
+    const old = await this.#index.ask((runs) => runs.heads(({ name, hash }) => among(hash) && !names.has(name)))
     return old.concat(recent)
   }
 

@@ -130,23 +130,23 @@ export class Runs {
     })
   }
 
-  /** The place of the last record of every stream for which `wanted` holds. */
-  heads(wanted: (name: string) => boolean): Promise<number[]> {
+  /** The place of the last record of every stream for which `wanted` holds, and the hash of the stream's name. */
+  heads(wanted: (entry: Entry) => boolean): Promise<number[]> {
     return this.#using(async (runs) => {
       const found: number[] = []
-      const note = (bytes: Buffer, index: number) => {
-        const { position, offset, length } = placeIn(bytes, index)
-        found.push(position, offset, length)
+      const note = (bytes: Buffer, hash: number) => {
+        const { position, offset, length } = placeIn(bytes, 0)
+        found.push(position, offset, length, hash)
       }
       await byStream(
         runs.map((run) => new OldRun(run)),
         (parts) => {
           const part = lastPart(parts)
-          if (part === undefined || !wanted(part.entry.name)) return undefined
-          const { at, count } = part.entry
+          if (part === undefined || !wanted(part.entry)) return undefined
+          const { at, count, hash } = part.entry
           const bytes = part.source.take(at + count - 1, 1)
-          if (!Buffer.isBuffer(bytes)) return bytes.then((read) => note(read, 0))
-          note(bytes, 0)
+          if (!Buffer.isBuffer(bytes)) return bytes.then((read) => note(read, hash))
+          note(bytes, hash)
           return undefined
         },
       )

@@ -1,8 +1,8 @@
 // Lists of places that reads under way still go through. What they name is not given up meanwhile (reclaim.ts): the reader
 // of a place could not say which stream to look at again.
-import { PLACE } from '../index/unindexed.ts'
+import { HEAD } from '../index/places.ts'
 
-/** Position, offset and length of each, by position. */
+/** Heads by position, as the index lists them. */
 type Listing = Promise<readonly number[]>
 
 export class Listings {
@@ -27,11 +27,11 @@ export class Listings {
 
 function has(places: readonly number[], position: number): boolean {
   let low = 0
-  let high = places.length / PLACE
+  let high = places.length / HEAD
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (places[middle * PLACE]! < position) low = middle + 1
+    if (places[middle * HEAD]! < position) low = middle + 1
     else high = middle
   }
-  return places[low * PLACE] === position
+  return places[low * HEAD] === position
 }

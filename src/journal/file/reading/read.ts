@@ -8,7 +8,8 @@ import { isDuramenError } from '../../../ports/errors.ts'
 import { erased } from '../../check.ts'
 import { fsError } from '../../fs-error.ts'
 import type { StoredRecord } from '../../port.ts'
-import type { Places } from '../index/places.ts'
+import { hashOf } from '../index/names.ts'
+import { HEAD, type Places } from '../index/places.ts'
 import { PLACE } from '../index/unindexed.ts'
 import type { Coding } from '../segments/coding.ts'
 import { damaged } from '../segments/damaged.ts'
@@ -34,13 +35,16 @@ interface Span {
   readonly segment: Segment
   readonly start: number
   end: number
-  readonly wanted: { readonly position: number; readonly at: number; readonly end: number }[]
+  readonly wanted: { readonly index: number; readonly position: number; readonly at: number; readonly end: number }[]
 }
 
 /** A record as it was found; it has no text when the key to it is gone for good. */
 interface Found extends Omit<StoredRecord, 'text'> {
   readonly text: string | undefined
 }
+
+/** Is told of a place that leads to no record. */
+type Missed = (index: number) => void
 
 const readable = (found: Found): found is StoredRecord => found.text !== undefined
 
@@ -55,12 +59,20 @@ export interface Source {
   check(): void
 }
 
-/** The records at places (position, offset, length of each), whose positions must ascend. */
-async function* readPlaces(source: Source, places: readonly number[]): AsyncGenerator<Found> {
+/**
+ * The records at places (position, offset, length of each), whose positions must ascend; `stride` numbers are between them.
+ * With `missed`, a place that leads to no record is no error: it is told where that place begins in `places`.
+ */
+async function* readPlaces(
+  source: Source,
+  places: readonly number[],
+  stride = PLACE,
+  missed?: Missed,
+): AsyncGenerator<Found> {
   source.check()
   for (let index = 0; index < places.length; ) {
     const spans: Span[] = []
-    for (let bytes = 0; index < places.length && bytes < BATCH_BYTES; index += PLACE) {
+    for (let bytes = 0; index < places.length && bytes < BATCH_BYTES; index += stride) {
       const [position, at, length] = [places[index]!, places[index + 1]!, places[index + 2]!]
       const segment = segmentOf(source.segments, position)
       const end = at + length
@@ -68,20 +80,23 @@ async function* readPlaces(source: Source, places: readonly number[]): AsyncGene
       if (span !== undefined && span.segment === segment && at >= span.end && at - span.end <= GAP_BYTES) {
         bytes += end - span.end
         span.end = end
-        span.wanted.push({ position, at, end })
+        span.wanted.push({ index, position, at, end })
       } else {
         if (spans.length === SPANS) break
         bytes += length
-        spans.push({ segment, start: at, end, wanted: [{ position, at, end }] })
+        spans.push({ segment, start: at, end, wanted: [{ index, position, at, end }] })
       }
     }
-    const buffers = await Promise.all(spans.map(({ segment, start, end }) => bytesOf(source, segment, start, end)))
+    const reads = spans.map(({ segment, start, end }) => bytesOf(source, segment, start, end))
+    const buffers = await Promise.all(missed === undefined ? reads : reads.map(unlessReplaced))
     for (const [number, { segment, start, wanted }] of spans.entries()) {
-      for (const { position, at, end } of wanted) {
+      const bytes = buffers[number]
+      for (const { index, position, at, end } of wanted) {
         source.check()
-        const record = recordIn(source, segment, buffers[number]!, start, position, at, end)
-        if (record === undefined) throw damaged(segment.file, at, CHANGED)
-        yield record
+        const record = bytes && recordIn(source, segment, bytes, start, position, at, end)
+        if (record !== undefined) yield record
+        else if (missed !== undefined) missed(index)
+        else throw damaged(segment.file, at, CHANGED)
       }
     }
   }
@@ -136,31 +151,59 @@ export async function readHead(source: Source, places: Places, name: string): Pr
   }
 }
 
+/** Of some streams only, by the hashes of their names; without those that are not there any more, of which it is told. */
+export interface HeadsAgain {
+  readonly among: (hash: number) => boolean
+  readonly missed: ((hash: number) => void) | undefined
+}
+
+const ALL: HeadsAgain = { among: () => true, missed: undefined }
+
 /** The last record of every stream, or of those that a host must look at when it opens; without those whose key is gone. */
-export async function* readHeads(source: Source, places: Places, pending: boolean): AsyncGenerator<StoredRecord> {
+export async function* readHeads(
+  source: Source,
+  places: Places,
+  pending: boolean,
+  { among, missed }: HeadsAgain = ALL,
+): AsyncGenerator<StoredRecord> {
   if (!pending) {
-    const listing = places.heads().then((found) => ascending(found, places.last))
+    const listing = places.heads(among).then((found) => ascending(found, places.last))
     source.listings.begin(listing)
     try {
-      for await (const head of readPlaces(source, await listing)) if (readable(head)) yield head
+      const found = await listing
+      const lost = missed && ((index: number) => missed(found[index + PLACE]!))
+      for await (const head of readPlaces(source, found, HEAD, lost)) if (readable(head)) yield head
     } finally {
       source.listings.end(listing)
     }
     return
   }
   for (const stream of await places.pending()) {
+    const hash = hashOf(stream)
+    if (!among(hash)) continue
     const head = await readHead(source, places, stream).catch((error) => {
-      if (!isDuramenError(error) || error.code !== 'ERASED') throw error
+      if (missed !== undefined && isReplaced(error)) missed(hash)
+      else if (!isDuramenError(error) || error.code !== 'ERASED') throw error
     })
     if (head) yield head
   }
 }
 
-/** Places by position. */
+/** Whether an error may come of a file that was replaced, or removed, by who writes the journal. */
+export const isReplaced = (error: unknown) =>
+  isDuramenError(error) && (error.code === 'JOURNAL_DAMAGED' || error.code === 'FOLDER_MISSING')
+
+const unlessReplaced = (read: Promise<Buffer>): Promise<Buffer | undefined> =>
+  read.catch((error) => {
+    if (!isReplaced(error)) throw error
+    return undefined
+  })
+
+/** Heads by position. */
 function ascending(places: readonly number[], last: number): number[] {
-  const count = places.length / PLACE
+  const count = places.length / HEAD
   const buckets: number[][] = []
-  for (let at = 0; at < places.length; at += PLACE) {
+  for (let at = 0; at < places.length; at += HEAD) {
     const bucket = Math.floor((places[at]! / (last + 1)) * (count / 8))
     const there = buckets[bucket]
     if (there === undefined) buckets[bucket] = [at]
@@ -169,7 +212,7 @@ function ascending(places: readonly number[], last: number): number[] {
   const sorted: number[] = []
   for (const bucket of buckets) {
     bucket?.sort((one, other) => places[one]! - places[other]!)
-    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!)
+    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!, places[at + 3]!)
   }
   return sorted
 }

@@ -18,7 +18,7 @@ import { IndexDamaged } from '../index/pages.ts'
 import { Coding, codecsGiven } from '../segments/coding.ts'
 import { damaged } from '../segments/damaged.ts'
 import { Changes } from './changes.ts'
-import { readHead, readHeads, readLog, readStream } from './read.ts'
+import { isReplaced, readHead, readHeads, readLog, readStream } from './read.ts'
 import { View } from './view.ts'
 
 /** How a journal is opened for reading. */
@@ -56,8 +56,6 @@ export interface JournalReader extends Pick<Journal, 'read' | 'readAll' | 'heads
 const DEFAULT_POLL = 100
 /** So often what could not be read is asked anew; the last time without the index. */
 const TRIES = 3
-/** The codes of errors that come of files that were replaced, too. */
-const CHANGED = ['JOURNAL_DAMAGED', 'FOLDER_MISSING']
 
 /**
  * Opens the journal in a folder for reading, beside the process that writes it or without one. Takes no lock and changes
@@ -155,8 +153,18 @@ class FolderReader {
     })
   }
 
-  heads(pending: boolean): AsyncGenerator<StoredRecord> {
-    return this.#reading(false, ({ source, places }) => readHeads(source, places, pending))
+  /** Where one has given way to a newer one and is not there any more, its stream is asked again. */
+  async *heads(pending: boolean): AsyncGenerator<StoredRecord> {
+    let asked: ReadonlySet<number> | undefined
+    for (let tries = 1; ; tries++) {
+      const lost = new Set<number>()
+      const among = (hash: number) => asked?.has(hash) ?? true
+      const missed = tries < TRIES ? (hash: number) => lost.add(hash) : undefined
+      yield* this.#reading(false, ({ source, places }) => readHeads(source, places, pending, { among, missed }))
+      if (lost.size === 0) return
+      if (asked !== undefined && lost.size < asked.size) tries = 1
+      asked = lost
+    }
   }
 
   async head(stream: string): Promise<StoredRecord | undefined> {
@@ -306,8 +314,7 @@ class FolderReader {
   }
 }
 
-const isChanged = (error: unknown) =>
-  error instanceof IndexDamaged || (isDuramenError(error) && CHANGED.includes(error.code))
+const isChanged = (error: unknown) => error instanceof IndexDamaged || isReplaced(error)
 
 const asDuramen = (error: unknown, dir: string): DuramenError =>
   isDuramenError(error) ? error : fsError(error, `read the journal in ${dir}`, { file: dir })
