@@ -9,7 +9,7 @@ import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import {
   aesGcm,
-  backup,
+  backupJournal,
   checkJournal,
   exportJournal,
   fileJournal,
@@ -18,7 +18,7 @@ import {
   memoryJournal,
   openJournal,
   repairJournal,
-  restore,
+  restoreJournal,
 } from '../src/journal/index.ts'
 import { imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
@@ -178,13 +178,13 @@ function calls(host: Host, machine: ReturnType<typeof counter>, actor: DurableAc
     ['openJournal readOnly', (v) => openJournal(tmpdir(), { readOnly: v }), ''],
     ['openJournal poll', (v) => openJournal(tmpdir(), { readOnly: true, poll: v }), ''],
     ['openJournal logger', (v) => openJournal(tmpdir(), { readOnly: true, logger: v }), ''],
-    ['backup dir', (v) => backup(v, join(tmpdir(), 'never-made')), ''],
-    ['backup to', (v) => backup(join(tmpdir(), 'not-there'), v), ''],
-    ...options('backup options', (v) => backup(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
-    ['restore from', (v) => restore(v, join(tmpdir(), 'never-made')), ''],
-    ['restore dir', (v) => restore(tmpdir(), v), ''],
-    ...options('restore options', (v) => restore(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
-    ['restore until', (v) => restore(tmpdir(), join(tmpdir(), 'never-made'), { until: v }), ''],
+    ['backup dir', (v) => backupJournal(v, join(tmpdir(), 'never-made')), ''],
+    ['backup to', (v) => backupJournal(join(tmpdir(), 'not-there'), v), ''],
+    ...options('backup options', (v) => backupJournal(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore from', (v) => restoreJournal(v, join(tmpdir(), 'never-made')), ''],
+    ['restore dir', (v) => restoreJournal(tmpdir(), v), ''],
+    ...options('restore options', (v) => restoreJournal(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore until', (v) => restoreJournal(tmpdir(), join(tmpdir(), 'never-made'), { until: v }), ''],
     ['host.backup', (v) => host.backup(v), ''],
     ['exportJournal', (v) => exportJournal(v), ''],
     ...options('exportJournal options', (v) => exportJournal(memoryJournal(), v)),

@@ -1,5 +1,5 @@
 // `duramen backup` and `duramen restore`.
-import { backup, restore } from '../journal/index.ts'
+import { backupJournal, restoreJournal } from '../journal/index.ts'
 import type { Interruption } from './interruption.ts'
 import type { Screen } from './screen.ts'
 import { bytes, printable } from './text.ts'
@@ -13,7 +13,7 @@ export interface BackupCommand {
 /** Backs up; the answer is the exit code. Rejects with DuramenError. */
 export function runBackup(command: BackupCommand, screen: Screen, interrupted: Interruption): Promise<number> {
   const { from, to } = command
-  return copied(command, screen, interrupted, 'new', (onProgress) => backup(from, to, { onProgress }))
+  return copied(command, screen, interrupted, 'new', (onProgress) => backupJournal(from, to, { onProgress }))
 }
 
 /** Restores; the answer is the exit code. Rejects with DuramenError. */
@@ -24,7 +24,9 @@ export function runRestore(
 ): Promise<number> {
   const { from, to, until } = command
   const options = until === undefined ? {} : { until }
-  return copied(command, screen, interrupted, 'copied', (onProgress) => restore(from, to, { ...options, onProgress }))
+  return copied(command, screen, interrupted, 'copied', (onProgress) =>
+    restoreJournal(from, to, { ...options, onProgress }),
+  )
 }
 
 async function copied(

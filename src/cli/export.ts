@@ -15,7 +15,7 @@ import {
   fileJournal,
   importJournal,
   openJournal,
-  restore,
+  restoreJournal,
 } from '../journal/index.ts'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { journalOptionsIn } from './config.ts'
@@ -110,7 +110,7 @@ async function throughDraft(
     await rm(draft, { recursive: true }) // what one that was killed has left
     const journal = await fileJournal(draft, options)
     const { records } = await fill(journal).finally(journal.close())
-    await restore(draft, dir)
+    await restoreJournal(draft, dir)
     return records
   } finally {
     await rm(draft, { recursive: true, force: true })

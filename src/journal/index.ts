@@ -1,8 +1,8 @@
 // What `duramen/journal` offers.
 export { type AesGcmOptions, aesGcm, type Key, type Keys } from './encryption/aes-gcm.ts'
 export { type FileKeys, fileKeys } from './encryption/file-keys.ts'
-export { backup, type CopyOptions } from './file/backup/backup.ts'
-export { type Restored, type RestoreOptions, restore } from './file/backup/restore.ts'
+export { backupJournal, type CopyOptions } from './file/backup/backup.ts'
+export { type Restored, type RestoreOptions, restoreJournal } from './file/backup/restore.ts'
 export {
   type CheckOptions,
   checkJournal,

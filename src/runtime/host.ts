@@ -288,7 +288,7 @@ export class Host extends Operating {
    * Copies the journal into a folder while the host goes on, with every commit that is durable when it is called; a folder that
    * holds an earlier backup gets what is new. docs/BACKUP.md says how it is taken back.
    *
-   * Rejects with NO_BACKUP (the journal makes none), CLOSED, BAD_OPTION, or as `backup` of `duramen/journal`.
+   * Rejects with NO_BACKUP (the journal makes none), CLOSED, BAD_OPTION, or as `backupJournal` of `duramen/journal`.
    */
   async backup(dir: string): Promise<BackedUp> {
     this.engine.assertOpen()

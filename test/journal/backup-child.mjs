@@ -14,6 +14,6 @@ for (const name of ['open', 'rename', 'rm', 'link', 'unlink']) {
   }
 }
 syncBuiltinESMExports()
-const { backup } = await import(module)
-await backup(from, to)
+const { backupJournal } = await import(module)
+await backupJournal(from, to)
 console.log(changes)

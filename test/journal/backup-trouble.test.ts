@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { cp, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { backup, checkJournal, openJournal, restore, type StoredRecord } from '../../src/journal/index.ts'
+import { backupJournal, checkJournal, openJournal, restoreJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
 import { newDisk, noDisk, noSmallDisk, smallDisk } from './disk.ts'
@@ -22,7 +22,7 @@ const read = async (folder: string) => {
 }
 const restored = async (from: string) => {
   const dir = join(await newFolder(), 'data')
-  await restore(from, dir)
+  await restoreJournal(from, dir)
   return read(dir)
 }
 
@@ -48,7 +48,7 @@ test('K7 beside a process that writes at full speed: all that it was told is in,
   for (let round = 0; round < 6; round++) {
     await more(150)
     const told = new Map(acknowledged)
-    const { position } = await backup(folder, to)
+    const { position } = await backupJournal(folder, to)
     expect((await checkJournal(to)).sound).toBe(true)
     const records = await read(to)
     expect(records.map((record) => record.position)).toEqual(Array.from({ length: position }, (_, index) => index + 1))
@@ -98,7 +98,7 @@ test('K7 killed before any change that it makes on disk, it leaves the backup be
     const isOlder = found.length === before.length
     expect(found).toEqual(isOlder ? before : after)
     kinds.add(isOlder ? 'the one before' : 'the new one')
-    await backup(folder, copy)
+    await backupJournal(folder, copy)
     expect(await restored(copy)).toEqual(after)
     expect(await read(copy)).toEqual(after)
   }
@@ -151,7 +151,7 @@ test.skipIf(noSmallDisk !== undefined)(
     await journal.backup(to)
     expect(await restored(to)).toEqual(await all(journal.readAll()))
     await writeFile(join(disk, 'filler'), Buffer.alloc(200_000))
-    await expect(restore(to, join(disk, 'data'))).rejects.toMatchObject({ code: 'NO_SPACE' })
+    await expect(restoreJournal(to, join(disk, 'data'))).rejects.toMatchObject({ code: 'NO_SPACE' })
     expect(await readdir(join(disk, 'data'))).toEqual([])
     await rm(join(disk, 'filler'))
     await fill(1)

@@ -6,7 +6,7 @@ import { HEADER_BYTES } from '../../src/journal/file/segments/format.ts'
 import { rewriteSegment, segmentSize } from '../../src/journal/file/segments/holes.ts'
 import { listSegments } from '../../src/journal/file/segments/segments.ts'
 import { walk } from '../../src/journal/file/segments/walk.ts'
-import { backup, type FileJournal, type Journal, restore } from '../../src/journal/index.ts'
+import { backupJournal, type FileJournal, type Journal, restoreJournal } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn } from './folder.ts'
 
@@ -63,14 +63,14 @@ describe('backup', () => {
     const journal = await filled(folder, 40)
     const [one, other] = [await newFolder(), await newFolder()]
     const writing = more(journal, 40)
-    await backup(folder, one)
+    await backupJournal(folder, one)
     await writing
     const before = await all(journal.readAll())
     const copied = await recordsOf(one)
     expect(copied).toEqual(before.slice(0, copied.length))
     expect(copied.length).toBeGreaterThanOrEqual(80)
     await must(journal.close())
-    await backup(folder, other)
+    await backupJournal(folder, other)
     expect(await recordsOf(other)).toEqual(before)
   })
 
@@ -105,10 +105,10 @@ describe('backup', () => {
       const journal = await openIn(folder, SEGMENT)
       await more(journal, 9)
       if (round % 3 === 0) await must(journal.close())
-      await backup(folder, to)
+      await backupJournal(folder, to)
       await must(journal.close())
       const restored = join(await newFolder(), 'data')
-      await restore(to, restored)
+      await restoreJournal(to, restored)
       expect(await recordsOf(restored)).toEqual(await recordsOf(folder))
     }
   })
@@ -145,10 +145,10 @@ describe('backup', () => {
     await expect(journal.backup(folder)).rejects.toMatchObject({ code: 'BAD_OPTION' })
     await must((await filled(other, 3)).close())
     await expect(journal.backup(other)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
-    await backup(other, to)
+    await backupJournal(other, to)
     await expect(journal.backup(to)).rejects.toMatchObject({ code: 'BACKUP_MISMATCH' })
     expect(await recordsOf(to)).toEqual(await recordsOf(other))
-    await expect(backup(join(folder, 'missing'), to)).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
+    await expect(backupJournal(join(folder, 'missing'), to)).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
     await must(journal.close())
     await expect(journal.backup(to)).rejects.toMatchObject({ code: 'CLOSED' })
   })
@@ -163,7 +163,7 @@ describe('backup', () => {
       await writeFile(join(dir, other), 'mine')
       const code = { code: 'NOT_EMPTY', where: { file: join(dir, other.split('/')[0]!) } }
       await expect(journal.backup(dir)).rejects.toMatchObject(code)
-      await expect(restore(folder, dir)).rejects.toMatchObject(code)
+      await expect(restoreJournal(folder, dir)).rejects.toMatchObject(code)
       expect(await readdir(dir, { recursive: true })).toContain(other)
       expect(await logs(dir)).toEqual([])
     }
@@ -186,7 +186,7 @@ describe('backup', () => {
     await cp(folder, to, { recursive: true })
     for (const { file } of await listSegments(to)) await rm(file)
     expect(await readdir(to)).toEqual(expect.arrayContaining(['committed', 'index', 'snapshots']))
-    await restore(folder, to)
+    await restoreJournal(folder, to)
     expect(await logs(to)).toEqual(await readdir(to))
   })
 
@@ -198,7 +198,7 @@ describe('backup', () => {
     await journal.backup(to)
     await must(journal.close())
     const restored = join(await newFolder(), 'data')
-    await restore(old, restored)
+    await restoreJournal(old, restored)
     const mistaken = await openIn(restored, SEGMENT)
     await expect(mistaken.backup(to)).rejects.toMatchObject({ code: 'BACKUP_MISMATCH' })
     await more(mistaken, 80, 'other ') // now it has more positions than the backup, and other records
@@ -220,7 +220,7 @@ describe('backup', () => {
     expect(await recordsOf(to)).toHaveLength(82)
     // K7 nor is any of what was written to it left out of what is made again from it
     const restored = join(await newFolder(), 'data')
-    expect(await restore(to, restored)).toMatchObject({ position: 82 })
+    expect(await restoreJournal(to, restored)).toMatchObject({ position: 82 })
     expect(await recordsOf(restored)).toEqual(await recordsOf(to))
   })
 
@@ -259,16 +259,16 @@ describe('backup', () => {
     const names = await logs(to)
     for (const name of names) await cp(join(to, name), join(first, `${name}.new-2`))
     const restored = join(await newFolder(), 'data')
-    expect(await restore(first, restored)).toMatchObject({ position: 80 })
+    expect(await restoreJournal(first, restored)).toMatchObject({ position: 80 })
     // … or after it: the second one counts
     await cp(join(to, 'backup.json'), join(first, 'backup.json'))
     const again = join(await newFolder(), 'data')
-    expect(await restore(first, again)).toMatchObject({ position: 200 })
+    expect(await restoreJournal(first, again)).toMatchObject({ position: 200 })
     expect(await recordsOf(again)).toEqual(records)
     // half of them have their places already
     for (const name of names.slice(3)) await rename(join(first, `${name}.new-2`), join(first, name))
     const once = join(await newFolder(), 'data')
-    expect(await restore(first, once)).toMatchObject({ position: 200 })
+    expect(await restoreJournal(first, once)).toMatchObject({ position: 200 })
     expect(await journal.backup(first)).toMatchObject({ position: 200, bytes: 0 })
     expect(await logs(first)).toEqual(names)
     expect(await recordsOf(first)).toEqual(records)
@@ -341,7 +341,7 @@ describe('segments with holes', () => {
     const again = await openIn(folder, { segmentBytes: 1 << 20 })
     await deadBefore(again)(folder)
     await must(again.close())
-    const { bytes } = await backup(folder, to)
+    const { bytes } = await backupJournal(folder, to)
     expect(bytes).toBeGreaterThan(0)
     const blocks = async (where: string) => {
       const stats = await Promise.all((await listSegments(where)).map(({ file }) => stat(file)))
@@ -349,7 +349,7 @@ describe('segments with holes', () => {
     }
     expect(await blocks(to)).toBeLessThan(3_000_000)
     const restored = join(await newFolder(), 'data')
-    await restore(to, restored)
+    await restoreJournal(to, restored)
     expect(await blocks(restored)).toBeLessThan(3_000_000)
     expect(await recordsOf(restored)).toEqual(await recordsOf(folder))
   })
@@ -381,15 +381,15 @@ describe('segments with holes', () => {
     const again = await openIn(folder, SEGMENT)
     await deadBefore(again)(folder)
     await must(again.close())
-    await backup(folder, to)
+    await backupJournal(folder, to)
     const dir = async () => join(await newFolder(), 'data')
-    await expect(restore(to, await dir(), { until: before })).rejects.toMatchObject({
+    await expect(restoreJournal(to, await dir(), { until: before })).rejects.toMatchObject({
       code: 'BAD_OPTION',
       where: { position: before, stream: expect.stringMatching(/^s[0-5]$/) },
     })
-    expect(await restore(whole, await dir(), { until: before })).toMatchObject({ position: before })
-    expect(await restore(to, await dir(), { until: position - 2 })).toMatchObject({ position: position - 2 })
-    expect(await restore(to, await dir())).toMatchObject({ position })
+    expect(await restoreJournal(whole, await dir(), { until: before })).toMatchObject({ position: before })
+    expect(await restoreJournal(to, await dir(), { until: position - 2 })).toMatchObject({ position: position - 2 })
+    expect(await restoreJournal(to, await dir())).toMatchObject({ position })
   })
 })
 
@@ -399,7 +399,7 @@ describe('restore', () => {
     const journal = await filled(folder)
     await journal.backup(to)
     const dir = join(await newFolder(), 'a', 'b')
-    expect(await restore(to, dir)).toMatchObject({ position: 600 })
+    expect(await restoreJournal(to, dir)).toMatchObject({ position: 600 })
     const restored = await openIn(dir, SEGMENT)
     expect(await all(restored.readAll())).toEqual(await all(journal.readAll()))
     await more(restored, 10)
@@ -418,7 +418,7 @@ describe('restore', () => {
     for (const until of [1, 2, 3, 40, 41, 119, 120, 500]) {
       const dir = join(await newFolder(), 'data')
       const last = Math.min(until - (until % 2), 120)
-      expect(await restore(to, dir, { until })).toMatchObject({ position: last })
+      expect(await restoreJournal(to, dir, { until })).toMatchObject({ position: last })
       expect(await recordsOf(dir)).toEqual(records.slice(0, last))
     }
   })
@@ -427,7 +427,7 @@ describe('restore', () => {
     const folder = await newFolder()
     const journal = await filled(folder, 40)
     const dir = join(await newFolder(), 'data')
-    await restore(folder, dir)
+    await restoreJournal(folder, dir)
     expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))
   })
 
@@ -435,12 +435,14 @@ describe('restore', () => {
     const [folder, to, empty] = [await newFolder(), await newFolder(), await newFolder()]
     const journal = await filled(folder, 40)
     await journal.backup(to)
-    await expect(restore(to, folder)).rejects.toMatchObject({ code: 'LOCKED' })
+    await expect(restoreJournal(to, folder)).rejects.toMatchObject({ code: 'LOCKED' })
     await must(journal.close())
-    await expect(restore(to, folder)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
-    await expect(restore(folder, to)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
-    await expect(restore(empty, join(empty, 'data'))).rejects.toMatchObject({ code: 'BAD_OPTION' })
-    await expect(restore(join(empty, 'missing'), join(empty, 'data'))).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
+    await expect(restoreJournal(to, folder)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
+    await expect(restoreJournal(folder, to)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
+    await expect(restoreJournal(empty, join(empty, 'data'))).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    await expect(restoreJournal(join(empty, 'missing'), join(empty, 'data'))).rejects.toMatchObject({
+      code: 'FOLDER_MISSING',
+    })
     expect(await readdir(empty)).toEqual([])
   })
 
@@ -458,16 +460,16 @@ describe('restore', () => {
         () => writeFile(file, whole.subarray(0, -5)),
       ]) {
         await spoil()
-        await expect(restore(to, dir)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED', where: { file } })
+        await expect(restoreJournal(to, dir)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED', where: { file } })
         expect(await readdir(dir)).toEqual([])
         await writeFile(file, whole)
       }
       await rm(file)
-      await expect(restore(to, dir)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED' })
+      await expect(restoreJournal(to, dir)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED' })
       expect(await readdir(dir)).toEqual([])
       await writeFile(file, whole)
     }
-    await restore(to, dir)
+    await restoreJournal(to, dir)
     expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))
   })
 
@@ -478,7 +480,7 @@ describe('restore', () => {
     await chmod(to, 0o500)
     const before = await readdir(to)
     const dir = join(await newFolder(), 'data')
-    await restore(to, dir)
+    await restoreJournal(to, dir)
     await chmod(to, 0o700)
     expect(await readdir(to)).toEqual(before)
     expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
   aesGcm,
-  backup,
+  backupJournal,
   checkJournal,
   exportJournal,
   fileKeys,
   importJournal,
   memoryJournal,
   openJournal,
-  restore,
+  restoreJournal,
 } from '../../src/journal/index.ts'
 import { add, all, must, texts } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, quiet } from './folder.ts'
@@ -42,9 +42,9 @@ test('K12 an encrypted, chained journal is trimmed, reclaimed, backed up, restor
   expect(kept.at(-1)).toBe(`${SECRET} too 29`)
   expect(await texts(reader.readAll())).toEqual(kept)
 
-  await backup(folder, join(root, 'backup'))
+  await backupJournal(folder, join(root, 'backup'))
   keys.forget('m/new')
-  await restore(join(root, 'backup'), join(root, 'restored'))
+  await restoreJournal(join(root, 'backup'), join(root, 'restored'))
   expect((await checkJournal(join(root, 'restored'), { expect: head })).chain).toMatchObject({ broken: [], met: true })
   const restored = await openIn(join(root, 'restored'), options)
   expect(restored.chainHead()).toEqual(head)

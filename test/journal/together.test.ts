@@ -20,7 +20,7 @@ import {
   type JournalReader,
   memoryJournal,
   openJournal,
-  restore,
+  restoreJournal,
   type StoredRecord,
 } from '../../src/journal/index.ts'
 import { urgencyOf } from '../../src/journal/records.ts'
@@ -285,7 +285,7 @@ test.each(SEEDS)('K1 K2 K3 K7 K12 killed again and again, seed %i', { timeout: 9
       await rm(without, { recursive: true })
       if (model.backup > 0) {
         const restored = join(root, 'restored')
-        expect((await restore(backup, restored)).position).toBeGreaterThanOrEqual(model.backup)
+        expect((await restoreJournal(backup, restored)).position).toBeGreaterThanOrEqual(model.backup)
         const again = await fileJournal(restored, { logger: quiet, ...codec() })
         const { records } = await answersOf(again)
         model.holds(records, model.backup)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { openHost } from '../../src/index.ts'
-import { fileJournal, memoryJournal, restore } from '../../src/journal/index.ts'
+import { fileJournal, memoryJournal, restoreJournal } from '../../src/journal/index.ts'
 import { quiet } from '../support/host.ts'
 import { counter } from '../support/machines.ts'
 
@@ -21,7 +21,7 @@ it('K7 a backup of a host that is open has every commit that was answered, and a
   await host.close()
   await expect(host.backup(join(folder, 'backup'))).rejects.toMatchObject({ code: 'CLOSED' })
 
-  await restore(join(folder, 'backup'), join(folder, 'back'))
+  await restoreJournal(join(folder, 'backup'), join(folder, 'back'))
   const again = await openHost({ journal: await fileJournal(join(folder, 'back')), machines: [machine], logger: quiet })
   const restored = await again.actor(machine, 'x', { create: false })
   expect(restored.getSnapshot().context.n).toBe(1)

@@ -60,7 +60,7 @@ export interface FileJournalOptions {
 export interface FileJournal extends Journal {
   /** What a crash had left unfinished at the end and was cut off when the journal was opened (K7). */
   readonly torn: TornTail | undefined
-  /** As the function `backup`, and rejects with CLOSED. */
+  /** As `backupJournal`, and rejects with CLOSED. */
   backup(to: string, options?: CopyOptions): Promise<BackedUp>
   /** The end of a chained journal, to be noted elsewhere; undefined for one that is not chained, or holds nothing yet. */
   chainHead(): ChainHead | undefined

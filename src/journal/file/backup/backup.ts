@@ -47,8 +47,8 @@ export interface CopyOptions {
  * NOT_EMPTY (`to` is a journal and no backup, or has other files under the name of a journal's), LOCKED (another backup into `to` is under way), FOLDER_MISSING, NO_SPACE,
  * NO_PERMISSION, READ_ONLY, IO, BAD_OPTION. Whatever it rejects with, what `to` held before is whole.
  */
-export async function backup(dir: string, to: string, options?: CopyOptions): Promise<BackedUp> {
-  assertPath('backup: dir', dir)
+export async function backupJournal(dir: string, to: string, options?: CopyOptions): Promise<BackedUp> {
+  assertPath('backupJournal: dir', dir)
   return backUp(dir, to, () => acknowledgedEnd(dir), options)
 }
 
@@ -77,9 +77,14 @@ export async function backUp(
   }
 }
 
-export function progressOf(call: string, options: CopyOptions | undefined): NonNullable<CopyOptions['onProgress']> {
+/** `others`: names of options that the call takes beside. */
+export function progressOf(
+  call: string,
+  options: CopyOptions | undefined,
+  others: readonly string[] = [],
+): NonNullable<CopyOptions['onProgress']> {
   const given = optionsGiven(call, options, 'Leave it out, or give an object: { onProgress: … }.')
-  assertNames(call, given, ['onProgress', ...(call === 'restore' ? ['until'] : [])])
+  assertNames(call, given, ['onProgress', ...others])
   const { onProgress = () => {} } = given
   assertFunction('onProgress', onProgress, 'Give a function that is called with two numbers.')
   return onProgress

@@ -56,10 +56,10 @@ export interface Origin {
  * Rejects with NOT_EMPTY (`dir` has a journal, or other files under the name of a journal's), JOURNAL_DAMAGED (the backup is; `where` names file and offset), BAD_OPTION,
  * LOCKED, FOLDER_MISSING, NO_SPACE, NO_PERMISSION, READ_ONLY, IO. Whatever it rejects with, `dir` has no journal.
  */
-export async function restore(from: string, dir: string, options?: RestoreOptions): Promise<Restored> {
-  assertPath('restore: from', from)
-  assertPath('restore: dir', dir)
-  const onProgress = progressOf('restore', options)
+export async function restoreJournal(from: string, dir: string, options?: RestoreOptions): Promise<Restored> {
+  assertPath('restoreJournal: from', from)
+  assertPath('restoreJournal: dir', dir)
+  const onProgress = progressOf('restoreJournal', options, ['until'])
   const { until } = options ?? {}
   if (until !== undefined && (!Number.isSafeInteger(until) || until < 1)) {
     throw badOption('until', until, 'is no position', 'Give the position of the last record that is wanted.')
@@ -97,7 +97,7 @@ async function originIn(from: string): Promise<Origin> {
   const manifest = await readManifest(from)
   if (manifest !== undefined && !(await isWrittenTo(from, manifest))) return backedUp(from, manifest)
   const { salt, segments } = await planOf(from, () => acknowledgedEnd(from))
-  if (salt === undefined) throw badOption('restore', from, 'holds no journal', 'Give the folder of a backup.')
+  if (salt === undefined) throw badOption('restoreJournal', from, 'holds no journal', 'Give the folder of a backup.')
   return { salt, segments: segments.map((one) => ({ ...one, bytes: one.end ?? one.size })) }
 }
 
