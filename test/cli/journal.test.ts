@@ -54,9 +54,12 @@ describe('backup and restore', () => {
   it('say what is wrong in a line, with what to do, and exit with 1', async () => {
     const { dir, data, journal } = await sample()
     await must(journal.close())
+    const other = await sample()
+    await must(other.journal.close())
     expect(await fails('backup', join(dir, 'missing'), join(dir, 'backup'))).toContain('missing')
     expect(await fails('backup', data, data)).toContain('is the journal itself')
-    expect(await fails('restore', data, data)).toContain('has a journal already')
+    expect(await fails('restore', data, data)).toContain('is the journal itself')
+    expect(await fails('restore', data, other.data)).toContain('has a journal already')
     expect(await fails('restore', dir, join(dir, 'new'))).toContain('holds no journal')
     await ok('backup', data, join(dir, 'backup'))
     const [log] = (await readdir(join(dir, 'backup'))).filter((name) => name.endsWith('.log'))

@@ -1,7 +1,7 @@
 // Reclaim gives back the space of what was trimmed, and nothing else: whatever fails or dies meanwhile.
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, readlinkSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -256,10 +256,14 @@ describe('reclaim', () => {
     const folder = await newFolder()
     const journal = await filled(folder)
     const before = await segmentsOf(folder)
+    const link = join(await newFolder(), 'link')
+    await symlink(folder, link)
     for (const options of [
       { archive: '' },
       { archive: 1 },
       { archive: folder },
+      { archive: join(folder, 'index') },
+      { archive: join(link, 'archive', 'old') },
       { archve: folder },
       1,
       [],

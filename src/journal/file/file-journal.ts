@@ -16,6 +16,7 @@ import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { BackedUp, Journal } from '../port.ts'
 import { backUp, type CopyOptions } from './backup/backup.ts'
+import { assertOutside } from './backup/outside.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './commit/committed.ts'
 import { type CommittedEnd, NO_END } from './commit/committed-end.ts'
 import { GroupCommit } from './commit/group-commit.ts'
@@ -248,7 +249,7 @@ async function openLocked(
     reclaim: (options) => async () => {
       if (closing !== undefined) return left(closed())
       try {
-        const archive = archiveGiven(dir, options)
+        const archive = await archiveGiven(dir, options)
         const result = reclaiming.then(async () => {
           // So that readers know of the trims before what was trimmed is gone.
           await committed.write()
@@ -276,15 +277,15 @@ async function openLocked(
   }
 }
 
-/** Throws BAD_OPTION. */
-function archiveGiven(dir: string, options: ReclaimOptions | undefined): string | undefined {
+/** Rejects with BAD_OPTION. */
+async function archiveGiven(dir: string, options: ReclaimOptions | undefined): Promise<string | undefined> {
   const given = optionsGiven('reclaim', options, "Leave it out, or give an object: { archive: './archive' }.")
   assertNames('reclaim', given, ['archive'])
   const { archive } = given
   if (archive === undefined) return undefined
   assertPath('archive', archive)
-  if (resolve(archive) !== resolve(dir)) return resolve(archive)
-  throw badOption('archive', archive, "is the journal's own folder", 'Give another one.')
+  await assertOutside('archive', archive, dir)
+  return resolve(archive)
 }
 
 /** The log with its places; leaves no file open where it rejects. */

@@ -32,6 +32,7 @@ import {
   removeDrafts,
   writeManifest,
 } from './manifest.ts'
+import { assertOutside } from './outside.ts'
 
 /** How a backup is made, or taken back. */
 export interface CopyOptions {
@@ -63,8 +64,8 @@ export async function backUp(
   const onProgress = progressOf('backup', options)
   try {
     await realpath(dir)
+    await assertOutside('backup', to, dir)
     await createFolder(resolve(to))
-    if ((await realpath(dir)) === (await realpath(to))) throw itself(to)
     const lock = await acquireLock(join(to, 'lock'))
     try {
       return await new Backup(dir, to, await ours(to), onProgress).run(end)
@@ -220,12 +221,6 @@ async function isGivenUp({ file }: PlannedSegment, salt: number, offset: number)
   })
   return given
 }
-
-const itself = (to: string) =>
-  new DuramenError('BAD_OPTION', `backup: ${to} is the journal itself`, {
-    where: { file: to },
-    hint: 'Give another folder, on another disk at best.',
-  })
 
 const noBackup = (to: string) =>
   new DuramenError('NOT_EMPTY', `${to} holds a journal that is no backup`, {

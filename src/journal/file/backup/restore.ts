@@ -15,6 +15,7 @@ import { type CopyOptions, progressOf } from './backup.ts'
 import { acknowledgedEnd, planOf } from './backup-plan.ts'
 import { checkSegment, copyParts } from './copy-segment.ts'
 import { draftFile, filesOf, isWrittenTo, type Manifest, putInPlace, readManifest, removeDrafts } from './manifest.ts'
+import { assertOutside } from './outside.ts'
 import { cutAt } from './restore-until.ts'
 
 /** What of a backup is wanted. */
@@ -67,6 +68,7 @@ export async function restoreJournal(from: string, dir: string, options?: Restor
   try {
     const origin = await originIn(from)
     const wanted = until === undefined ? origin : await cutAt(origin, until)
+    await assertOutside('restore', dir, from)
     await createFolder(resolve(dir))
     const lock = await acquireLock(join(dir, 'lock'))
     try {
