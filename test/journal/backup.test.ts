@@ -74,6 +74,20 @@ describe('backup', () => {
     expect(await recordsOf(other)).toEqual(before)
   })
 
+  it('K7 from outside is refused where the writer can not say what it has acknowledged', async () => {
+    const [folder, to] = [await newFolder(), await newFolder()]
+    const journal = await filled(folder, 3)
+    await rm(join(folder, 'committed'))
+    await expect(backupJournal(folder, to)).rejects.toMatchObject({
+      code: 'IO',
+      retryable: true,
+      where: { file: folder },
+    })
+    await expect(restoreJournal(folder, join(to, 'data'))).rejects.toMatchObject({ code: 'IO' })
+    expect(await readdir(to)).toEqual([])
+    expect(await journal.backup(to)).toMatchObject({ position: 6 })
+  })
+
   it('of an empty journal is an empty backup, which takes what comes', async () => {
     const [folder, to] = [await newFolder(), await newFolder()]
     const journal = await openIn(folder, SEGMENT)
@@ -142,7 +156,11 @@ describe('backup', () => {
   it('refuses folders that it must not touch', async () => {
     const [folder, to, other] = [await newFolder(), await newFolder(), await newFolder()]
     const journal = await filled(folder)
-    await expect(journal.backup(folder)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    for (const inside of [folder, join(folder, 'index'), join(folder, 'new', 'backup')]) {
+      await expect(journal.backup(inside)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+      await expect(restoreJournal(folder, inside)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    }
+    expect(await readdir(folder)).not.toContain('new')
     await must((await filled(other, 3)).close())
     await expect(journal.backup(other)).rejects.toMatchObject({ code: 'NOT_EMPTY' })
     await backupJournal(other, to)

@@ -5,6 +5,7 @@
 // too. A segment that was rewritten since has another inode or time; then all is looked at anew.
 import { stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DuramenError } from '../../../ports/errors.ts'
 import { type CommittedEnd, EndFinder } from '../commit/committed-end.ts'
 import { headerOf } from '../commit/recover.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
@@ -65,7 +66,10 @@ export async function planOf(folder: string, end: () => Promise<CommittedEnd>): 
 const WAIT = 1000
 const EVERY = 5
 
-/** Where the journal of another process is committed, with all that its writer has acknowledged before the call. */
+/**
+ * Where the journal of another process is committed, with all that its writer has acknowledged before the call. Rejects with
+ * IO where nobody can know: its writer can't say how far it is, as on a full disk, and has written more.
+ */
 export async function acknowledgedEnd(folder: string): Promise<CommittedEnd> {
   const finder = new EndFinder(folder)
   const known = await finder.find()
@@ -76,8 +80,16 @@ export async function acknowledgedEnd(folder: string): Promise<CommittedEnd> {
     await sleep(EVERY)
     end = await finder.find()
   }
+  if (end.position < written && finder.silent) throw silent(folder)
   return end
 }
+
+const silent = (folder: string) =>
+  new DuramenError('IO', `${folder} can't be copied now: its writer does not say how far it is committed`, {
+    where: { file: folder },
+    hint: 'Is its disk full? Try again later; the process that has it open can copy it all the same: journal.backup(to).',
+    retryable: true,
+  })
 
 /** The last position that is written, on disk or not. */
 async function writtenTo(folder: string, { segment, position, offset }: CommittedEnd): Promise<number> {

@@ -68,7 +68,7 @@ export async function restoreJournal(from: string, dir: string, options?: Restor
   try {
     const origin = await originIn(from)
     const wanted = until === undefined ? origin : await cutAt(origin, until)
-    await assertOutside('restore', dir, from)
+    await assertOutside('restoreJournal', dir, from)
     await createFolder(resolve(dir))
     const lock = await acquireLock(join(dir, 'lock'))
     try {

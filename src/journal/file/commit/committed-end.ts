@@ -42,6 +42,8 @@ interface LastSegment {
 
 /** Finds the end of one folder's journal, again and again. */
 export class EndFinder {
+  /** Somebody has the lock and did not say how far it is committed: the last group may have been acknowledged as well. */
+  silent = false
   readonly #folder: string
   /** The last one that was found. */
   #known = NO_END
@@ -62,6 +64,7 @@ export class EndFinder {
 
   async #find(): Promise<CommittedEnd> {
     for (;;) {
+      this.silent = false
       const holder = await this.#holder()
       const noted = await readCommitted(this.#folder)
       if (holder !== undefined && noted?.lock === holder && isDeepStrictEqual(noted, this.#word)) return endOf(noted)
@@ -69,7 +72,10 @@ export class EndFinder {
       if (last === undefined) return NO_END
       const named = noted !== undefined && (await fits(this.#folder, noted, last.salt)) ? noted : undefined
       this.#word = named
-      if (holder !== undefined) return named?.lock === holder ? endOf(named) : this.#beforeLastGroup(last)
+      if (holder !== undefined) {
+        this.silent = named?.lock !== holder
+        return this.silent ? this.#beforeLastGroup(last) : endOf(named!)
+      }
       if (named?.failed) return endOf(named)
       if (named !== undefined) this.#known = latest(this.#known, endOf(named))
       const state = await this.#state(last)
