@@ -33,8 +33,8 @@ const MOST = 100
  * that is damaged, or not what was noted of it. */
 export async function check(command: CheckCommand, screen: Screen): Promise<number> {
   const { dir, json, repair, expect } = command
-  const onProgress = (done: number, of: number) => {
-    if (!json && done < of) screen.progress(Math.floor(done / 1e6), Math.ceil(of / 1e6), 'MB')
+  const onProgress = (done: number, total: number) => {
+    if (!json && done < total) screen.progress(Math.floor(done / 1e6), Math.ceil(total / 1e6), 'MB')
   }
   const report = await checkJournal(dir, { onProgress, ...(expect && { expect }) })
   screen.endProgress()

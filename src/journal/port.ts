@@ -77,7 +77,8 @@ export interface Journal {
    * Adds to a stream. Appends to the same stream keep the order of the calls; concurrent ones share a group commit.
    * Left: CONFLICT (another record has that seq), NO_SPACE, NO_PERMISSION, READ_ONLY, FOLDER_MISSING (nothing was kept), IO,
    * OUTCOME_UNKNOWN, JOURNAL_FAILED (after an OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT,
-   * NOT_SERIALIZABLE.
+   * NOT_SERIALIZABLE; of an encrypted journal ERASED, WRONG_KEY, CODEC_FAILED; JOURNAL_DAMAGED where the stream's last record
+   * can't be found.
    */
   append(append: Append): TaskEither<DuramenError, Appended>
   /**
@@ -85,7 +86,7 @@ export interface Journal {
    * Rejects with DuramenError.
    */
   read(stream: string, range?: Range): AsyncIterable<StoredRecord>
-  /** All records in order of position, without the trimmed ones. */
+  /** All records in order of position, without the trimmed ones and those of streams whose key is gone. */
   readAll(range?: Range): AsyncIterable<StoredRecord>
   /**
    * The last record of every stream, in any order. `pending`: only of instances that a host must look at when it opens:
@@ -103,8 +104,8 @@ export interface Journal {
    * Drops the records of a stream with a seq below `before`: they are read no more, also after opening it again. Seqs and
    * positions of all others stay as they are, and the last record always stays, so that the stream goes on counting.
    * What is dropped already counts as done. A read that has begun may still yield them.
-   * Left: BAD_OPTION (`before` is not the seq of a record: beyond the last one, or no such stream), BAD_ID, NO_SPACE, IO,
-   * OUTCOME_UNKNOWN, JOURNAL_FAILED, CLOSED.
+   * Left: BAD_OPTION (`before` is not the seq of a record: beyond the last one, or no such stream), BAD_ID, NO_SPACE, NO_PERMISSION,
+   * READ_ONLY, FOLDER_MISSING, IO, JOURNAL_DAMAGED, OUTCOME_UNKNOWN, JOURNAL_FAILED, CLOSED.
    */
   trim(stream: string, before: number): TaskEither<DuramenError, void>
   /**

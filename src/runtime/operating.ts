@@ -110,7 +110,8 @@ export abstract class Operating {
    * and must come to the same. `handled: false`: nothing has happened since the last checkpoint.
    *
    * Rejects with NOT_TRIMMABLE (actions are not finished, or its state can't be kept), REPLAY_DIVERGED, or what the journal
-   * answers; what a checkpoint was made of stays then, and goes with the next trim, or when a host is opened.
+   * answers; what a checkpoint was made of stays then, and goes with the next trim (or when a host is opened, where nothing has
+   * followed). Bytes on disk are given back by `reclaim` of a file journal.
    */
   async trim(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
     const receipt = await this.operate(machine, id, 'trim', by)

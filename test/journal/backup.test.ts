@@ -377,7 +377,7 @@ describe('segments with holes', () => {
     const journal = await filled(folder)
     await trimmed(journal)
     await journal.backup(to)
-    expect((await must(journal.reclaim())).segments).toBeGreaterThan(0)
+    expect((await journal.reclaim()).segments).toBeGreaterThan(0)
     expect((await journal.backup(to)).bytes).toBeGreaterThan(0)
     await more(journal, 3)
     expect(await journal.backup(to)).toMatchObject({ position: 612 })

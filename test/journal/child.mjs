@@ -53,9 +53,8 @@ async function trim(stream, seq) {
 }
 async function reclaim() {
   for (;;) {
-    const answer = await journal.reclaim()()
-    if (answer._tag === 'Left') throw answer.left
-    if (answer.right.bytes > 0) writeSync(1, `reclaimed ${answer.right.bytes}\n`)
+    const { bytes } = await journal.reclaim()
+    if (bytes > 0) writeSync(1, `reclaimed ${bytes}\n`)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

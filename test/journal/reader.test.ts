@@ -323,7 +323,7 @@ describe('K3 files that change while they are read', () => {
     const heads = reader.heads()
     const seen = [line((await begun.next()).value)]
     for (let number = 0; number < count; number += 2) await must(journal.trim(`s${number}`, 20))
-    await must(journal.reclaim())
+    await journal.reclaim()
     const kept = (await all(journal.readAll())).map(line)
     for (let next = await begun.next(); !next.done; next = await begun.next()) seen.push(line(next.value))
     expect(seen[0]).toBe('1 s0 1')
@@ -354,7 +354,7 @@ describe('K3 files that change while they are read', () => {
         await add(journal, stream, 1, text)
         await must(journal.trim(stream, 2))
       }
-      expect((await must(journal.reclaim())).segments).toBeGreaterThan(10)
+      expect((await journal.reclaim()).segments).toBeGreaterThan(10)
       await vi.waitFor(async () => expect(await reader.end()).toBe(180))
     }
     expect(seen.sort()).toEqual(streams.sort())

@@ -109,7 +109,7 @@ async function write() {
       )
     }),
     loop(150, async () => {
-      const { bytes } = await must(journal.reclaim(archive === undefined ? {} : { archive }))
+      const { bytes } = await journal.reclaim(archive === undefined ? {} : { archive })
       if (bytes > 0) tell('reclaimed', bytes)
     }),
     loop(80, async () => {

@@ -6,7 +6,6 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
-import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
@@ -53,11 +52,14 @@ export interface FileJournalOptions {
    * tell later whether anything before was changed. Once on, it stays on. Default false.
    */
   readonly chain?: boolean
-  /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
+  /**
+   * Is told of a torn tail that was cut off, and of caches that can't be used or written: console- or pino-shaped. Default
+   * `console`.
+   */
   readonly logger?: Logger | PinoLogger
 }
 
-/** A journal in a folder of this machine. */
+/** A journal in a folder of this machine. What it has beside the port's calls answers with promises that reject. */
 export interface FileJournal extends Journal {
   /** What a crash had left unfinished at the end and was cut off when the journal was opened (K7). */
   readonly torn: TornTail | undefined
@@ -70,10 +72,10 @@ export interface FileJournal extends Journal {
    * later one waits. It reads the whole log, and writes each segment that loses something anew: run it at a quiet hour. What
    * was dropped for good is in no file of the journal then, unless it is in the last segment. A journal whose groups are
    * chained only gives up segments from its beginning of which nothing is left.
-   * Left: BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), IO, CLOSED; what was given up
-   * until then is, and the next call goes on.
+   * Rejects with BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), NO_PERMISSION, READ_ONLY, IO,
+   * CLOSED; what was given up until then is, and the next call goes on.
    */
-  reclaim(options?: ReclaimOptions): TaskEither<DuramenError, Reclaimed>
+  reclaim(options?: ReclaimOptions): Promise<Reclaimed>
 }
 
 /** What a reclaim does beside giving up what was trimmed. */
@@ -246,8 +248,8 @@ async function openLocked(
       check()
       return backUp(dir, to, async () => committedHere(places.end, segments), options)
     },
-    reclaim: (options) => async () => {
-      if (closing !== undefined) return left(closed())
+    async reclaim(options) {
+      check()
       try {
         const archive = await archiveGiven(dir, options)
         const result = reclaiming.then(async () => {
@@ -258,9 +260,9 @@ async function openLocked(
           return reclaimed
         })
         reclaiming = result.catch(() => {})
-        return right(await result)
+        return await result
       } catch (error) {
-        return left(isDuramenError(error) ? error : fsError(error, `reclaim space in ${dir}`, { file: dir }))
+        throw isDuramenError(error) ? error : fsError(error, `reclaim space in ${dir}`, { file: dir })
       }
     },
     close: () => async () => {

@@ -14,7 +14,7 @@ export interface ExportOptions {
 }
 
 /**
- * All records of a journal as lines of JSON (NDJSON), each with its line end, in the order of commit: what is there when it
+ * All records of a journal that can be read (not those of streams whose key is gone) as lines of JSON (NDJSON), each with its line end, in the order of commit: what is there when it
  * begins. It reads no further than its lines are taken: `pipeline(exportJournal(journal), createWriteStream(file))`.
  * Throws BAD_OPTION; rejects with what the journal answers: what was written until then is no whole export.
  */

@@ -19,8 +19,8 @@ import { type Damage, type Examination, examine } from './examine.ts'
 
 /** How a journal is checked. */
 export interface CheckOptions {
-  /** Is told how many bytes of how many were read, each time some more were. Default: nobody is. */
-  readonly onProgress?: (bytes: number, of: number) => void
+  /** Is told how many bytes of how many are read, now and then; what it throws ends the check. Default: nobody is. */
+  readonly onProgress?: (done: number, total: number) => void
   /** What `chainHead()` of a chained journal said earlier: whether it still leads there. Default: nothing is expected. */
   readonly expect?: ChainHead
 }
@@ -88,7 +88,7 @@ export async function checkJournal(dir: string, options: CheckOptions = {}): Pro
   const given = optionsGiven('checkJournal', options, 'Leave it out, or give an object: { onProgress: … }.')
   assertNames('checkJournal', given, ['onProgress', 'expect'])
   const { onProgress = () => {}, expect } = given
-  assertFunction('onProgress', onProgress, 'Give a function: (bytes, of) => …')
+  assertFunction('onProgress', onProgress, 'Give a function that is called with two numbers.')
   if (expect !== undefined) assertHead(expect)
   const folder = resolve(dir)
   try {
@@ -106,7 +106,7 @@ function assertHead(expect: ChainHead): void {
 
 async function report(
   folder: string,
-  onProgress: (bytes: number, of: number) => void,
+  onProgress: (done: number, total: number) => void,
   expect: ChainHead | undefined,
 ): Promise<JournalReport> {
   const names = await readdir(folder)
@@ -145,7 +145,7 @@ async function report(
 async function examined(
   folder: string,
   written: boolean,
-  onProgress: (bytes: number, of: number) => void,
+  onProgress: (done: number, total: number) => void,
   expect: ChainHead | undefined,
 ) {
   for (let tries = 1; ; tries++) {

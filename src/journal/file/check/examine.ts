@@ -85,7 +85,7 @@ export interface ExamineOptions {
   readonly chain?: ChainVerifier
   /** Is told of all records that are as they were written. */
   onRecord?(found: Found): void
-  onProgress?(bytes: number, of: number): void
+  onProgress?(done: number, total: number): void
 }
 
 interface File {
