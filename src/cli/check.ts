@@ -3,6 +3,7 @@
 // K7 nothing is given up before it was said and somebody has said yes.
 import { basename } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import { noJournal } from '../journal/file/segments/damaged.ts'
 import {
   type ChainHead,
   type ChainReport,
@@ -38,6 +39,7 @@ export async function check(command: CheckCommand, screen: Screen): Promise<numb
   }
   const report = await checkJournal(dir, { onProgress, ...(expect && { expect }) })
   screen.endProgress()
+  if (report.sound && report.usage.segments === 0 && !report.torn) throw noJournal(dir)
   if (json && repair === undefined) screen.line(JSON.stringify(report, undefined, 2))
   if (!json) for (const line of reportLines(command, report, screen)) screen.line(line)
   if (report.sound) {

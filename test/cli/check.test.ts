@@ -109,3 +109,16 @@ it('a folder that is not there, and one that another process writes to', async (
   })
   await must(journal.close())
 })
+
+it('a folder without a journal is not called sound', async () => {
+  const dir = await folder()
+  await writeFile(join(dir, 'notes.txt'), 'no journal')
+  for (const args of [
+    ['check', dir],
+    ['backup', dir, join(dir, 'to')],
+  ]) {
+    const { code, stdout, stderr } = await duramen(...args)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^duramen: There is no journal in .*\n {2}\S.*\n$/)
+  }
+})

@@ -113,6 +113,19 @@ describe('backup', () => {
     expect(await recordsOf(to)).toEqual(await all(journal.readAll()))
   })
 
+  it('says of how many bytes that the journal had more, and tells of no others', async () => {
+    const [folder, to] = [await newFolder(), await newFolder()]
+    const journal = await openIn(folder)
+    await add(journal, 'a', 0, 'x'.repeat(1000))
+    const first = await journal.backup(to)
+    await add(journal, 'a', 1, 'y')
+    const told: [number, number][] = []
+    const second = await journal.backup(to, { onProgress: (done, total) => told.push([done, total]) })
+    const { size } = await stat(join(to, '0000000000000001.log'))
+    expect(second.bytes).toBe(size - first.bytes)
+    expect(told.at(-1)).toEqual([second.bytes, second.bytes])
+  })
+
   it('goes on over closing, opening and many small steps, and each is what the journal was', async () => {
     const [folder, to] = [await newFolder(), await newFolder()]
     for (let round = 0; round < 12; round++) {

@@ -14,6 +14,7 @@ import { acquireLock } from '../../lock.ts'
 import type { BackedUp } from '../../port.ts'
 import type { CommittedEnd } from '../commit/committed-end.ts'
 import { assertNoOthers } from '../index/caches.ts'
+import { noJournal } from '../segments/damaged.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { segmentSize } from '../segments/holes.ts'
 import { createFolder, listSegments } from '../segments/segments.ts'
@@ -50,7 +51,12 @@ export interface CopyOptions {
  */
 export async function backupJournal(dir: string, to: string, options?: CopyOptions): Promise<BackedUp> {
   assertPath('backupJournal: dir', dir)
-  return backUp(dir, to, () => acknowledgedEnd(dir), options)
+  const end = async () => {
+    const found = await acknowledgedEnd(dir)
+    if (found.segment === 0 && (await listSegments(dir)).length === 0) throw noJournal(dir)
+    return found
+  }
+  return backUp(dir, to, end, options)
 }
 
 /** `end`: says how far the journal in `dir` is committed. */

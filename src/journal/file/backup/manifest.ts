@@ -120,13 +120,14 @@ export async function putInPlace(
   folder: string,
   { number, segments }: { readonly number: number; readonly segments: readonly { readonly first: number }[] },
 ): Promise<void> {
+  await removeCaches(folder)
+  await syncFolder(folder)
   for (const { first } of segments.toReversed()) {
     await rename(draftFile(folder, first, number), segmentFile(folder, first)).catch((error) => {
       if (error.code !== 'ENOENT') throw error
     })
   }
   await removeDrafts(folder)
-  await removeCaches(folder)
   await syncFolder(folder)
 }
 

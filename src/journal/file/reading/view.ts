@@ -4,13 +4,12 @@
 // K3 nothing is changed in the folder. An index that can't be used is done without: then all places are in memory.
 // K9 what the index does not have is in memory. It is made anew once there is much of that and the index has grown.
 import { join } from 'node:path'
-import { DuramenError } from '../../../ports/errors.ts'
 import type { CommittedEnd } from '../commit/committed-end.ts'
 import { headerOf, holds, scan, survey } from '../commit/recover.ts'
 import { type IndexedLog, type IndexFolder, Places } from '../index/places.ts'
 import { indexedUpTo, Runs } from '../index/runs.ts'
 import type { Coding } from '../segments/coding.ts'
-import { damaged, gap } from '../segments/damaged.ts'
+import { damaged, gap, noJournal } from '../segments/damaged.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { type Segment, SegmentReader } from '../segments/segments.ts'
 import { Listings } from './listings.ts'
@@ -183,10 +182,3 @@ const logOf = (salt: number): IndexedLog => ({
   refill: () => Promise.reject(new Error('The index is only read')),
   warn() {},
 })
-
-function noJournal(folder: string): DuramenError {
-  return new DuramenError('FOLDER_MISSING', `There is no journal in ${folder}`, {
-    where: { file: folder },
-    hint: 'Start the host that writes it first, or look whether this is the folder that it was given.',
-  })
-}

@@ -1,4 +1,4 @@
-// The errors for segments that are not as they were written.
+// The errors for segments that are not as they were written, or not there.
 import { dirname } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import type { Header } from './format.ts'
@@ -7,7 +7,7 @@ import type { Header } from './format.ts'
 export function damaged(file: string, offset: number, what: string): DuramenError {
   return new DuramenError('JOURNAL_DAMAGED', `${file} is damaged at byte ${offset}: ${what}`, {
     where: { file, offset },
-    hint: `Nothing was changed. ${next(file)}`,
+    hint: `Nothing was changed. Run: ${next(file)}`,
   })
 }
 
@@ -17,7 +17,15 @@ export function gap(file: string, expected: number, first: number): DuramenError
   const [from, to] = first > expected ? [expected, first - 1] : [first, expected - 1]
   return new DuramenError('JOURNAL_DAMAGED', `The records ${from} to ${to} ${what} ${file}`, {
     where: { file, position: from },
-    hint: `Nothing was changed. Put the missing segment files back, or: ${next(file)}`,
+    hint: `Nothing was changed. Put the missing segment files back, or run: ${next(file)}`,
+  })
+}
+
+/** The error for a folder that has none. */
+export function noJournal(folder: string): DuramenError {
+  return new DuramenError('FOLDER_MISSING', `There is no journal in ${folder}`, {
+    where: { file: folder },
+    hint: 'Start the host that writes it first, or look whether this is the folder that it was given.',
   })
 }
 
@@ -29,4 +37,4 @@ export function assertHeader(header: Header | string, file: string, first: numbe
 }
 
 const next = (file: string) =>
-  `Run: duramen check ${JSON.stringify(dirname(file))}. It finds all that is damaged, says what it has cost, and can repair it.`
+  `duramen check ${JSON.stringify(dirname(file))}. It finds all that is damaged, says what it has cost, and can repair it.`
