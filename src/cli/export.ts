@@ -3,20 +3,12 @@
 // K7 a file that is given with --out, and the journal of an import, are there as a whole or not at all.
 import { createReadStream, createWriteStream } from 'node:fs'
 import { rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { throughDraft } from '../journal/file/backup/draft-journal.ts'
 import { assertNoJournal } from '../journal/file/backup/restore.ts'
 import { fsError } from '../journal/fs-error.ts'
-import {
-  exportJournal,
-  type FileJournal,
-  type FileJournalOptions,
-  fileJournal,
-  importJournal,
-  openJournal,
-  restoreJournal,
-} from '../journal/index.ts'
+import { exportJournal, fileJournal, importJournal, openJournal } from '../journal/index.ts'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { journalOptionsIn } from './config.ts'
 import type { Interruption } from './interruption.ts'
@@ -85,7 +77,10 @@ export async function runImport(command: ImportCommand, screen: Screen, interrup
     const total = file === '-' ? 0 : (await stat(file)).size
     await assertNoJournal(dir)
     const source = addAbortSignal(interrupted.signal, file === '-' ? process.stdin : createReadStream(file))
-    const records = await throughDraft(dir, options, (journal) => importJournal(told(source, total, screen), journal))
+    const { records } = await throughDraft(dir, async (draft) => {
+      const journal = await fileJournal(draft, options)
+      return importJournal(told(source, total, screen), journal).finally(journal.close())
+    })
     screen.endProgress()
     screen.line(json ? JSON.stringify({ records }) : `${counted(records, 'record')} in ${printable(dir)}.`)
     return 0
@@ -95,25 +90,6 @@ export async function runImport(command: ImportCommand, screen: Screen, interrup
     return failed(what, interrupted, `import ${file}`, file)
   } finally {
     screen.endProgress()
-  }
-}
-
-/** Fills a journal inside the folder, and then makes it that of the folder. */
-async function throughDraft(
-  dir: string,
-  options: FileJournalOptions,
-  fill: (journal: FileJournal) => Promise<{ records: number }>,
-): Promise<number> {
-  const draft = join(dir, 'importing')
-  await (await fileJournal(draft)).close()() // LOCKED while another import goes on
-  try {
-    await rm(draft, { recursive: true }) // what one that was killed has left
-    const journal = await fileJournal(draft, options)
-    const { records } = await fill(journal).finally(journal.close())
-    await restoreJournal(draft, dir)
-    return records
-  } finally {
-    await rm(draft, { recursive: true, force: true })
   }
 }
 

@@ -89,7 +89,7 @@ describe('export and import', () => {
     const records = await all(journal.readAll())
     await must(journal.close())
     expect(await recordsOf(join(dir, 'moved'))).toEqual(records)
-    expect((await readdir(join(dir, 'moved'))).includes('importing')).toBe(false)
+    expect((await readdir(join(dir, 'moved'))).includes('importing.new')).toBe(false)
   })
 
   it('through a file, of one instance', async () => {
@@ -156,7 +156,17 @@ describe('export and import', () => {
     const out = join(dir, 'out.ndjson')
     await ok('export', data, '--out', out, '--config', config)
     expect(await readFile(out, 'utf8')).toContain('secret text')
+    // what an import that was killed has left is no hindrance; what is not its own stays
+    const left = await fileJournal(join(dir, 'moved', 'importing.new'), { codec })
+    await add(left, 'order/o-2', 0, 'secret text')
+    await must(left.close())
+    await mkdir(join(dir, 'moved', 'importing'))
+    await writeFile(join(dir, 'moved', 'importing', 'mine'), '')
     await ok('import', out, join(dir, 'moved'), '--config', config)
+    expect(await readdir(join(dir, 'moved'), { recursive: true })).toEqual(
+      expect.arrayContaining(['0000000000000001.log', 'importing', 'importing/mine']),
+    )
+    expect(await readdir(join(dir, 'moved'))).not.toContain('importing.new')
     expect(await recordsOf(join(dir, 'moved'), { codec })).toEqual([
       { stream: 'order/o-1', seq: 1, position: 1, text: 'secret text' },
     ])
