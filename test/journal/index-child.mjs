@@ -119,17 +119,17 @@ const kinds = {
     return files.length
   },
   async 'ahead of the log'() {
-    const log = readdirSync(folder).filter((name) => name.endsWith('.log'))
-    const last = log.at(-1)
     const journal = await fileJournal(work, options)
     await journal.append({ stream: 'more', expected: 0, texts: Array.from({ length: 40 }, () => 'x') })()
     await journal.close()()
     cpSync(index, join(other, 'ahead'), { recursive: true })
-    await damaged('ahead', () => {
-      rmSync(index, { recursive: true })
-      cpSync(join(other, 'ahead'), index, { recursive: true })
-      cpSync(join(folder, last), join(work, last))
-    })
+    rmSync(work, { recursive: true })
+    cpSync(folder, work, { recursive: true })
+    rmSync(index, { recursive: true })
+    cpSync(join(other, 'ahead'), index, { recursive: true })
+    // Not damage of the index, but records that the log has lost (K7).
+    const answer = await told(work).catch((error) => error.code)
+    if (answer !== 'JOURNAL_DAMAGED') wrong.push(`ahead: ${answer.slice(0, 300)}`)
     return 1
   },
 }

@@ -86,8 +86,8 @@ describe('K3 the index', () => {
     const folder = join(await newFolder(), 'index')
     const frames = { sum: 0, segments: [] }
     const log = { salt: 1, frameAt: async () => frames, refill: async () => {}, warn: expect.fail }
-    const anew = () => Runs.open(folder, 1, 4096, async () => true)
-    const places = new Places(await anew(), { anew, goneFile: () => '', every: 4096 }, log)
+    const anew = () => Runs.none(folder, 4096)
+    const places = new Places(anew(), { anew, goneFile: () => '', every: 4096 }, log)
     for (let number = 0; number < 100_000; number++) {
       const stream = places.begin(`machine/${number}`)
       stream.claimed = 1

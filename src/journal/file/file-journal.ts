@@ -21,7 +21,7 @@ import { type CommittedEnd, NO_END } from './commit/committed-end.ts'
 import { GroupCommit } from './commit/group-commit.ts'
 import { openChain } from './commit/last-group.ts'
 import { Log } from './commit/log.ts'
-import { holds, recover, refill, survey, type TornTail } from './commit/recover.ts'
+import { assertEnd, cutOff, holds, recover, refill, survey, type TornTail } from './commit/recover.ts'
 import { type IndexedLog, type IndexFolder, Places } from './index/places.ts'
 import { Runs, SNAPSHOT_PLACES } from './index/runs.ts'
 import { Listings } from './reading/listings.ts'
@@ -146,14 +146,12 @@ async function openLocked(
   const openEnd = async (known: Places) =>
     Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
   const index = join(dir, 'index')
-  const { places, torn, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
+  const { places, torn, sum, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
   const lastFrame = (sum: number): LastFrame => {
     const { position, offset, length } = places.end
     if (position === 0) return NO_FRAME
     return { position, segment: segmentOf(segments, position).first, start: offset, end: offset + length, sum }
   }
-  const { position, offset } = places.end
-  const sum = position === 0 ? 0 : await sumAt(source, position, offset)
   const committed = new CommittedFile(dir, salt, lock.id, sum, lastFrame, logger)
   await committed.write()
   const commits = new GroupCommit(log, places, coding, committed)
@@ -177,10 +175,11 @@ async function openLocked(
   const close = async () => {
     await commits.settled()
     await reclaiming
-    await committed.close()
-    await snapshots.close()
-    await places.close()
-    await Promise.all([log.close(), reader.close()])
+    const failed: unknown[] = []
+    for (const part of [committed, snapshots, places, log, reader]) {
+      await part.close().catch((error) => failed.push(error))
+    }
+    if (failed.length > 0) throw failed[0]
   }
 
   return {
@@ -302,7 +301,7 @@ async function openLog(
 ) {
   const { salt, coding } = source
   const known: IndexFolder = {
-    anew: () => Runs.open(folder, salt, every, async () => false),
+    anew: () => Runs.none(folder, every),
     goneFile: (id) => join(folder, `gone-${id}`),
     every,
   }
@@ -320,12 +319,18 @@ async function openLog(
   let places = new Places(runs, known, log)
   try {
     if (!(await places.ready())) {
-      await runs.remove()
-      places = new Places(await known.anew(), known, log)
+      await runs.close()
+      places = new Places(known.anew(), known, log)
     }
     const torn = await recover(files, salt, segments, places, places.newest, coding)
+    await assertEnd(folder, salt, segments, places)
+    if (torn !== undefined) await cutOff(torn)
+    const { position, offset } = places.end
+    const sum = position === 0 ? 0 : await sumAt(source, position, offset)
+    const opened = { places, torn, sum, log: await openEnd(places) }
+    await places.removeOthers()
     places.tidy()
-    return { places, torn, log: await openEnd(places) }
+    return opened
   } catch (error) {
     await Promise.allSettled([places.abandon(), source.reader.close()])
     throw error

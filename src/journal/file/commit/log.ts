@@ -53,10 +53,7 @@ export class Log {
     this.chain = chain
   }
 
-  /**
-   * Opens the last of the segments for writing; creates the first one of a new journal. What a process that was killed
-   * has written and not synced is there to be read, so it is made durable first.
-   */
+  /** Opens the last of the segments, which is on disk, for writing; creates the first one of a new journal. */
   static async open(
     folder: string,
     segments: Segment[],
@@ -72,12 +69,6 @@ export class Log {
       return new Log(folder, segments, salt, segmentBytes, next, file, chain)
     }
     const file = await open(segments.at(-1)!.file, 'r+')
-    try {
-      await file.datasync()
-    } catch (error) {
-      await file.close()
-      throw error
-    }
     return new Log(folder, segments, salt, segmentBytes, next, file, chain)
   }
 

@@ -3,14 +3,16 @@
 //
 // K7 What a crash leaves of a group that nobody was told about is a torn tail (tail.ts): it is cut off and reported.
 // Everything else that is not as it was written is damage: the journal refuses to open and says where, for what follows
-// a damaged place must not be lost in silence.
-import { open, truncate, unlink } from 'node:fs/promises'
+// a damaged place must not be lost in silence. So it is where the index knows of records behind the log's end: it is written
+// of what is on disk and acknowledged, so no crash leaves it so. Nothing is cut off before all of that is looked at.
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NOT_URGENT, type Urgency, urgencyOf } from '../../records.ts'
 import type { Places } from '../index/places.ts'
 import type { RunHead } from '../index/run.ts'
+import { knownBehind } from '../index/runs.ts'
 import type { Coding } from '../segments/coding.ts'
-import { assertHeader, damaged, gap } from '../segments/damaged.ts'
+import { assertHeader, damaged, endLost, gap } from '../segments/damaged.ts'
 import {
   decodeFrame,
   decodeHeader,
@@ -42,8 +44,10 @@ export async function survey(folder: string): Promise<{ files: Segment[]; salt: 
 }
 
 /**
- * Fills `segments` with those of the folder and `places` with what is behind `known`, the newest of the index. Rejects with JOURNAL_DAMAGED, or
- * what the file system says.
+ * Fills `segments` with those of the folder and `places` with what is behind `known`, the newest of the index. What a process
+ * that was killed has written and not synced is there to be read: it is made durable first, also because the index is
+ * written meanwhile, and is never ahead of the log. Resolves with what is to be cut off. Rejects with JOURNAL_DAMAGED, or what
+ * the file system says.
  */
 export async function recover(
   files: readonly Segment[],
@@ -63,8 +67,6 @@ export async function recover(
     }
     if (last && size <= HEADER_BYTES && typeof (await headerOf(file)) === 'string') {
       torn = { file, offset: 0, bytes: size }
-      await unlink(file)
-      await syncFolder(dirname(file))
       break
     }
     const indexed = first === indexedFrom
@@ -72,18 +74,41 @@ export async function recover(
     assertHeader(await headerOf(file), file, first, salt)
     const segment = { file, first, size: indexed ? known!.end : HEADER_BYTES }
     segments.push(segment)
+    if (last) await changing(file, (handle) => handle.datasync())
     await scan(segment, size, salt, places, coding)
     const end = segment.size
     if (end < size) {
       if (!last) throw damaged(file, end, 'a frame is not as it was written')
       const bytes = await tornBytes(file, end, size, salt)
-      if (bytes > 0) {
-        torn = { file, offset: end, bytes }
-        await cut(file, end)
-      }
+      if (bytes > 0) torn = { file, offset: end, bytes }
     }
   }
   return torn
+}
+
+/** Refuses a journal of whose end records are lost, as the index in a folder tells. Rejects with JOURNAL_DAMAGED. */
+export async function assertEnd(
+  index: string,
+  salt: number,
+  segments: readonly Segment[],
+  { last }: Places,
+): Promise<void> {
+  const segment = segments.at(-1)
+  // A journal of which no segment is left has no salt.
+  const known = await knownBehind(index, segment && salt, last)
+  if (known !== undefined) throw endLost(index, segment?.file ?? dirname(index), last + 1, known)
+}
+
+/** Cuts off what was found of an unfinished group. */
+export async function cutOff({ file, offset }: TornTail): Promise<void> {
+  if (offset === 0) await unlink(file)
+  else {
+    await changing(file, async (handle) => {
+      await handle.truncate(offset)
+      await handle.sync()
+    })
+  }
+  await syncFolder(dirname(file))
 }
 
 /** Gives all frames up to a position to places that have none. Rejects with JOURNAL_DAMAGED. */
@@ -224,13 +249,11 @@ export async function headerOf(file: string) {
   }
 }
 
-async function cut(file: string, size: number): Promise<void> {
-  await truncate(file, size)
+async function changing(file: string, change: (handle: FileHandle) => Promise<void>): Promise<void> {
   const handle = await open(file, 'r+')
   try {
-    await handle.sync()
+    await change(handle)
   } finally {
     await handle.close()
   }
-  await syncFolder(dirname(file))
 }

@@ -38,7 +38,7 @@ export interface IndexedLog {
 /** Of the index on disk. */
 export interface IndexFolder {
   /** An empty one, where that on disk is of no use. */
-  anew(): Promise<Runs>
+  anew(): Runs
   goneFile(id: number): string
   readonly every: number
   /** It is somebody else's: nothing may be changed in it. */
@@ -258,6 +258,12 @@ export class Places extends Streams implements IndexSource {
     this.taken(taking)
   }
 
+  /** Removes what is beside the index and no part of it, once the log is known to be whole. Never rejects. */
+  removeOthers(): Promise<void> {
+    const { runs, goneFile } = this.#index
+    return this.still(() => runs.removeOthers(this.#folder.goneFile(goneFile))).catch(() => {})
+  }
+
   /** The offsets of the frames that the index names in the segment that begins with a position. */
   named(first: number): ReadonlySet<number> {
     const named = this.#index.runs.names.filter(({ segments }) => segments.at(-1)?.[0] === first)
@@ -277,7 +283,7 @@ export class Places extends Streams implements IndexSource {
 
   /** The index up to a position, made from the log. */
   async #remade(until: number): Promise<MadeIndex> {
-    const fresh = new Places(await this.#folder.anew(), this.#folder, this.#log)
+    const fresh = new Places(this.#folder.anew(), this.#folder, this.#log)
     try {
       await this.#log.refill(fresh, until)
       await fresh.writeRun()

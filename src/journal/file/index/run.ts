@@ -83,13 +83,14 @@ export class Run {
     this.#entries = new PageReader(handle, head.entriesAt, head.entryBytes, ~head.seed >>> 0, tables.entrySums)
   }
 
-  /** Undefined where the file is none of this journal, of this version, as it was written. */
-  static async open(path: string, salt: number): Promise<Run | undefined> {
+  /** Undefined where the file is none of a journal with that salt, or with any, of this version, as it was written. */
+  static async open(path: string, salt: number | undefined): Promise<Run | undefined> {
     const handle = await open(path, 'r')
     try {
       const footer = await footerOf(handle)
       const read = footer && tablesOf(footer)
-      if (read !== undefined && read.head.salt === salt) return new Run(path, handle, read.head, read.tables)
+      if (read !== undefined && (salt === undefined || read.head.salt === salt))
+        return new Run(path, handle, read.head, read.tables)
     } catch (error) {
       await handle.close()
       throw error

@@ -2,6 +2,7 @@
 // written behind the others; FAN of about the same size become one, so that there are few of them.
 //
 // K3 it is a cache: any of its files may be missing, damaged or of another journal; then all behind count for nothing.
+// K7 those that count for nothing may be all that tells of records that were lost: they stay until the log is known to be whole.
 // K12 files 0600, folder 0700.
 import type { Dirent } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
@@ -44,32 +45,19 @@ export class Runs {
     this.#small = small
   }
 
-  /** Takes what is there of a journal with that salt, as long as `holds` says that the log has what a file names; removes the rest of them. */
+  /** Takes what is there of a journal with that salt, as long as `holds` says that the log has what a file names. */
   static async open(
     folder: string,
     salt: number,
     small: number,
     holds: (head: RunHead) => Promise<boolean>,
   ): Promise<Runs> {
-    const names = await namesIn(folder)
-    const runs = await usable(folder, names, salt, holds)
-    const gone = `gone-${runs.at(-1)?.head.gone ?? 0}`
-    const kept = new Set([...runs.map(({ path }) => path), join(folder, gone), join(folder, SNAPSHOT_PLACES)])
-    for (const name of names) {
-      const path = join(folder, name)
-      if (OURS.test(name) && !kept.has(path)) await rm(path, { force: true }).catch(() => {})
-    }
-    return new Runs(folder, runs, small)
+    return new Runs(folder, await usable(folder, await namesIn(folder), salt, holds), small)
   }
 
-  /** The same, and removes nothing, for who only reads. */
-  static async find(folder: string, salt: number, holds: (head: RunHead) => Promise<boolean>): Promise<Runs> {
-    return new Runs(folder, await usable(folder, await namesIn(folder), salt, holds), 1)
-  }
-
-  /** An index that knows nothing, and is only read. */
-  static none(folder: string): Runs {
-    return new Runs(folder, [], 1)
+  /** An index that knows nothing yet. */
+  static none(folder: string, small: number): Runs {
+    return new Runs(folder, [], small)
   }
 
   /** The last of its files; undefined for none. */
@@ -223,6 +211,15 @@ export class Runs {
     for (const run of this.#runs.splice(0)) await run.retire()
   }
 
+  /** Removes what is no part of it, as far as that can be; `gone` is. While nothing is written into it. */
+  async removeOthers(gone: string): Promise<void> {
+    const kept = new Set([...this.#runs.map(({ path }) => path), gone, join(this.#folder, SNAPSHOT_PLACES)])
+    for (const name of await namesIn(this.#folder)) {
+      const path = join(this.#folder, name)
+      if (OURS.test(name) && !kept.has(path)) await rm(path, { force: true }).catch(() => {})
+    }
+  }
+
   /** Removes all of it. */
   async remove(): Promise<void> {
     this.#removedUpTo = this.last
@@ -270,6 +267,21 @@ export const isOfIndex = (entry: Dirent) => entry.isFile() && OURS.test(entry.na
 /** The position up to which the names of files in a folder say that the index goes. */
 export async function indexedUpTo(folder: string): Promise<number> {
   return Math.max(0, ...filesAmong(folder, await namesIn(folder)).map(({ last }) => last))
+}
+
+/** A position behind another one up to which the index of a journal with that salt, or with any, goes; undefined for none. */
+export async function knownBehind(
+  folder: string,
+  salt: number | undefined,
+  position: number,
+): Promise<number | undefined> {
+  for (const { path, last } of filesAmong(folder, await namesIn(folder))) {
+    if (last <= position) continue
+    const run = await Run.open(path, salt).catch(unlessTooMany)
+    await run?.retire()
+    if (run?.head.last === last) return last
+  }
+  return undefined
 }
 
 /** None where there is no such folder. */

@@ -69,7 +69,9 @@ export class View {
       const reader = new SegmentReader(salt)
       const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
       const index = join(folder, 'index')
-      const runs = indexed ? await Runs.find(index, salt, (head) => holds(files, salt, head)) : Runs.none(index)
+      const runs = indexed
+        ? await Runs.open(index, salt, MANY, (head) => holds(files, salt, head))
+        : Runs.none(index, MANY)
       const places = new Places(runs, readOnly(index), logOf(salt))
       const ready = await places.ready()
       const upTo = await indexedUpTo(index)
@@ -169,7 +171,7 @@ function endOf(segments: readonly Segment[], { last }: Places): CommittedEnd {
 
 /** The index of somebody else. */
 const readOnly = (index: string): IndexFolder => ({
-  anew: async () => Runs.none(index),
+  anew: () => Runs.none(index, MANY),
   goneFile: (id) => join(index, `gone-${id}`),
   every: MANY,
   readOnly: true,

@@ -29,6 +29,17 @@ export function noJournal(folder: string): DuramenError {
   })
 }
 
+/** The error for records that the index in a folder knows, and that are not at the end of the log. */
+export function endLost(index: string, file: string, from: number, to: number): DuramenError {
+  const repair = `Put the missing segment files back, or: ${next(index)}`
+  const older = `Or, where an older copy was put there on purpose, remove the folder ${JSON.stringify(index)}.`
+  return new DuramenError(
+    'JOURNAL_DAMAGED',
+    `The records ${from} to ${to} are missing: the journal ends before, and its index knows them`,
+    { where: { file, position: from }, hint: `Nothing was changed. ${repair} ${older}` },
+  )
+}
+
 /** Refuses a file whose header is not that of the segment with that first position. */
 export function assertHeader(header: Header | string, file: string, first: number, salt: number): void {
   if (typeof header === 'string') throw damaged(file, 0, header)
