@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { checkJournal, type RepairLosses, repairJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { type Damaging, damagedAt, damages, type SegmentFile, sample } from './damage.ts'
-import { openIn, replaceSegments, segmentsOf } from './folder.ts'
+import { newFolder, openIn, replaceSegments, segmentsOf } from './folder.ts'
 
 /** What a journal holds, without an index; it takes appends as before. */
 async function readOf(folder: string): Promise<StoredRecord[]> {
@@ -202,6 +202,25 @@ test('K7 a disk that goes on lying: what more is to be given up is asked for, to
     expect(records.filter((one) => one.stream === stream).length).toBeGreaterThanOrEqual(from)
   }
 })
+
+test.each([1, 30])(
+  'K7 the only header of a journal is nonsense: %i records are as they were, its salt comes of their checksums',
+  async (count) => {
+    const folder = await newFolder()
+    const journal = await openIn(folder)
+    for (let seq = 0; seq < count; seq++) await add(journal, 'a', seq, `a${seq}`)
+    const records = await all(journal.readAll())
+    await must(journal.close())
+    const [segment] = await segmentsOf(folder)
+    const { file, bytes } = segment!
+    const damaged = Buffer.from(bytes).fill(7, 8, count === 1 ? 28 : 32)
+    await replaceSegments(folder, [{ file, bytes: damaged }])
+    await expect(openIn(folder)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED' })
+    expect(await repairJournal(folder, { how: 'quarantine' })).toMatchObject({ repaired: true, records: 0, lost: [] })
+    expect(await segmentsOf(folder)).toEqual([segment])
+    expect(await readOf(folder)).toEqual(records)
+  },
+)
 
 test('does nothing to a sound journal, and is refused while a process writes', async () => {
   const { folder, segments } = await sample()

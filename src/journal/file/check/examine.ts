@@ -12,6 +12,7 @@ import { listSegments, segmentFile } from '../segments/segments.ts'
 import { IndexEvidence } from './check-index.ts'
 import { Order, type Span } from './check-order.ts'
 import { type Damaged, type Met, placed } from './check-positions.ts'
+import { saltOf } from './check-salt.ts'
 import { type Found, walk } from './check-walk.ts'
 import { Window } from './check-window.ts'
 
@@ -330,24 +331,4 @@ async function filesOf(dir: string, until: CommittedEnd | undefined): Promise<Fi
     }
   }
   return files
-}
-
-/** The salt that most segments name; where none has a whole header, what the first one has there. */
-async function saltOf(files: readonly File[]): Promise<number> {
-  const counts = new Map<number, number>()
-  for (const { header } of files) {
-    if (typeof header !== 'string') counts.set(header.salt, (counts.get(header.salt) ?? 0) + 1)
-  }
-  const [most] = [...counts].sort((one, other) => other[1] - one[1])
-  if (most !== undefined) return most[0]
-  for (const { file } of files) {
-    const window = await Window.open(file)
-    try {
-      await window.load(0, HEADER_BYTES)
-      if (window.buffer.length >= HEADER_BYTES) return window.buffer.readUInt32LE(12)
-    } finally {
-      await window.close()
-    }
-  }
-  return 0
 }

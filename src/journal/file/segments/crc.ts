@@ -7,6 +7,8 @@ const SHORT = 1024
 
 /** Eight tables of 256: table k says what a byte does to the sum when k more bytes follow. */
 const TABLES = tables()
+/** Which of the first 256 has that top byte. */
+const BY_TOP = Uint8Array.from({ length: 256 }, (_, top) => TABLES.findIndex((one) => one >>> 24 === top))
 
 /** CRC-32 of the bytes from `start` up to `end`, continued from `seed`. */
 export function crc(buffer: Buffer, start: number, end: number, seed: number): number {
@@ -27,6 +29,16 @@ export function crc(buffer: Buffer, start: number, end: number, seed: number): n
   }
   for (; at < end; at++) sum = TABLES[(sum ^ buffer[at]!) & 255]! ^ (sum >>> 8)
   return ~sum >>> 0
+}
+
+/** The seed with which the bytes from `start` up to `end` have that CRC-32: there is exactly one. */
+export function seedOf(buffer: Buffer, start: number, end: number, sum: number): number {
+  let state = ~sum
+  for (let at = end - 1; at >= start; at--) {
+    const byte = BY_TOP[state >>> 24]!
+    state = ((state ^ TABLES[byte]!) << 8) | (byte ^ buffer[at]!)
+  }
+  return ~state >>> 0
 }
 
 function tables(): Int32Array {

@@ -22,7 +22,7 @@
 // The salt is a random number that all segments of one journal share. It makes sure that no text, however it is made,
 // and no old block of the disk, can look like a frame of this journal. Codec and key id leave room for compression and
 // encryption (K12); 0 is plain text.
-import { crc } from './crc.ts'
+import { crc, seedOf as unseeded } from './crc.ts'
 
 export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
@@ -199,6 +199,12 @@ export function marksOf(buffer: Buffer, at: number): Pick<Frame, 'first' | 'hole
 function sumOf(buffer: Buffer, at: number, end: number, salt: number, offset: number): number {
   const flags = buffer[at + 9]!
   return crc(buffer, at + BEFORE_LENGTH, neededEnd(buffer, at, end), seedOf(flags, salt, offset))
+}
+
+/** The salt with which the checksum of a frame at that offset of its file is right. */
+export function saltOfFrame(buffer: Buffer, at: number, end: number, offset: number): number {
+  const seed = unseeded(buffer, at + BEFORE_LENGTH, neededEnd(buffer, at, end), buffer.readUInt32LE(at + 4))
+  return buffer[at + 9]! & FIRST ? (seed - (offset % UINT32) + UINT32) % UINT32 : seed
 }
 
 /** Where the bytes end that must be there to decode the frame: of a hole, those before what it covers. */
