@@ -1,5 +1,6 @@
 // Backups beside a writer, one after another into the same folder, and what is made again from them.
-import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { HEADER_BYTES } from '../../src/journal/file/segments/format.ts'
@@ -502,6 +503,19 @@ describe('restore', () => {
     }
     await restoreJournal(to, dir)
     expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))
+  })
+
+  it('K7 leaves no journal where a file could not get its place', async () => {
+    const [folder, dir] = [await newFolder(), await newFolder()]
+    await must((await filled(folder, 300)).close())
+    expect((await listSegments(folder)).length).toBeGreaterThan(1)
+    const first = '0000000000000001.log'
+    const onProgress = () => mkdirSync(join(dir, first), { recursive: true })
+    await expect(restoreJournal(folder, dir, { onProgress })).rejects.toMatchObject({ code: 'IO' })
+    expect(await readdir(dir)).toEqual([first])
+    await rmdir(join(dir, first))
+    await restoreJournal(folder, dir)
+    expect(await recordsOf(dir)).toEqual(await recordsOf(folder))
   })
 
   it('from media that can not be written to', async () => {

@@ -3,6 +3,7 @@
 // K7 Every frame is checked on the way. The folder has a journal once all of it is on disk, or none; the segment that others
 // follow gets its name after them, so that what a crash leaves is no journal, or one that is refused.
 // K12 0700, 0600.
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { assertPath, badOption } from '../../../ports/given.ts'
@@ -10,7 +11,7 @@ import { fsError } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
 import { assertNoOthers } from '../index/caches.ts'
 import { damaged } from '../segments/damaged.ts'
-import { createFolder, listSegments } from '../segments/segments.ts'
+import { createFolder, listSegments, segmentFile } from '../segments/segments.ts'
 import { type CopyOptions, progressOf } from './backup.ts'
 import { acknowledgedEnd, planOf } from './backup-plan.ts'
 import { checkSegment, copyParts } from './copy-segment.ts'
@@ -135,6 +136,8 @@ async function copyAll(
     await putInPlace(dir, { number: 0, segments })
   } catch (error) {
     await removeDrafts(dir).catch(() => {})
+    // the folder had no segment before
+    for (const { first } of segments) await rm(segmentFile(dir, first), { force: true }).catch(() => {})
     throw error
   }
   return { position: segments.at(-1)?.last ?? 0, bytes: done }
