@@ -10,7 +10,7 @@ export {
   type JournalUsage,
   type LostRecords,
 } from './file/check/check.ts'
-export type { Damage, DamageKind } from './file/check/examine.ts'
+export type { Damage, DamageKind } from './file/check/findings.ts'
 export { type RepairOptions, type RepairReport, repairJournal } from './file/check/repair.ts'
 export type { RepairLosses, RepairWay } from './file/check/repair-plan.ts'
 export type { TornTail } from './file/commit/recover.ts'

@@ -15,7 +15,8 @@ import { type ChainHead, type ChainReport, ChainVerifier } from '../segments/cha
 import { listSegments } from '../segments/segments.ts'
 import { judge, type Order } from './check-order.ts'
 import type { Found } from './check-walk.ts'
-import { type Damage, type Examination, examine } from './examine.ts'
+import { examine } from './examine.ts'
+import type { Damage, Examination } from './findings.ts'
 
 /** How a journal is checked. */
 export interface CheckOptions {

@@ -9,7 +9,7 @@ import type { LostRecords } from './check.ts'
 import { judge, Order, type Span } from './check-order.ts'
 import { type Visitor, walk } from './check-walk.ts'
 import { Window } from './check-window.ts'
-import type { Damage, Examination, ExaminedPart, ExaminedSegment } from './examine.ts'
+import type { Damage, Examination, ExaminedPart, ExaminedSegment } from './findings.ts'
 
 /** Bytes of a segment that become a hole. */
 export interface HoleRange {
