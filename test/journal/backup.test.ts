@@ -1,5 +1,5 @@
 // Backups beside a writer, one after another into the same folder, and what is made again from them.
-import { mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -502,6 +502,23 @@ describe('restore', () => {
       await writeFile(file, whole)
     }
     await restoreJournal(to, dir)
+    expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))
+  })
+
+  it('K3 begins anew where the backup that it reads is replaced meanwhile', async () => {
+    const [folder, to, newer] = [await newFolder(), await newFolder(), await newFolder()]
+    const journal = await filled(folder)
+    await journal.backup(to)
+    await more(journal, 50, 'later ')
+    await journal.backup(newer)
+    let replaced = false
+    const onProgress = () => {
+      if (replaced) return
+      replaced = true
+      for (const name of readdirSync(newer)) cpSync(join(newer, name), join(to, name))
+    }
+    const dir = join(await newFolder(), 'data')
+    expect(await restoreJournal(to, dir, { onProgress })).toMatchObject({ position: 700 })
     expect(await recordsOf(dir)).toEqual(await all(journal.readAll()))
   })
 

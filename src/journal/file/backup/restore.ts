@@ -13,7 +13,7 @@ import { assertNoOthers } from '../index/caches.ts'
 import { damaged } from '../segments/damaged.ts'
 import { createFolder, listSegments, segmentFile } from '../segments/segments.ts'
 import { type CopyOptions, progressOf } from './backup.ts'
-import { acknowledgedEnd, planOf } from './backup-plan.ts'
+import { acknowledgedEnd, identityOf, type PlannedSegment, planOf } from './backup-plan.ts'
 import { checkSegment, copyParts } from './copy-segment.ts'
 import { draftFile, filesOf, isWrittenTo, type Manifest, putInPlace, readManifest, removeDrafts } from './manifest.ts'
 import { assertOutside } from './outside.ts'
@@ -45,7 +45,13 @@ export interface SourceSegment {
   readonly last: number
   /** Where its last frame ends; undefined: where the file does. */
   readonly end: number | undefined
+  /** What changes when another file takes its place, or it is written to; undefined for the time of one that grows. */
+  readonly inode: string
+  readonly modified: string | undefined
 }
+
+/** A segment was rewritten while it was copied, by a reclaim or by another backup. */
+class Rewritten extends Error {}
 
 export interface Origin {
   readonly salt: number
@@ -55,8 +61,8 @@ export interface Origin {
 /**
  * Makes the journal of a backup again in `dir`, which must not have one. `from` may be any folder with a journal.
  *
- * Rejects with NOT_EMPTY (`dir` has a journal, or other files under the name of a journal's), JOURNAL_DAMAGED (the backup is; `where` names file and offset), BAD_OPTION,
- * LOCKED, FOLDER_MISSING, NO_SPACE, NO_PERMISSION, READ_ONLY, IO. Whatever it rejects with, `dir` has no journal.
+ * Rejects with NOT_EMPTY (`dir` has a journal, or other files under the name of a journal's), JOURNAL_DAMAGED (the backup is;
+ * `where` names file and offset), BAD_OPTION, LOCKED, FOLDER_MISSING, NO_SPACE, NO_PERMISSION, READ_ONLY, IO. Whatever it rejects with, `dir` has no journal.
  */
 export async function restoreJournal(from: string, dir: string, options?: RestoreOptions): Promise<Restored> {
   assertPath('restoreJournal: from', from)
@@ -67,21 +73,35 @@ export async function restoreJournal(from: string, dir: string, options?: Restor
     throw badOption('until', until, 'is no position', 'Give the position of the last record that is wanted.')
   }
   try {
-    const origin = await originIn(from)
-    const wanted = until === undefined ? origin : await cutAt(origin, until)
-    await assertOutside('restoreJournal', dir, from)
-    await createFolder(resolve(dir))
-    const lock = await acquireLock(join(dir, 'lock'))
-    try {
-      await assertNoJournal(dir)
-      await removeDrafts(dir)
-      return await copyAll(wanted, dir, onProgress)
-    } finally {
-      await lock.release()
+    for (;;) {
+      const restored = await restoreOnce(from, dir, until, onProgress).catch((error) => {
+        if (!(error instanceof Rewritten)) throw error
+      })
+      if (restored !== undefined) return restored
     }
   } catch (error) {
     if (error instanceof DuramenError) throw error
     throw fsError(error, `restore ${from} to ${dir}`, { file: (error as NodeJS.ErrnoException).path ?? dir })
+  }
+}
+
+async function restoreOnce(
+  from: string,
+  dir: string,
+  until: number | undefined,
+  onProgress: NonNullable<CopyOptions['onProgress']>,
+): Promise<Restored> {
+  const origin = await originIn(from)
+  const wanted = until === undefined ? origin : await cutAt(origin, until)
+  await assertOutside('restoreJournal', dir, from)
+  await createFolder(resolve(dir))
+  const lock = await acquireLock(join(dir, 'lock'))
+  try {
+    await assertNoJournal(dir)
+    await removeDrafts(dir)
+    return await copyAll(wanted, dir, onProgress)
+  } finally {
+    await lock.release()
   }
 }
 
@@ -101,13 +121,19 @@ async function originIn(from: string): Promise<Origin> {
   if (manifest !== undefined && !(await isWrittenTo(from, manifest))) return backedUp(from, manifest)
   const { salt, segments } = await planOf(from, () => acknowledgedEnd(from))
   if (salt === undefined) throw badOption('restoreJournal', from, 'holds no journal', 'Give the folder of a backup.')
-  return { salt, segments: segments.map((one) => ({ ...one, bytes: one.end ?? one.size })) }
+  return { salt, segments: segments.map(ofJournal) }
 }
+
+const ofJournal = (one: PlannedSegment): SourceSegment => ({
+  ...one,
+  bytes: one.end ?? one.size,
+  modified: one.end === undefined ? one.modified : undefined,
+})
 
 async function backedUp(from: string, manifest: Manifest): Promise<Origin> {
   const { salt = 0, position, segments } = manifest
   const files = await filesOf(from, manifest)
-  const found = segments.map(({ first, bytes, end }, number): SourceSegment => {
+  const found = segments.map(async ({ first, bytes, end }, number): Promise<SourceSegment> => {
     const here = files.get(first)
     const next = segments[number + 1]
     const last = next === undefined ? position : next.first - 1
@@ -115,9 +141,10 @@ async function backedUp(from: string, manifest: Manifest): Promise<Origin> {
       const file = here?.file ?? join(from, `the segment from position ${first}`)
       throw damaged(file, here?.size ?? 0, 'it is not whole')
     }
-    return { file: here.file, bytes, first, last, end }
+    const { inode, modified } = await identityOf(here.file)
+    return { file: here.file, bytes, first, last, end, inode, modified }
   })
-  return { salt, segments: found }
+  return { salt, segments: await Promise.all(found) }
 }
 
 async function copyAll(
@@ -128,10 +155,17 @@ async function copyAll(
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
   try {
-    for (const { file, bytes, first, last, end } of segments) {
+    for (const segment of segments) {
+      const { file, bytes, first, last, end } = segment
       const draft = draftFile(dir, first, 0)
-      await copyParts([{ file, start: 0, end: bytes, wrote: (more) => onProgress((done += more), total) }], draft)
-      await checkSegment(draft, { of: file, salt, first, last, end })
+      const wrote = (more: number) => onProgress((done += more), total)
+      try {
+        await copyParts([{ file, start: 0, end: bytes, wrote }], draft)
+        await checkSegment(draft, { of: file, salt, first, last, end })
+      } catch (error) {
+        throw (await isAsItWas(segment)) ? error : new Rewritten()
+      }
+      if (!(await isAsItWas(segment))) throw new Rewritten()
     }
     await putInPlace(dir, { number: 0, segments })
   } catch (error) {
@@ -141,6 +175,11 @@ async function copyAll(
     throw error
   }
   return { position: segments.at(-1)?.last ?? 0, bytes: done }
+}
+
+async function isAsItWas({ file, inode, modified }: SourceSegment): Promise<boolean> {
+  const now = await identityOf(file).catch(() => undefined)
+  return now?.inode === inode && (modified === undefined || now.modified === modified)
 }
 
 const notEmpty = (dir: string) =>
