@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { SnapshotFile } from '../../src/journal/file/snapshots/snapshot-file.ts'
 import type { FileJournal } from '../../src/journal/index.ts'
 import { add, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { memory, newFolder, openIn, quiet, segmentsOf } from './folder.ts'
@@ -264,4 +265,23 @@ describe('a journal without snapshots', () => {
     await rm(fileOf(disk), { force: true })
     await add(again, STREAMS[0]!, 1, 'two')
   })
+})
+
+test('what is saved while the file is cleaned is written behind it, without another save', async () => {
+  const folder = await newFolder()
+  const journal = await openIn(folder, { segmentBytes: 1024 })
+  await add(journal, 'a', 0, 'one', 'two')
+  await must(journal.saveSnapshot({ stream: 'a', seq: 1, text: 'early' }))
+  const file = join(folder, 'snapshots')
+  await vi.waitFor(async () => expect((await stat(file)).size).toBeGreaterThan(0))
+  const { clean } = SnapshotFile.prototype
+  vi.spyOn(SnapshotFile.prototype, 'clean').mockImplementation(async function (this: SnapshotFile, ...given) {
+    await must(journal.saveSnapshot({ stream: 'a', seq: 2, text: 'while it is cleaned' }))
+    return clean.apply(this, given)
+  })
+  onTestFinished(() => {
+    vi.restoreAllMocks()
+  })
+  await journal.reclaim()
+  await vi.waitFor(async () => expect(await readFile(file, 'latin1')).toContain('while it is cleaned'))
 })

@@ -75,9 +75,10 @@ export class Snapshots {
       .catch(() => {})
       .finally(() => {
         this.#writing = undefined
+        // What came meanwhile has no timer.
+        if (this.#waiting.size > 0) void this.#write()
       })
     await cleaning
-    if (this.#waiting.size > 0) void this.#write()
   }
 
   async #clean(): Promise<void> {
@@ -88,7 +89,7 @@ export class Snapshots {
   /** Writes what waits. Never rejects: there is nothing that may not be lost. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    await (this.#waiting.size > 0 ? this.#write() : this.#writing)
+    while (this.#waiting.size > 0 || this.#writing !== undefined) await this.#write()
     await (await this.#opened)?.close().catch(() => {})
   }
 
