@@ -102,5 +102,7 @@ describe('K3 the index', () => {
       expect((await places.look(`machine/${number} `))?.last ?? 0).toBe(0)
     }
     await places.close()
+    await expect(places.heads(() => true)).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect(places.distrust('asked by who has not heard of it')).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })

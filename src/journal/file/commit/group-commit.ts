@@ -114,7 +114,7 @@ export class GroupCommit {
       answer()
       const error = written ?? (await syncing)
       this.#places.release()
-      if (error === undefined) this.#measure(performance.now() - begun)
+      if (error === undefined && group.bytes.length > 0) this.#measure(performance.now() - begun)
       if (group !== first) this.#alone = false
       answer = this.#answerOf(group, error)
     }

@@ -3,6 +3,7 @@
 // K3 it is a cache of the log: one that turns out to be damaged is made anew, and the answer comes from the new one. Who
 // only reads the journal changes nothing in it, and is told.
 import { DuramenError } from '../../../ports/errors.ts'
+import { closed } from '../../check.ts'
 import { fsError } from '../../fs-error.ts'
 import { IndexDamaged } from './pages.ts'
 import type { Runs } from './runs.ts'
@@ -22,6 +23,7 @@ export class DiskIndex implements MadeIndex {
   readonly #warn: (message: string, error: unknown) => void
   /** Whoever changes it does so after those before. */
   #changing: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   constructor(
     runs: Runs,
@@ -36,6 +38,7 @@ export class DiskIndex implements MadeIndex {
 
   /** An answer of the index; of a new one where it is damaged, or IndexDamaged. */
   async ask<T>(read: (runs: Runs) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closed()
     const { runs } = this
     try {
       return await read(runs)
@@ -69,12 +72,15 @@ export class DiskIndex implements MadeIndex {
   }
 
   change<T>(change: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(closed())
     const changed = this.#changing.then(change)
     this.#changing = changed.catch(() => {})
     return changed
   }
 
+  /** From then on nothing of it is asked or changed, for somebody else may have the journal. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#changing
     await this.runs.close()
   }
