@@ -5,7 +5,7 @@
 // K3 what is not as it was written, or not there any more, is never an answer: files may become fewer while they are read,
 // so it is asked again of the files as they are then; what is wrong still is an error.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { type DuramenError, isDuramenError } from '../../../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../../ports/logger.ts'
 import { closed, within } from '../../check.ts'
@@ -16,7 +16,6 @@ import { committedFile } from '../commit/committed.ts'
 import { EndFinder } from '../commit/committed-end.ts'
 import { IndexDamaged } from '../index/pages.ts'
 import { Coding, codecsGiven } from '../segments/coding.ts'
-import { damaged } from '../segments/damaged.ts'
 import { Changes } from './changes.ts'
 import { isReplaced, readHead, readHeads, readLog, readStream } from './read.ts'
 import { View } from './view.ts'
@@ -297,7 +296,7 @@ class FolderReader {
     const view = await View.open(this.#dir, await this.#ends.find(before?.end), this.#coding, indexed, this.#check)
     if (before !== undefined && !view.continues(before)) {
       await view.close()
-      throw damaged(this.#dir, 0, 'another journal is there now, or an older one')
+      throw otherJournal(this.#dir)
     }
     if (!view.indexed) this.#warn()
     this.#view = view
@@ -312,6 +311,13 @@ class FolderReader {
     this.#warned = true
     this.#logger.warn(`The index of the journal in ${this.#dir} can't be used: all places are read from its segments`)
   }
+}
+
+function otherJournal(dir: string): DuramenError {
+  return new DuramenError('JOURNAL_DAMAGED', `Another journal is in ${dir} now, or an older one`, {
+    where: { file: dir },
+    hint: 'Close this reader and open the journal again, if what is there now is what you want to read.',
+  })
 }
 
 const isChanged = (error: unknown) => error instanceof IndexDamaged || isReplaced(error)

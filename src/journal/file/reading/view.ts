@@ -11,7 +11,7 @@ import { indexedUpTo, Runs } from '../index/runs.ts'
 import type { Coding } from '../segments/coding.ts'
 import { damaged, gap, noJournal } from '../segments/damaged.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
-import { type Segment, SegmentReader } from '../segments/segments.ts'
+import { type Segment, SegmentReader, segmentFile } from '../segments/segments.ts'
 import { Listings } from './listings.ts'
 import type { Source } from './read.ts'
 
@@ -74,7 +74,10 @@ export class View {
         : Runs.none(index, MANY)
       const places = new Places(runs, readOnly(index), logOf(salt))
       const ready = await places.ready()
-      const upTo = await indexedUpTo(index)
+      const upTo = await indexedUpTo(index).catch(async (error) => {
+        await places.abandon()
+        throw error
+      })
       if (!ready || (indexed && upTo > runs.last && tries < TRIES)) {
         await places.abandon()
         if (tries < TRIES) continue
@@ -117,7 +120,8 @@ export class View {
       if (segment.size !== end) throw damaged(file, segment.size, 'a frame is not as it was written')
     }
     this.#end = endOf(this.#segments, this.places)
-    if (this.#end.position !== to.position) throw gap(this.#folder, this.#end.position + 1, to.position + 1)
+    if (this.#end.position !== to.position)
+      throw gap(segmentFile(this.#folder, to.segment), this.#end.position + 1, to.position + 1)
   }
 
   async #segment(file: string, first: number): Promise<Segment> {
