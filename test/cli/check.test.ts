@@ -115,7 +115,7 @@ it('a folder without a journal is not called sound', async () => {
   await writeFile(join(dir, 'notes.txt'), 'no journal')
   for (const args of [
     ['check', dir],
-    ['backup', dir, join(dir, 'to')],
+    ['backup', dir, join(await folder(), 'to')],
   ]) {
     const { code, stdout, stderr } = await duramen(...args)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
