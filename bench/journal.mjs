@@ -1,7 +1,8 @@
 // The file journal beside raw write + fdatasync of the same bytes in the same grouping, in one run: rounds alternate,
 // and of their ratios the median counts. `node bench/journal.mjs` prints it; needs `npm run build` first.
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
 import { fileJournal } from '../dist/journal/index.js'
 import { median, scratch } from './side-by-side.mjs'
@@ -23,22 +24,26 @@ export async function benchJournal() {
     const onMillion = []
     const single = []
     const opened = []
+    const stalls = []
     const million = join(folder, 'million')
     await fill(million, MILLION)
+    const bytes = (await logBytes(million)) / MILLION
     for (let round = 0; round < ROUNDS; round++) {
       opened.push({ ours: await timeToOpen(million), raw: await timeToOpen(join(folder, `empty-${round}`)) })
     }
     const full = await fileJournal(million)
     for (let round = 0; round < ROUNDS; round++) {
       together.push(await sideBySide(folder, concurrent))
-      onMillion.push(await sideBySide(folder, (journal) => concurrent(journal, `round-${round}`), full))
+      onMillion.push(await sideBySide(folder, (journal) => stalling(stalls, journal, `round-${round}`), full))
       single.push(await sideBySide(folder, sequential))
     }
     await full.close()()
     return [
-      row('journal, 256 in flight over 1,024 streams: of raw write + fdatasync', together, 0.6),
-      row('the same on a journal of a million records, a million other streams', onMillion, 0.6),
+      row('journal, 256 in flight over 1,024 streams: of raw write + fdatasync', together, 0.7),
+      row('the same on a journal of a million records, a million other streams', onMillion, 0.7),
       row('journal, in sequence: of raw write + fdatasync', single, 0.8),
+      limit('event loop beside a million records, index and new segments written: stall p99, ms', median(stalls), 20),
+      limit('bytes in the log of a record of 250 bytes', bytes, 330),
       {
         name: 'opening a journal of a million records, ms (beside: an empty one)',
         value: median(opened.map(({ ours }) => ours)),
@@ -55,6 +60,24 @@ export async function benchJournal() {
 function row(name, rounds, goal) {
   const rate = (which) => Math.round(median(rounds.map((round) => round[which])))
   return { name, value: median(rounds.map(({ ours, raw }) => ours / raw)), goal, rates: [rate('ours'), rate('raw')] }
+}
+
+const limit = (name, value, goal) => ({ name, value, goal, lowerIsBetter: true })
+
+/** Notes the 99th percentile of how much later than asked for a timer comes, in ms. */
+async function stalling(stalls, journal, prefix) {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const groups = await concurrent(journal, prefix)
+  delay.disable()
+  stalls.push(delay.percentile(99) / 1e6 - 1)
+  return groups
+}
+
+async function logBytes(dir) {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.log'))
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** A record of each of so many streams. */

@@ -8,7 +8,19 @@ import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/i
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
-import { fileJournal, memoryJournal } from '../src/journal/index.ts'
+import {
+  aesGcm,
+  backupJournal,
+  checkJournal,
+  exportJournal,
+  fileJournal,
+  fileKeys,
+  importJournal,
+  memoryJournal,
+  openJournal,
+  repairJournal,
+  restoreJournal,
+} from '../src/journal/index.ts'
 import { createDevice, type Device, imagePipeline, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -51,12 +63,14 @@ function calls(
   const options = (name: string, call: Call, right = ''): [string, Call, string][] => [
     [name, call, `${nothing},object,object without prototype${right}`],
   ]
-  const operators = (['pause', 'park', 'resume', 'stop', 'purge'] as const).flatMap((op): [string, Call, string][] => [
-    [`host.${op} machine`, (v) => host[op](v, 'x', by), ''],
-    [`host.${op} id`, (v) => host[op](machine, v, by), ''],
-    [`host.${op} by`, (v) => host[op](machine, 'x', v), ''],
-    [`host.${op} who`, (v) => host[op](machine, 'x', { who: v, why: '' }), ''],
-  ])
+  const operators = (['pause', 'park', 'resume', 'stop', 'trim', 'purge'] as const).flatMap(
+    (op): [string, Call, string][] => [
+      [`host.${op} machine`, (v) => host[op](v, 'x', by), ''],
+      [`host.${op} id`, (v) => host[op](machine, v, by), ''],
+      [`host.${op} by`, (v) => host[op](machine, 'x', v), ''],
+      [`host.${op} who`, (v) => host[op](machine, 'x', { who: v, why: '' }), ''],
+    ],
+  )
   const onEffects = (['retry', 'skip', 'cancel'] as const).flatMap((op): [string, Call, string][] => [
     [`host.${op} key`, (v) => host[op](machine, 'x', v, by), ''],
     [`host.${op} by`, (v) => host[op](machine, 'x', '1/0', v), ''],
@@ -165,12 +179,43 @@ function calls(
     ['host.fork effects', (v) => host.fork(actor, 0, { id: 'f', effects: v, ...by }), ''],
     ['deliver', (v) => deliver(v, 'x', event as never), ''],
     ['fileJournal', (v) => fileJournal(v), 'text'],
+    ['checkJournal', (v) => checkJournal(v), 'text'],
+    ['checkJournal options', (v) => checkJournal(join(tmpdir(), 'never-made'), v), ''],
+    ['checkJournal onProgress', (v) => checkJournal(join(tmpdir(), 'never-made'), { onProgress: v }), ''],
+    ['repairJournal', (v) => repairJournal(v, { how: 'cut' }), 'text'],
+    ['repairJournal options', (v) => repairJournal(join(tmpdir(), 'never-made'), v), ''],
+    ['repairJournal how', (v) => repairJournal(join(tmpdir(), 'never-made'), { how: v }), ''],
+    ['repairJournal confirm', (v) => repairJournal(join(tmpdir(), 'never-made'), { how: 'cut', confirm: v }), ''],
     [
       'fileJournal options',
       (v) => fileJournal(join(tmpdir(), 'never-made'), v),
       `${nothing},object,object without prototype`,
     ],
     ['fileJournal segmentBytes', (v) => fileJournal(join(tmpdir(), 'never-made'), { segmentBytes: v }), 'undefined'],
+    ['openJournal', (v) => openJournal(v, { readOnly: true }), ''],
+    ['openJournal options', (v) => openJournal(tmpdir(), v), ''],
+    ['openJournal readOnly', (v) => openJournal(tmpdir(), { readOnly: v }), ''],
+    ['openJournal poll', (v) => openJournal(tmpdir(), { readOnly: true, poll: v }), ''],
+    ['openJournal logger', (v) => openJournal(tmpdir(), { readOnly: true, logger: v }), ''],
+    ['backup dir', (v) => backupJournal(v, join(tmpdir(), 'never-made')), ''],
+    ['backup to', (v) => backupJournal(join(tmpdir(), 'not-there'), v), ''],
+    ...options('backup options', (v) => backupJournal(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore from', (v) => restoreJournal(v, join(tmpdir(), 'never-made')), ''],
+    ['restore dir', (v) => restoreJournal(tmpdir(), v), ''],
+    ...options('restore options', (v) => restoreJournal(join(tmpdir(), 'not-there'), join(tmpdir(), 'never-made'), v)),
+    ['restore until', (v) => restoreJournal(tmpdir(), join(tmpdir(), 'never-made'), { until: v }), ''],
+    ['host.backup', (v) => host.backup(v), ''],
+    ['exportJournal', (v) => exportJournal(v), ''],
+    ...options('exportJournal options', (v) => exportJournal(memoryJournal(), v)),
+    ['exportJournal machine', (v) => exportJournal(memoryJournal(), { machine: v }), 'undefined,text'],
+    ['exportJournal instance', (v) => exportJournal(memoryJournal(), { machine: 'm', instance: v }), 'undefined,text'],
+    ['importJournal source', (v) => importJournal(v, memoryJournal()), ''],
+    ['importJournal journal', (v) => importJournal([], v), ''],
+    ['fileJournal codec', (v) => fileJournal(join(tmpdir(), 'never-made'), { codec: v }), 'undefined'],
+    ['fileJournal chain', (v) => fileJournal(join(tmpdir(), 'never-made'), { chain: v }), 'undefined'],
+    ['aesGcm options', (v) => aesGcm(v), ''],
+    ['aesGcm keys', (v) => aesGcm({ keys: v }), 'function'],
+    ['fileKeys', (v) => fileKeys(v), 'text'],
     ['schedule host', (v) => schedule(v, machine, 's', { every: '1h' }), ''],
     ['schedule machine', (v) => schedule(host, v, 's', { every: '1h' }), ''],
     ['schedule id', (v) => schedule(host, machine, v, { every: '1h' }), 'text'],

@@ -9,7 +9,7 @@ import { errnoOf, fileError } from '../adapters/filesystem/errors.ts'
 import { chunks, nodeFiles, withFile } from '../adapters/filesystem/files.ts'
 import { openRegular } from '../adapters/filesystem/inspect.ts'
 import { isCandidate, numbered } from '../adapters/filesystem/names.ts'
-import { syncFolder } from '../journal/file/segments.ts'
+import { syncFolder } from '../journal/file/segments/segments.ts'
 import { DuramenError } from '../ports/errors.ts'
 import type { Places } from './stage.ts'
 

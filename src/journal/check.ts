@@ -64,6 +64,14 @@ export function conflict(stream: string, expected: number, last: number): Durame
   })
 }
 
+/** The answer to whoever reads a stream, or appends to it, whose key is gone. */
+export function erased(stream: string): DuramenError {
+  return new DuramenError('ERASED', `${stream} was erased: the key of its records is gone`, {
+    where: { stream },
+    hint: 'Nobody can read its records any more. Begin a new stream under another name.',
+  })
+}
+
 /** The answer of a journal after close(). */
 export function closed(): DuramenError {
   return new DuramenError('CLOSED', 'The journal is closed', { hint: 'Open it again.' })

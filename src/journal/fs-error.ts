@@ -13,13 +13,23 @@ const full: Meaning = {
   retryable: true,
 }
 const denied: Meaning = { code: 'NO_PERMISSION', hint: 'Let the user this process runs as read and write it.' }
+const tooMany: Meaning = {
+  code: 'IO',
+  hint: 'Raise the limit of open files (ulimit -n), or have this process open fewer; the same call then works.',
+  retryable: true,
+}
 const meanings: Readonly<Record<string, Meaning>> = {
   ENOSPC: full,
   EDQUOT: full,
   EACCES: denied,
   EPERM: denied,
+  EMFILE: tooMany,
+  ENFILE: tooMany,
   EROFS: { code: 'READ_ONLY', hint: 'Remount that file system writable, or choose another folder.' },
-  ENOENT: { code: 'FOLDER_MISSING', hint: 'Create it, or mount the file system it is on.' },
+  ENOENT: {
+    code: 'FOLDER_MISSING',
+    hint: 'Look whether the path is right, and whether the file system it is on is mounted.',
+  },
   ENOTDIR: { code: 'FOLDER_MISSING', hint: 'A part of that path is a file; choose another folder.' },
 }
 const other: Meaning = {

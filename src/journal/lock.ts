@@ -18,7 +18,7 @@ import { fsError } from './fs-error.ts'
 export interface Lock {
   /** Of this holding of it: no other has had it, or will. */
   readonly id: string
-  /** Gives the lock back; removes only its own lock file. May be called twice. */
+  /** Gives the lock back; removes only its own lock file. May be called again, also after it has failed. */
   release(): Promise<void>
 }
 
@@ -54,7 +54,10 @@ export async function acquireLock(file: string): Promise<Lock> {
   return {
     id,
     release: () => {
-      released ??= remove(file, content)
+      released ??= remove(file, content).catch((error) => {
+        released = undefined
+        throw error
+      })
       return released
     },
   }
@@ -65,9 +68,15 @@ export async function acquireLock(file: string): Promise<Lock> {
  * while nobody does. Changes nothing. Rejects with what the file system says.
  */
 export async function heldBy(file: string): Promise<string | undefined> {
+  const holder = await holderOf(file)
+  return holder?.alive ? (holder.id ?? '') : undefined
+}
+
+/** Who holds the lock `file`, or did when he died; undefined where nobody does. Changes nothing. Rejects like `heldBy`. */
+export async function holderOf(file: string): Promise<(Holder & { readonly alive: boolean }) | undefined> {
   const found = await contentOf(file)
   const holder = found === undefined ? undefined : parse(found)
-  return holder !== undefined && (await holds(holder)) ? (holder.id ?? '') : undefined
+  return holder && { ...holder, alive: await holds(holder) }
 }
 
 /** Moves the draft to the lock's place. False: something changed meanwhile, look again. */

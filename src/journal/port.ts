@@ -56,6 +56,14 @@ export interface Range {
   readonly to?: number
 }
 
+/** What a backup has done. */
+export interface BackedUp {
+  /** The last position that the folder holds now. */
+  readonly position: number
+  /** How many bytes were new. */
+  readonly bytes: number
+}
+
 /** An instance whose delayed transition is due. */
 export interface DueStream {
   readonly stream: string
@@ -67,8 +75,10 @@ export interface DueStream {
 export interface Journal {
   /**
    * Adds to a stream. Appends to the same stream keep the order of the calls; concurrent ones share a group commit.
-   * Left: CONFLICT (another record has that seq), NO_SPACE, IO, OUTCOME_UNKNOWN, JOURNAL_FAILED (after an
-   * OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT, NOT_SERIALIZABLE.
+   * Left: CONFLICT (another record has that seq), NO_SPACE, NO_PERMISSION, READ_ONLY, FOLDER_MISSING (nothing was kept), IO,
+   * OUTCOME_UNKNOWN, JOURNAL_FAILED (after an OUTCOME_UNKNOWN, until it is opened again), CLOSED, BAD_ID, BAD_INPUT,
+   * NOT_SERIALIZABLE; of an encrypted journal ERASED, WRONG_KEY, CODEC_FAILED; JOURNAL_DAMAGED where the stream's last record
+   * can't be found.
    */
   append(append: Append): TaskEither<DuramenError, Appended>
   /**
@@ -76,11 +86,11 @@ export interface Journal {
    * Rejects with DuramenError.
    */
   read(stream: string, range?: Range): AsyncIterable<StoredRecord>
-  /** All records in order of position, without the trimmed ones. */
+  /** All records in order of position, without the trimmed ones and those of streams whose key is gone. */
   readAll(range?: Range): AsyncIterable<StoredRecord>
   /**
    * The last record of every stream, in any order. `pending`: only of instances that a host must look at when it opens:
-   * something is unfinished or should run, they are parked, or were purged and not trimmed.
+   * something is unfinished or should run, they are parked, or were purged (or replaced by a checkpoint) and not trimmed.
    */
   heads(filter?: { readonly pending?: boolean }): AsyncIterable<StoredRecord>
   /**
@@ -94,8 +104,8 @@ export interface Journal {
    * Drops the records of a stream with a seq below `before`: they are read no more, also after opening it again. Seqs and
    * positions of all others stay as they are, and the last record always stays, so that the stream goes on counting.
    * What is dropped already counts as done. A read that has begun may still yield them.
-   * Left: BAD_OPTION (`before` is not the seq of a record: beyond the last one, or no such stream), BAD_ID, NO_SPACE, IO,
-   * OUTCOME_UNKNOWN, JOURNAL_FAILED, CLOSED.
+   * Left: BAD_OPTION (`before` is not the seq of a record: beyond the last one, or no such stream), BAD_ID, NO_SPACE, NO_PERMISSION,
+   * READ_ONLY, FOLDER_MISSING, IO, JOURNAL_DAMAGED, OUTCOME_UNKNOWN, JOURNAL_FAILED, CLOSED.
    */
   trim(stream: string, before: number): TaskEither<DuramenError, void>
   /**
@@ -109,6 +119,11 @@ export interface Journal {
    * there or is trimmed. Rejects only with CLOSED.
    */
   snapshot(stream: string): Promise<StoredSnapshot | undefined>
-  /** Waits for appends under way, releases what it holds. May be called twice. */
+  /**
+   * Copies the journal into a folder, while it goes on: all that is answered when it is called. Left out by journals that are
+   * backed up by other means. Rejects with DuramenError.
+   */
+  backup?(to: string): Promise<BackedUp>
+  /** Waits for appends under way, releases what it holds. May be called again, also where it could not release all. */
   close(): TaskEither<DuramenError, void>
 }

@@ -15,13 +15,33 @@ import type { StoredRecord } from './port.ts'
  * - `fail`: the invoked work at `target` could not be started; payload: the error
  * - `mark`: effects have finished; nothing else changed
  * - `operator`: somebody stepped in; payload: who, why and what it needs
+ * - `checkpoint`: all that was before may be trimmed; payload: who, why, and the instance as it is after it
  * - `host`: a host was opened, runs, or was closed
  * - `definition`: payload: the statechart of a machine, as it is in force from here on
  */
-export type CommitKind = 'start' | 'event' | 'timer' | 'fail' | 'mark' | 'operator' | 'host' | 'definition'
+export type CommitKind =
+  | 'start'
+  | 'event'
+  | 'timer'
+  | 'fail'
+  | 'mark'
+  | 'operator'
+  | 'checkpoint'
+  | 'host'
+  | 'definition'
 
 /** What an operator can do to an instance; `docs/OPERATING.md` says what each means. */
-export type OperatorKind = 'pause' | 'resume' | 'park' | 'stop' | 'purge' | 'retry' | 'skip' | 'cancel' | 'fork'
+export type OperatorKind =
+  | 'pause'
+  | 'resume'
+  | 'park'
+  | 'stop'
+  | 'purge'
+  | 'retry'
+  | 'skip'
+  | 'cancel'
+  | 'fork'
+  | 'trim'
 
 /** An error as a header keeps it. */
 export type Problem = Pick<DuramenError, 'code' | 'message' | 'retryable' | 'where' | 'hint'>
@@ -190,36 +210,48 @@ export interface Urgency {
   readonly due: number
   /** It must be loaded when a host opens: something is unfinished or should run, or it is parked. */
   readonly pending: boolean
-  /** It was purged: what is before must be trimmed. */
+  /** It was purged, or has a checkpoint: what is before must be trimmed. */
   readonly purged: boolean
 }
 
 export const NOT_URGENT: Urgency = { due: Number.POSITIVE_INFINITY, pending: false, purged: false }
 
-const URGENT = /"(?:due|running|unfinished|held|op)":/
+const URGENT_HEADER = /"(?:unfinished|held|op)":/
+const HANDED_OVER = /"handedOver":/
+const URGENT_OUTCOME = /"(?:due|running)":/
 
-/** Of any text: what is no commit asks for nothing. Most commits have none of the words and are not parsed. */
+/** Of any text: what is no commit asks for nothing. A line with none of the words that count is not parsed. */
 export function urgencyOf(stream: string, text: string): Urgency {
-  if (text.charCodeAt(0) !== 123 || !URGENT.test(text) || !instanceOf(stream)) return NOT_URGENT
+  if (text.charCodeAt(0) !== 123 || !isInstance(stream)) return NOT_URGENT
+  const first = text.indexOf('\n')
+  const second = text.indexOf('\n', first + 1)
+  if (first < 0 || second < 0) return NOT_URGENT
+  const header = text.slice(0, first)
+  const outcome = text.slice(first + 1, second)
+  const inHeader = URGENT_HEADER.test(header)
+  const inOutcome = URGENT_OUTCOME.test(outcome)
+  if (!inHeader && !inOutcome) return NOT_URGENT
   try {
-    const first = text.indexOf('\n')
-    const header = JSON.parse(text.slice(0, first)) as CommitHeader
-    const outcome = JSON.parse(text.slice(first + 1, text.indexOf('\n', first + 1))) as CommitOutcome
-    return urgencyIn(header, outcome)
+    return urgencyIn(
+      inHeader || HANDED_OVER.test(header) ? (JSON.parse(header) as CommitHeader) : {},
+      inOutcome ? (JSON.parse(outcome) as CommitOutcome) : {},
+    )
   } catch {
     return NOT_URGENT
   }
 }
 
-function urgencyIn({ op, held, unfinished, handedOver = 0 }: CommitHeader, outcome: CommitOutcome): Urgency {
+type UrgentHeader = Pick<CommitHeader, 'op' | 'held' | 'unfinished' | 'handedOver'>
+
+function urgencyIn({ op, held, unfinished, handedOver = 0 }: UrgentHeader, outcome: CommitOutcome): Urgency {
   const { status, running = 0, due } = outcome
-  const purged = op === 'purge'
-  const active = status === undefined && !purged
+  const gone = op === 'purge'
+  const active = status === undefined && !gone
   return {
     due: active && held === undefined && due !== undefined ? due : Number.POSITIVE_INFINITY,
     pending:
-      held !== 'paused' && !purged && (Boolean(unfinished) || held === 'parked' || (active && running > handedOver)),
-    purged,
+      held !== 'paused' && !gone && (Boolean(unfinished) || held === 'parked' || (active && running > handedOver)),
+    purged: gone || op === 'trim',
   }
 }
 
@@ -233,10 +265,12 @@ export const streamOf = (machine: string, instance: string) => machine + separat
 
 /** Machine and instance of a stream; undefined for streams that belong to no instance (`$…`). */
 export function instanceOf(stream: string): { machine: string; instance: string } | undefined {
+  if (!isInstance(stream)) return undefined
   const at = stream.indexOf(separator)
-  if (at < 1 || stream.startsWith('$')) return undefined
   return { machine: stream.slice(0, at), instance: stream.slice(at + 1) }
 }
+
+const isInstance = (stream: string) => stream.indexOf(separator) > 0 && !stream.startsWith('$')
 
 /** The stream with the statecharts of a machine. */
 export const definitionStream = (machine: string) => `$machine${separator}${machine}`

@@ -12,6 +12,8 @@ export type DuramenErrorCode =
   | 'PARKED'
   | 'PAUSED'
   | 'STILL_ACTIVE'
+  | 'NOT_TRIMMABLE'
+  | 'TRIMMED'
   | 'UNKNOWN_EFFECT'
   | 'UNKNOWN_MACHINE'
   | 'UNKNOWN_INSTANCE'
@@ -29,6 +31,14 @@ export type DuramenErrorCode =
   | 'JOURNAL_DAMAGED'
   | 'JOURNAL_FAILED'
   | 'LOCKED'
+  | 'NOT_EMPTY'
+  | 'BACKUP_MISMATCH'
+  | 'NO_BACKUP'
+  | 'EXPORT_DAMAGED'
+  | 'ERASED'
+  | 'CODEC_MISSING'
+  | 'CODEC_FAILED'
+  | 'WRONG_KEY'
   // files and images
   | 'IO'
   | 'NO_SPACE'
@@ -73,6 +83,8 @@ export interface ErrorPlace {
   position?: number
   file?: string
   offset?: number
+  /** Of an export, from 1 on. */
+  line?: number
   pid?: number
   host?: string
 }

@@ -8,7 +8,7 @@ import { DuramenError } from '../ports/errors.ts'
 import { assertFunction, optionsGiven } from '../ports/given.ts'
 import { Caller } from './caller.ts'
 import type { Duration } from './duration.ts'
-import { parked } from './failures.ts'
+import { parked, trimmed } from './failures.ts'
 import type { Receipt } from './inputs.ts'
 import type { Instance } from './instance.ts'
 import { replay } from './replay.ts'
@@ -110,10 +110,12 @@ class Question {
     if (this.looking || wait.over || from === undefined) return
     this.looking = true
     let found: AnyEventObject | undefined
+    let begins = from
     try {
       const tree = scratchTree(instance.machine, instance.id, instance.host.limits.maxRelays)
       const records = calmly(instance.host.journal.read(instance.stream), () => found !== undefined || wait.over)
       await replay(tree, instance.machine, records, ({ seq }, turn) => {
+        if (turn?.kept) begins = seq
         if (seq < from || !turn) return
         for (const effect of turn.effects)
           if (effect.kind === 'emit' && effect.path === ROOT && effect.event.type === this.reply)
@@ -123,6 +125,7 @@ class Question {
       return wait.reject(error)
     }
     this.looking = false
+    if (!found && begins > from) return wait.reject(trimmed(instance.where, begins)) // it may have been before
     const answer = found ?? this.meanwhile
     if (answer) wait.resolve(answer)
     else if (instance.snapshot().status !== 'active') wait.giveUp('answer')

@@ -8,15 +8,16 @@ import type { AnyEventObject } from 'xstate'
 import { decode, type Encoded, encode } from '../journal/codec.ts'
 import type { StoredRecord } from '../journal/port.ts'
 import { type Commit, type CommitHeader, type CommitOutcome, encodeCommit } from '../journal/records.ts'
-import type { DuramenError } from '../ports/errors.ts'
+import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { Decided } from './commits.ts'
 import type { FactsState } from './effect-facts.ts'
 import { NO_ITEMS, ownSet } from './empty.ts'
-import { machineThrew } from './failures.ts'
+import { asDuramenError, machineThrew } from './failures.ts'
 import { holdOf } from './hold.ts'
 import { type Input, type Receipt, turnInput } from './inputs.ts'
 import type { Identity } from './instance-host.ts'
+import { keep } from './kept.ts'
 import type { Operation } from './operators.ts'
 import { outcomeText } from './outcome.ts'
 import { Receipts, type ReceiptsState, senderName } from './receipts.ts'
@@ -88,13 +89,15 @@ export class Decider {
     records: AsyncIterable<StoredRecord>,
     taken: (commit: Commit, turn: Turn | undefined, record: StoredRecord) => void,
   ): Promise<void> {
-    return replay(this.tree, this.instance.machine, records, (commit, turn, record) => {
+    const each = (commit: Commit, turn: Turn | undefined, record: StoredRecord) => {
+      if (turn?.kept) this.receipts.restore(turn.kept.receipts)
       if (commit.op === 'purge') this.receipts.restore({ ids: [], senders: (commit.payload() as Purge).senders })
       this.took(commit, commit.outcomeText, record.position)
       this.seq = commit.seq
       this.at = commit.at
       taken(commit, turn, record)
-    })
+    }
+    return replay(this.tree, this.instance.machine, records, each, undefined, this.seq)
   }
 
   /**
@@ -168,18 +171,27 @@ export class Decider {
       return certain ? this.refusal(input, fault) : undefined
     }
 
+    const payload = this.payloadOf(input)
+    if (isDuramenError(payload)) return payload
     const header = this.header(input, turn, seq, at)
     this.seq = seq
     this.at = at
     if (name !== undefined) this.underWay = ownSet(this.underWay).add(name)
-    const payload = input.op === 'purge' ? this.lastWords(input) : input.payload
     return { input, turn, header, outcome, text: encodeCommit(header, outcome, payload) }
   }
 
-  /** A purge keeps what deliveries have arrived (K4): they must not arrive again. */
-  private lastWords(input: Input): Encoded {
-    const purge: Purge = { ...(input.payload.value as Operation), senders: this.receipts.state.senders }
-    return encode(purge, { name: 'purge' })
+  /** A purge keeps what deliveries have arrived (K4): they must not arrive again. A checkpoint keeps all. */
+  private payloadOf({ op, payload }: Input): Encoded | DuramenError {
+    if (op !== 'purge' && op !== 'trim') return payload
+    const operation = payload.value as Operation
+    const { tree, runner, receipts, instance } = this
+    const { state } = receipts
+    if (op === 'purge') return encode({ ...operation, senders: state.senders } satisfies Purge, { name: 'purge' })
+    try {
+      return keep(operation, instance.where, { tree, runner, receipts: state })
+    } catch (error) {
+      return asDuramenError(error, instance.where)
+    }
   }
 
   /** What was decided is durable: it is remembered, and shown (K1). */
@@ -207,7 +219,7 @@ export class Decider {
       stream,
       seq,
       at,
-      kind: input.kind,
+      kind: input.op === 'trim' ? 'checkpoint' : input.kind,
       version: machine.version,
       host: host.name,
     }

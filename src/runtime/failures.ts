@@ -44,6 +44,16 @@ export const stillActive = (where: Place) =>
     hint: 'Stop it first: host.stop(machine, id, { who, why }).',
   })
 
+export const notTrimmable = (where: Place, why: string, hint: string, retryable = false) =>
+  new DuramenError('NOT_TRIMMABLE', `${nameOf(where)} can't be trimmed: ${why}`, { where, hint, retryable })
+
+/** `seq`: what the log begins with. */
+export const trimmed = (where: Place, seq: number) =>
+  new DuramenError('TRIMMED', `the commits of ${nameOf(where)} before ${seq} were trimmed`, {
+    where: { ...where, seq },
+    hint: `Its history begins with commit ${seq}, a checkpoint of all that was before. What was archived can be restored beside it.`,
+  })
+
 export const unknownEffect = (where: Place, op: string, key: string) =>
   new DuramenError('UNKNOWN_EFFECT', `${nameOf(where)} has no ${key} to ${op}`, {
     where,

@@ -12,11 +12,12 @@ import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { Boundary } from './boundary.ts'
 import { Decider } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
-import { instanceExists, ofJournal, type Place } from './failures.ts'
+import { instanceExists, ofJournal, type Place, trimmed } from './failures.ts'
 import { PAUSED } from './hold.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { type By, operatorInput } from './operators.ts'
+import { beginning } from './retention.ts'
 
 export interface Fork extends By {
   /** Id of the instance that is forked. */
@@ -29,7 +30,7 @@ export interface Fork extends By {
   readonly effects: 'skip' | 'run'
 }
 
-/** Writes the fork, paused. Rejects with INSTANCE_EXISTS, BAD_OPTION, REPLAY_DIVERGED, or what the journal answers. */
+/** Writes the fork, paused. Rejects with INSTANCE_EXISTS, BAD_OPTION, TRIMMED, REPLAY_DIVERGED, or what the journal answers. */
 export async function forkOf(host: InstanceHost, machine: DurableMachine, fork: Fork): Promise<void> {
   const { journal } = host
   const { of, seq, id, effects, who, why } = fork
@@ -41,6 +42,8 @@ export async function forkOf(host: InstanceHost, machine: DurableMachine, fork: 
     throw bad(where, `effects: ${inspect(effects)} is neither 'skip' nor 'run'`, 'Leave it out to skip them.')
   if (!Number.isSafeInteger(seq) || seq < 1) throw noSuch(where, source, seq)
   if (await journal.head(stream)) throw instanceExists(where)
+  const first = await beginning(journal, source)
+  if (first !== undefined) throw trimmed({ machine: machine.id, instance: of }, first)
   const records: StoredRecord[] = []
   for await (const record of journal.read(source, { to: seq })) records.push(copyOf(record, source, stream))
   if (records[0]?.seq !== 1 && (await journal.head(source)))

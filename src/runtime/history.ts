@@ -1,6 +1,7 @@
 // A commit, as users read it.
 import type { StoredRecord } from '../journal/port.ts'
 import { type CommitKind, type CommitOutcome, decodeCommit } from '../journal/records.ts'
+import type { Operation } from './operators.ts'
 import { ROOT } from './turn.ts'
 
 /** One commit of an instance's history. */
@@ -15,9 +16,12 @@ export interface HistoryEntry extends Omit<CommitOutcome, 'status'> {
   /** Address of the actor that was reached; `@1` is the root. */
   readonly target: string
   readonly status: 'active' | 'done' | 'error' | 'stopped'
-  /** The event, input or error. */
+  /** The event, input or error; who and why. */
   readonly payload: unknown
 }
+
+/** Of a checkpoint, which holds all that the instance is. */
+const wordsOf = ({ op, who, why }: Operation): Operation => ({ op, who, why })
 
 /** The commit in a stored record. Throws JOURNAL_DAMAGED when it is none. */
 export function entryOf(record: StoredRecord): HistoryEntry {
@@ -33,6 +37,6 @@ export function entryOf(record: StoredRecord): HistoryEntry {
     target,
     status,
     ...outcome,
-    payload: commit.payload(),
+    payload: kind === 'checkpoint' ? wordsOf(commit.payload() as Operation) : commit.payload(),
   }
 }

@@ -1,9 +1,9 @@
 // The host: what its user calls. What it calls on is in engine.ts, what operators call in operating.ts.
 import type { Observable } from 'rxjs'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
-import type { Journal, Range } from '../journal/port.ts'
+import type { BackedUp, Journal, Range } from '../journal/port.ts'
 import type { Clock } from '../ports/clock.ts'
-import { isDuramenError } from '../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { assertFunction, assertNames, badOption, optionsGiven } from '../ports/given.ts'
 import type { Logger, PinoLogger } from '../ports/logger.ts'
 import { DurableActor } from './actor.ts'
@@ -282,6 +282,20 @@ export class Host extends Operating {
       throw isDuramenError(error) && error.code === 'UNKNOWN_INSTANCE' ? unknownToken() : error
     })
     return complete(instance, token, place, end)
+  }
+
+  /**
+   * Copies the journal into a folder while the host goes on, with every commit that is durable when it is called; a folder that
+   * holds an earlier backup gets what is new. docs/BACKUP.md says how it is taken back.
+   *
+   * Rejects with NO_BACKUP (the journal makes none), CLOSED, BAD_OPTION, or as `backupJournal` of `duramen/journal`.
+   */
+  async backup(dir: string): Promise<BackedUp> {
+    this.engine.assertOpen()
+    if (this.journal.backup !== undefined) return this.journal.backup(dir)
+    throw new DuramenError('NO_BACKUP', 'host.backup: the journal of this host makes no backups', {
+      hint: 'Use fileJournal, the means of the database it is in, or exportJournal.',
+    })
   }
 
   /**

@@ -4,7 +4,8 @@
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
 //     somebody asks for them or an input reaches them. A journal in trouble that may pass breaks none: it is asked again.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { decodeCommit, instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
+import type { StoredRecord } from '../journal/port.ts'
+import { instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
 import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import { textOf } from '../ports/thrown.ts'
 import { Alarms } from './alarms.ts'
@@ -16,6 +17,7 @@ import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
 import { headOf } from './listing.ts'
 import { Resting } from './resting.ts'
+import { dropBefore } from './retention.ts'
 
 /** How often a journal that is in trouble is read before an instance counts as broken, and ms between. */
 const READS = 3
@@ -54,13 +56,15 @@ export class Instances {
   async takeUp(machines: readonly DurableMachine[]): Promise<void> {
     const byId = new Map(machines.map((m) => [m.id, m]))
     const left: Promise<unknown>[] = []
-    for await (const { stream, seq, text } of this.host.journal.heads({ pending: true })) {
+    for await (const record of this.host.journal.heads({ pending: true })) {
+      const { stream, text } = record
       const { pending, purged } = urgencyOf(stream, text)
-      if (purged) left.push(this.trim(stream, seq)) // a crash may have come before
-      if (!pending || this.live.has(stream)) continue
+      if (!pending && !purged) continue
       const { machine, instance } = instanceOf(stream)!
       const known = byId.get(machine)
-      if (known) left.push(this.find(known, instance).catch((error) => this.missed(stream, error))) // it has said so itself
+      if (purged) left.push(this.trimAgain(headOf(record)!, known)) // a crash may have come before
+      if (known && pending && !this.live.has(stream))
+        left.push(this.find(known, instance).catch((error) => this.missed(stream, error))) // it has said so itself
     }
     await this.watch((machine) => byId.get(machine))
     await Promise.all(left)
@@ -216,11 +220,11 @@ export class Instances {
     }
   }
 
-  /** By the machine's policy: its last commit is no earlier than what set the timer. */
+  /** By the machine's policy: its last commit is no earlier than what set the timer. One that can't be read is woken to say so. */
   private async dueHere(machine: DurableMachine, stream: string, due: number): Promise<number> {
     if ((machine.options.timers ?? 'absolute') === 'absolute') return due
-    const record = await this.host.journal.head(stream)
-    return this.host.dueOf(machine, { at: record ? decodeCommit(record).at : due, due })
+    const head = await this.host.journal.head(stream).then(headOrNone, () => undefined)
+    return head ? this.host.dueOf(machine, { at: head.header.at, due }) : due
   }
 
   /** The alarm is the one that counts. */
@@ -276,11 +280,23 @@ export class Instances {
     }
   }
 
+  /** Drops what is before a purge, or a checkpoint of a known machine. */
+  private async trimAgain(head: Head, machine: DurableMachine | undefined): Promise<void> {
+    const { stream, seq } = head.header
+    if (isPurge(head)) return this.trim(stream, seq)
+    if (machine)
+      await dropBefore(this.host, machine, instanceOf(stream)!.instance, seq).catch((error) =>
+        this.host.logger.warn(`${stream} has a checkpoint, what was before is still there: ${textOf(error)}`, error),
+      )
+  }
+
   /** Those that are not in memory and that somebody holds. */
   get held(): Iterable<Instance> {
     return this.resting
   }
 }
+
+const headOrNone = (record: StoredRecord | undefined) => record && headOf(record)
 
 const isPurge = ({ header }: Head) => header.op === 'purge'
 

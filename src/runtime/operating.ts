@@ -13,6 +13,7 @@ import { forkOf } from './fork.ts'
 import type { Receipt } from './inputs.ts'
 import { type By, type Operation, operatorInput } from './operators.ts'
 import { purgeUnloaded } from './purge.ts'
+import { dropBefore } from './retention.ts'
 
 /** The operators' part of a host. Every call is a record in the instance's history, with who and why. */
 export abstract class Operating {
@@ -104,9 +105,24 @@ export abstract class Operating {
   }
 
   /**
+   * Drops the history of an instance: a checkpoint, one record with all that it is, takes its place, and loading begins there.
+   * Ids of events, deliveries, timers and invoked work stay known. Before anything is dropped, the history is decided once more
+   * and must come to the same. `handled: false`: nothing has happened since the last checkpoint.
+   *
+   * Rejects with NOT_TRIMMABLE (actions are not finished, or its state can't be kept), REPLAY_DIVERGED, or what the journal
+   * answers; what a checkpoint was made of stays then, and goes with the next trim (or when a host is opened, where nothing has
+   * followed). Bytes on disk are given back by `reclaim` of a file journal.
+   */
+  async trim(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+    const receipt = await this.operate(machine, id, 'trim', by)
+    await dropBefore(this.engine, machine, id, receipt.seq)
+    return receipt
+  }
+
+  /**
    * A new instance `id` from the first `seq` records of another, paused, so that it can be looked at first; `resume` lets it go
    * on, with the timers and invoked work that it has. Actions that were not finished count as done, or run with
-   * `effects: 'run'`. Rejects with INSTANCE_EXISTS, BAD_OPTION (no such seq, or its history was trimmed), BAD_ID,
+   * `effects: 'run'`. Rejects with INSTANCE_EXISTS, BAD_OPTION (no such seq), TRIMMED (its first records are gone), BAD_ID,
    * REPLAY_DIVERGED, and BAD_INPUT for a history that is too long for one append.
    */
   async fork<TMachine extends AnyStateMachine>(

@@ -111,6 +111,8 @@ export function rule(operation: Operation, desk: Desk): Ruling | 'nothing' | Dur
       return active ? { hold: undefined, finished: runner.failed } : 'nothing'
     case 'purge':
       return hold || !active ? { hold: undefined } : stillActive(desk.where)
+    case 'trim':
+      return desk.header?.op === 'trim' ? 'nothing' : { hold }
     case 'fork':
       return { hold: PAUSED }
     default:

@@ -8,6 +8,7 @@ import type { Purge } from './decider.ts'
 import { ofJournal, type Place, stillActive, unknownInstance } from './failures.ts'
 import type { Receipt } from './inputs.ts'
 import type { InstanceHost } from './instance-host.ts'
+import { keptBy } from './kept.ts'
 import type { Operation } from './operators.ts'
 import { Receipts, type ReceiptsState } from './receipts.ts'
 
@@ -53,6 +54,7 @@ async function arrived({ journal, limits }: InstanceHost, stream: string): Promi
     const commit = decodeCommit(record)
     const { seq, position } = commit
     if (commit.op === 'purge') receipts.restore({ ids: [], senders: (commit.payload() as Purge).senders })
+    else if (commit.kind === 'checkpoint') receipts.restore(keptBy(commit).receipts)
     else if (commit.from)
       receipts.add(commit, { seq, position, duplicate: false, handled: commit.outcome().handled !== false })
   }

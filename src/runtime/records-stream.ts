@@ -79,6 +79,7 @@ export class Tail {
       const read = async () => {
         for (let next = from; !subscriber.closed; ) {
           let count = 0
+          const end = this.position
           for await (const record of journal.readAll({ from: next })) {
             if (subscriber.closed) return
             next = record.position + 1
@@ -88,7 +89,7 @@ export class Tail {
           }
           if (count === PAGE) await new Promise<void>((resolve) => setImmediate(resolve))
           else if (this.closed) return subscriber.complete()
-          else await more(next)
+          else await more((next = Math.max(next, end + 1))) // what is there and is not told was trimmed or erased
         }
       }
       const reader = read()

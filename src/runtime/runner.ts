@@ -86,6 +86,10 @@ export class Runner implements RunsOwner {
     }
     if (commit.op === 'purge') return this.reset()
     if (!turn) return
+    if (turn.kept) {
+      this.reset()
+      return this.restore(turn.effects, turn.kept.effects)
+    }
     for (const effect of turn.effects) {
       if (effect.kind === 'action' && !this.done.has(effect.key))
         this.unfinished = own(this.unfinished).set(effect.key, effect)

@@ -12,10 +12,11 @@ import { DuramenError } from '../ports/errors.ts'
 import type { TreeState } from './checkpoint.ts'
 import type { DurableMachine } from './durable.ts'
 import { encodeEvent } from './events.ts'
-import { machineThrew, unknownInstance } from './failures.ts'
+import { machineThrew, trimmed, unknownInstance } from './failures.ts'
 import type { Limits } from './limits.ts'
 import { outcomeText } from './outcome.ts'
 import { replay } from './replay.ts'
+import { beginning } from './retention.ts'
 import { calmly, scratchTree } from './scratch.ts'
 import { type Effect, ROOT } from './turn.ts'
 import type { ActorTree } from './xstate/tree.ts'
@@ -56,7 +57,7 @@ interface Subject {
   readonly limits: Limits
 }
 
-/** The instance as it was after commit `seq`. Rejects with BAD_OPTION, UNKNOWN_INSTANCE, REPLAY_DIVERGED. */
+/** The instance as it was after commit `seq`. Rejects with BAD_OPTION, TRIMMED, UNKNOWN_INSTANCE, REPLAY_DIVERGED. */
 export async function stateAt(subject: Subject, seq: number): Promise<PastState> {
   const { machine, id } = subject
   const where = { machine: machine.id, instance: id }
@@ -75,6 +76,8 @@ export async function stateAt(subject: Subject, seq: number): Promise<PastState>
       where: { ...where, seq: head.seq },
       hint: 'Only what is recorded can be looked at; to see further, send to its last state.',
     })
+  const first = await beginning(subject.journal, stream)
+  if (first !== undefined && seq < first) throw trimmed(where, first)
   throw new DuramenError('BAD_OPTION', `seq: commit ${seq} of ${stream} was purged`, {
     where: { ...where, seq },
     hint: 'Take a commit that actor.history() shows.',

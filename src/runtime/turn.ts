@@ -1,6 +1,7 @@
 // The vocabulary between the actors of an instance and the rest of the kernel: what goes into a turn, and what comes out.
 import type { AnyActorLogic, AnyEventObject, Snapshot } from 'xstate'
 import type { EffectRecord } from '../journal/records.ts'
+import type { Kept } from './kept.ts'
 import type { Listeners } from './listeners.ts'
 
 /** Address of an instance's root actor. */
@@ -62,7 +63,23 @@ export interface Turn {
   /** Nobody was there to take it: nothing happened, nothing is to be recorded. */
   ignored: boolean
   fault: { error: unknown; path: string } | undefined
+  /** It decides nothing: all begins with what a checkpoint has kept. */
+  readonly kept?: Kept
 }
+
+/** One that has done nothing yet. */
+export const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
+  seq,
+  at,
+  effects: [],
+  set: [],
+  gone: [],
+  ended: [],
+  changed: [],
+  handled,
+  ignored: false,
+  fault: undefined,
+})
 
 /** What a turn is decided on. */
 export type TurnInput =

@@ -4,7 +4,7 @@
 // K9: instances are taken one by one from the journal's heads, a few at a time; of the findings a limited number is kept.
 import type { Journal } from '../journal/port.ts'
 import { type Commit, type CommitKind, type CommitOutcome, instanceOf } from '../journal/records.ts'
-import type { DuramenError } from '../ports/errors.ts'
+import type { DuramenError, DuramenErrorCode } from '../ports/errors.ts'
 import { badOption } from '../ports/given.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
@@ -51,7 +51,7 @@ export interface Verified {
   /**
    * `ok`: every record comes out as recorded. `changed`: it can be loaded, but records of another version come out
    * otherwise, see `first`, `state`, `begins` and `drops`. `diverged`: it can't be loaded, see `error`. `unreadable`: a record
-   * of it is damaged, see `error`. `unregistered`: there is no machine to decide it with.
+   * of it is damaged, or the key to it is not there, see `error`. `unregistered`: there is no machine to decide it with.
    */
   readonly status: 'ok' | 'changed' | 'diverged' | 'unreadable' | 'unregistered'
   /** Records that were decided again. */
@@ -99,6 +99,9 @@ interface Stored {
   readonly limits: Limits
   readonly machines: ReadonlyMap<string, DurableMachine<any>>
 }
+
+/** What is wrong with the records of one instance, and not with the journal. */
+const UNREADABLE: ReadonlySet<DuramenErrorCode> = new Set(['JOURNAL_DAMAGED', 'ERASED', 'WRONG_KEY', 'CODEC_MISSING'])
 
 /** Rejects with BAD_OPTION, CLOSED or what the journal answers. */
 export async function verify(host: Stored, options: VerifyOptions): Promise<VerifyReport> {
@@ -176,7 +179,7 @@ async function verifyOne({ journal, limits }: Stored, machines: Stored['machines
   } catch (error) {
     const problem = asDuramenError(error, { machine: machineId, instance: id })
     const status = problem.code === 'REPLAY_DIVERGED' ? 'diverged' : 'unreadable'
-    if (status === 'unreadable' && problem.code !== 'JOURNAL_DAMAGED') throw problem
+    if (status === 'unreadable' && !UNREADABLE.has(problem.code)) throw problem
     return { ...found, status, ...(first && { first, differences }), error: problem }
   }
   const { replayOnly } = tree

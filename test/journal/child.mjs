@@ -4,6 +4,7 @@
 //   fill     appends 50 records to stream "a", prints "filled", waits
 //   append   appends to 20 streams without end and prints "stream seq" for each append that was acknowledged
 //   snapshots appends to 20 streams without end and saves a snapshot after each append
+//   reclaim  as trim, and reclaims without end; prints "reclaimed bytes" each time that something was given up
 //   trim     appends to 20 streams, trims each to its last record, and prints "stream seq" once that is acknowledged
 import { writeSync } from 'node:fs'
 
@@ -50,6 +51,14 @@ async function trim(stream, seq) {
   if (answer._tag === 'Left') throw answer.left
   writeSync(1, `${stream} ${seq}\n`)
 }
-const then = { snapshots: save, trim }[what]
+async function reclaim() {
+  for (;;) {
+    const { bytes } = await journal.reclaim()
+    if (bytes > 0) writeSync(1, `reclaimed ${bytes}\n`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+if (what === 'reclaim') void reclaim()
+const then = { snapshots: save, trim, reclaim: trim }[what]
 if (then !== undefined) await Promise.all(Array.from({ length: 20 }, (_, number) => appendAnd(`s${number}`, then)))
 if (what === 'append') await Promise.all(Array.from({ length: 20 }, (_, number) => append(`s${number}`)))

@@ -2,11 +2,11 @@
 import { appendFile, copyFile, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { committedFile, readCommitted } from '../../src/journal/file/committed.ts'
-import { committedEnd } from '../../src/journal/file/committed-end.ts'
+import { committedFile, readCommitted } from '../../src/journal/file/commit/committed.ts'
+import { committedEnd } from '../../src/journal/file/commit/committed-end.ts'
 import type { FileJournal } from '../../src/journal/index.ts'
 import { add, must, refused } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, segmentsOf } from './folder.ts'
+import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
 
 const small = { segmentBytes: 1024 }
 
@@ -132,5 +132,25 @@ test('K11 what a failed sync has left is nothing that a reader may show, also on
   datasync.mockRestore()
   expect((await committedEnd(folder)).position).toBe(3)
   await openIn(folder)
+  expect((await committedEnd(folder)).position).toBe(5)
+})
+
+test('K9 that it cannot be written is said once, and holds nobody up; readers see less', async () => {
+  const folder = await newFolder()
+  const warn = vi.fn()
+  const journal = await openIn(folder, { logger: { ...quiet, warn } })
+  await fill(folder, journal, 1, 3)
+  const handle = await open('/dev/null')
+  onTestFinished(() => handle.close())
+  const failing = Object.assign(new Error('EIO'), { code: 'EIO' })
+  const writev = vi.spyOn(Object.getPrototypeOf(handle), 'writev').mockRejectedValue(failing)
+  onTestFinished(() => writev.mockRestore())
+  await add(journal, 'a', 3, 'x')
+  await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(1))
+  await vi.waitFor(async () => expect(await readCommitted(folder)).toBeUndefined())
+  await add(journal, 'a', 4, 'y')
+  expect((await committedEnd(folder)).position).toBe(4)
+  await must(journal.close())
+  expect(warn).toHaveBeenCalledTimes(1)
   expect((await committedEnd(folder)).position).toBe(5)
 })

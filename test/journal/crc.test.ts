@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { crc } from '../../src/journal/file/crc.ts'
+import { crc } from '../../src/journal/file/segments/crc.ts'
 
 test('the checksum is that of zlib, for every length and seed', () => {
   const bytes = randomBytes(3000)

@@ -1,4 +1,4 @@
-// A disk of its own for a test, whose power can be cut: ext4 in a file. A cut is what the kernel offers for the tests of its
+// Disks of their own for tests: a small one in memory, and one whose power can be cut, ext4 in a file. A cut is what the kernel offers for the tests of its
 // own file systems: from then on nothing more reaches the disk, and what only the page cache has is gone.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -28,7 +28,7 @@ export interface Disk {
 
 /** Why there can be no such disk here; undefined where there can. */
 export function noDisk(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a power cut needs Linux and root'
+  if (noSmallDisk !== undefined) return 'a power cut needs Linux and root'
   const folder = mkdtempSync(join(tmpdir(), 'duramen-disk-'))
   const image = join(folder, 'image')
   let mounted = false
@@ -53,7 +53,7 @@ export async function newDisk(mebibytes = 64): Promise<Disk> {
   const image = join(folder, 'image')
   await mkdir(path)
   format(image, mebibytes)
-  const mount = () => run('mount', '-o', 'loop', image, path)
+  const mount = () => run('mount', '-o', 'loop,errors=remount-ro', image, path)
   mount()
   let mounted = true
   onTestFinished(() => {
@@ -71,4 +71,19 @@ export async function newDisk(mebibytes = 64): Promise<Disk> {
       mounted = true
     },
   }
+}
+
+/** Why there can be no small disk here; undefined where there can. */
+export const noSmallDisk =
+  process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'full and read-only disks need Linux and root'
+
+/** A file system in memory, of that size, that is there until the test ends. */
+export async function smallDisk(options: string): Promise<string> {
+  const path = join(await newFolder(), 'disk')
+  await mkdir(path)
+  run('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', path)
+  onTestFinished(() => {
+    run('umount', '-l', path)
+  })
+  return path
 }

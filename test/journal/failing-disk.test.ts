@@ -1,10 +1,11 @@
 // What the journal answers when the disk fails: nothing happened (NO_SPACE, IO), or no one knows (OUTCOME_UNKNOWN).
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { add, all, must, refused, texts } from '../../src/testing/journal/case.ts'
+import { noSmallDisk, smallDisk } from './disk.ts'
 import { newFolder, openIn, segmentsOf } from './folder.ts'
 
 const handles: FileHandle = await (async () => {
@@ -35,21 +36,6 @@ function failNextWrite(code: string, part = 0): void {
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-const root = process.platform === 'linux' && process.getuid?.() === 0
-if (!root) console.warn('SKIPPED: full and read-only disks need Linux and root')
-
-/** A small file system in memory. */
-async function smallDisk(): Promise<string> {
-  const folder = await newFolder()
-  const disk = join(folder, 'disk')
-  await mkdir(disk)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', disk])
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', disk])
-  })
-  return disk
-}
 
 describe('K7 the order', () => {
   test.each([1, 2, 100])('write, then fdatasync, then the answer, for %i at once', async (count) => {
@@ -186,39 +172,9 @@ describe('K11 a sync that fails', () => {
   })
 })
 
-describe.skipIf(!root)('a full disk', () => {
-  test('is answered NO_SPACE; the journal works again once there is space, and has lost nothing', async () => {
-    const disk = await smallDisk()
-    const journal = await openIn(join(disk, 'journal'), { segmentBytes: 16_384 })
-    const fillers = [join(disk, 'filler 1'), join(disk, 'filler 2')]
-    for (const filler of fillers) await writeFile(filler, Buffer.alloc(100_000))
-    const seqs = new Array(40).fill(0)
-    const fill = (stream: number) =>
-      refused(journal.append({ stream: `s${stream}`, expected: seqs[stream], texts: ['x'.repeat(500)] }))
-    for (const filler of fillers) {
-      for (let full = false; !full; ) {
-        const codes = await Promise.all(seqs.map((_, stream) => fill(stream)))
-        for (const [stream, code] of codes.entries()) if (code === 'nothing was refused') seqs[stream]++
-        full = codes.includes('NO_SPACE')
-        expect(codes.every((code) => code === 'NO_SPACE' || code === 'nothing was refused')).toBe(true)
-      }
-      while ((await fill(0)) !== 'NO_SPACE') seqs[0]++
-      await rm(filler)
-      expect(await fill(0)).toBe('nothing was refused')
-      seqs[0]++
-    }
-    const before = await all(journal.readAll())
-    await must(journal.close())
-    const again = await openIn(join(disk, 'journal'))
-    expect(again.torn).toBeUndefined()
-    expect(await all(again.readAll())).toEqual(before)
-    expect(before).toHaveLength(seqs.reduce((sum, seq) => sum + seq, 0))
-  })
-})
-
 describe('a folder', () => {
-  test.skipIf(!root)('that is read-only is refused as such', async () => {
-    const disk = await smallDisk()
+  test.skipIf(noSmallDisk !== undefined)('that is read-only is refused as such', async () => {
+    const disk = await smallDisk('size=512k')
     await must((await openIn(join(disk, 'journal'))).close())
     execFileSync('mount', ['-o', 'remount,ro', disk])
     await expect(openIn(join(disk, 'journal'))).rejects.toMatchObject({ code: 'READ_ONLY' })

@@ -1,16 +1,20 @@
 // What the tests of the file journal share.
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { listSegments } from '../../src/journal/file/segments.ts'
+import { listSegments } from '../../src/journal/file/segments/segments.ts'
 import { type FileJournal, type FileJournalOptions, fileJournal } from '../../src/journal/index.ts'
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** Where files are in memory: quick, for tests that sync often and are not about disks. */
+export const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+
 /** An empty folder that is removed after the test. */
-export async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'duramen-journal-'))
+export async function newFolder(parent = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'duramen-journal-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   return folder
 }
@@ -35,4 +39,17 @@ export async function replaceSegments(folder: string, segments: { file: string; 
   await rm(folder, { recursive: true })
   await mkdir(folder)
   for (const { file, bytes } of segments) await writeFile(file, bytes)
+}
+
+/** The files of a folder that this process has open; none where there is no /proc to tell. */
+export function openFilesIn(folder: string): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const file = readlinkSync(`/proc/self/fd/${fd}`)
+      return file.startsWith(folder) ? [file] : []
+    } catch {
+      return []
+    }
+  })
 }

@@ -1,6 +1,7 @@
 // Real processes: a second one is refused (K2), and one that is killed at any moment loses nothing (K7).
 import { spawn } from 'node:child_process'
 import { cp, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { StoredRecord } from '../../src/journal/index.ts'
@@ -36,11 +37,16 @@ function start(folder: string, what: string, ...more: string[]) {
   return { pid: child.pid, kill, until: (count: number) => Promise.race([grown(count), ended]).then(lines) }
 }
 
-test('K2 a second process is refused and told the pid of the first, which a kill sets free', async () => {
+test('K2 a second process is refused and told pid, host and start of the first, which a kill sets free', async () => {
   const folder = await newFolder()
   const first = start(folder, 'hold')
   expect(await first.until(1)).toEqual(['open'])
-  await expect(openIn(folder)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: first.pid } })
+  await expect(openIn(folder)).rejects.toMatchObject({
+    code: 'LOCKED',
+    message: expect.stringMatching(new RegExp(`process ${first.pid} on ${hostname()} since 2\\d{3}-.*Z$`)),
+    hint: expect.stringContaining(String(first.pid)),
+    where: { file: join(folder, 'lock'), pid: first.pid, host: hostname() },
+  })
   await first.kill()
   await openIn(folder)
   expect(await start(folder, 'hold').until(1)).toEqual([`LOCKED ${process.pid}`])
@@ -120,6 +126,32 @@ test('K7 of a process that is killed no acknowledged trim is undone, and none dr
       expect(records[0]!.seq).toBeGreaterThanOrEqual(seq)
       expect(records.length).toBeLessThanOrEqual(2)
       expect(records.map(({ text }) => text)).toEqual(records.map((record) => `${stream} ${record.seq}`))
+      expect(await journal.head(stream)).toEqual(records.at(-1))
+    }
+    await must(journal.close())
+  }
+})
+
+test('K7 of a process that is killed while it reclaims, nothing is lost that it should keep, with and without the index', async () => {
+  const folder = await newFolder()
+  let reclaimed = 0
+  const acknowledged = new Map<string, number>()
+  for (let round = 0; round < 6 || reclaimed === 0; round++) {
+    const child = start(folder, 'reclaim', '64')
+    await child.until(200 + round * 37)
+    for (const line of (await child.kill()).slice(1)) {
+      const [stream, seq] = line.split(' ')
+      if (stream === 'reclaimed') reclaimed++
+      else acknowledged.set(stream!, Number(seq))
+    }
+    if (round % 2 === 0) await rm(join(folder, 'index'), { recursive: true, force: true })
+    const journal = await openIn(folder)
+    const read = await all(journal.readAll())
+    for (const [stream, seq] of acknowledged) {
+      const records = await all(journal.read(stream))
+      expect(records[0]!.seq).toBeGreaterThanOrEqual(seq)
+      expect(records.map(({ text }) => text)).toEqual(records.map((record) => `${stream} ${record.seq}`))
+      expect(read.filter((record) => record.stream === stream)).toEqual(records)
       expect(await journal.head(stream)).toEqual(records.at(-1))
     }
     await must(journal.close())

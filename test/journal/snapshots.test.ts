@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { SnapshotFile } from '../../src/journal/file/snapshots/snapshot-file.ts'
 import type { FileJournal } from '../../src/journal/index.ts'
 import { add, must, numbered, texts } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
+import { memory, newFolder, openIn, quiet, segmentsOf } from './folder.ts'
 
 const fileOf = (folder: string) => join(folder, 'snapshots')
+const tableOf = (folder: string) => join(folder, 'index', 'snapshots')
 const textOf = (stream: string) => `${stream} `.repeat(stream.endsWith('7') ? 3000 : 40)
 const STREAMS = Array.from({ length: 60 }, (_, number) => `order/${number}`)
 
@@ -15,8 +17,8 @@ const save = (journal: FileJournal, stream: string, seq = 1) =>
   must(journal.saveSnapshot({ stream, seq, text: textOf(stream) }))
 
 /** A closed journal of streams with a record and a snapshot each. */
-async function filled(): Promise<string> {
-  const folder = await newFolder()
+async function filled(parent?: string): Promise<string> {
+  const folder = await newFolder(parent)
   const journal = await openIn(folder)
   for (const stream of STREAMS) await add(journal, stream, 0, 'one')
   for (const stream of STREAMS) await save(journal, stream)
@@ -53,9 +55,26 @@ describe('K3 snapshots', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('snapshots'))).toEqual([])
   })
 
+  test('K12 what a crash has left of a file that was written anew is removed', async () => {
+    const folder = await filled()
+    await cp(fileOf(folder), `${fileOf(folder)}.new`)
+    expect(await found(await openIn(folder))).toBe(STREAMS.length)
+    expect((await readdir(folder)).filter((name) => name.startsWith('snapshots'))).toEqual(['snapshots'])
+  })
+
   test('the file may be deleted', async () => {
     const folder = await filled()
     await rm(fileOf(folder))
+    const journal = await openIn(folder)
+    expect(await found(journal)).toBe(0)
+    for (const stream of STREAMS) await save(journal, stream)
+    await must(journal.close())
+    expect(await found(await openIn(folder))).toBe(STREAMS.length)
+  })
+
+  test('the index may be deleted, and the places of snapshots with it', async () => {
+    const folder = await filled()
+    await rm(join(folder, 'index'), { recursive: true })
     const journal = await openIn(folder)
     expect(await found(journal)).toBe(0)
     for (const stream of STREAMS) await save(journal, stream)
@@ -137,6 +156,11 @@ async function cutLast(folder: string): Promise<number> {
   return size
 }
 
+function zeroed(bytes: Buffer, at: number): Buffer {
+  const from = at % bytes.length
+  return Buffer.from(bytes).fill(0, from, Math.min(from + 4096, bytes.length))
+}
+
 describe('K3 a damaged file', () => {
   const damages: [string, (bytes: Buffer) => Buffer][] = [
     ['empty', () => Buffer.alloc(0)],
@@ -149,7 +173,7 @@ describe('K3 a damaged file', () => {
     ['a length beyond everything', (bytes) => Buffer.concat([bytes, Buffer.alloc(5000, 255)])],
   ]
   for (let page = 0; page < 12; page++) {
-    damages.push([`page ${page} zeroed`, (bytes) => Buffer.from(bytes).fill(0, page * 4096, (page + 1) * 4096)])
+    damages.push([`page ${page} zeroed`, (bytes) => zeroed(bytes, page * 4096)])
   }
   for (let number = 0; number < 40; number++) {
     const flip = (bytes: Buffer) => {
@@ -160,11 +184,14 @@ describe('K3 a damaged file', () => {
     damages.push([`a flipped bit, ${number}`, flip])
   }
 
-  test('is never read as it is, never refuses the journal, and takes new ones', async () => {
-    const folder = await filled()
-    const good = await readFile(fileOf(folder))
+  test.each([
+    ['of snapshots', fileOf],
+    ['of their places', tableOf],
+  ])('%s is never read as it is, never refuses the journal, and takes new ones', async (_, pathIn) => {
+    const folder = await filled(memory)
+    const good = await readFile(pathIn(folder))
     for (const [what, damage] of damages) {
-      await writeFile(fileOf(folder), damage(good))
+      await writeFile(pathIn(folder), damage(good))
       const journal = await openIn(folder)
       await found(journal)
       for (const stream of STREAMS) await save(journal, stream)
@@ -238,4 +265,23 @@ describe('a journal without snapshots', () => {
     await rm(fileOf(disk), { force: true })
     await add(again, STREAMS[0]!, 1, 'two')
   })
+})
+
+test('what is saved while the file is cleaned is written behind it, without another save', async () => {
+  const folder = await newFolder()
+  const journal = await openIn(folder, { segmentBytes: 1024 })
+  await add(journal, 'a', 0, 'one', 'two')
+  await must(journal.saveSnapshot({ stream: 'a', seq: 1, text: 'early' }))
+  const file = join(folder, 'snapshots')
+  await vi.waitFor(async () => expect((await stat(file)).size).toBeGreaterThan(0))
+  const { clean } = SnapshotFile.prototype
+  vi.spyOn(SnapshotFile.prototype, 'clean').mockImplementation(async function (this: SnapshotFile, ...given) {
+    await must(journal.saveSnapshot({ stream: 'a', seq: 2, text: 'while it is cleaned' }))
+    return clean.apply(this, given)
+  })
+  onTestFinished(() => {
+    vi.restoreAllMocks()
+  })
+  await journal.reclaim()
+  await vi.waitFor(async () => expect(await readFile(file, 'latin1')).toContain('while it is cleaned'))
 })

@@ -2,7 +2,7 @@
 import { truncate, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { add, all, must, numbered, texts } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, segmentsOf } from './folder.ts'
+import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
 
 const FRAME_BYTES = 24 + 'a'.length
 
@@ -57,4 +57,29 @@ test('a trim may be the first of its group, the last of its segment, and the onl
   const again = await openIn(folder, options)
   expect(await all(again.readAll())).toEqual(kept)
   expect(await add(again, 'a', 60, 'more')).toBe(kept[0]!.position + 2)
+})
+
+test('what is left of a stream that is read may be dropped: the index is not taken for damaged', async () => {
+  const options = { indexEvery: 16 }
+  const folder = await newFolder()
+  const first = await openIn(folder, options)
+  await must(first.append({ stream: 'a', expected: 0, texts: numbered(3000) }))
+  for (let seq = 0; seq < 40; seq++) await add(first, 'b', seq, 'x')
+  await must(first.close())
+  const warnings: unknown[] = []
+  const journal = await openIn(folder, {
+    ...options,
+    logger: { ...quiet, warn: (...said: unknown[]) => warnings.push(said) },
+  })
+  let read = 0
+  for await (const { seq } of journal.read('a')) {
+    expect(seq).toBe(++read)
+    if (seq !== 10) continue
+    await add(journal, 'a', 3000, 'the last')
+    await must(journal.trim('a', 3001))
+  }
+  expect(read).toBeLessThan(3000)
+  expect(warnings).toEqual([])
+  expect(await texts(journal.read('a'))).toEqual(['the last'])
+  expect((await journal.head('a'))?.seq).toBe(3001)
 })

@@ -1,5 +1,5 @@
-// Random walks of instances that come and go: few may be in memory, snapshots are taken often, lost or late; appends and
-// readings fail, hosts crash, close and open again, rivals write, the clock jumps. After each step what the live host shows is
+// Random walks of instances that come and go: few may be in memory, snapshots are taken often, lost or late, histories are
+// trimmed; appends and readings fail, hosts crash, close and open again, rivals write, the clock jumps. After each step what the live host shows is
 // what a fresh host makes of the records alone. At the end: what was acknowledged is there, once; no timer that is due waits.
 // DURAMEN_SOAK=1 takes other seeds and more of them.
 import { setFlagsFromString } from 'node:v8'
@@ -14,6 +14,7 @@ import { decodeCommit } from '../../src/journal/records.ts'
 import { acknowledging } from '../support/acknowledged.ts'
 import { by, noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
 import { crashJournal, type Fault, faultyJournal } from '../support/journals.ts'
+import { remembering } from '../support/remembering.ts'
 import { type Chores, chores, restful } from '../support/restful.ts'
 import { unreadable } from '../support/unreadable.ts'
 import { copyOf, view } from '../support/view.ts'
@@ -41,7 +42,7 @@ type Step =
   | { do: 'snapshots'; fate: 'lost' | 'late' | 'kept' | 'deleted' }
   | { do: 'reopen' | 'crash'; down: number; maxActive: number; snapshotEvery: number }
   | { do: 'rival'; to: number; type: string; close: boolean }
-  | { do: 'operate'; op: 'pause' | 'resume' | 'park' | 'purge'; to: number }
+  | { do: 'operate'; op: 'pause' | 'resume' | 'park' | 'purge' | 'trim'; to: number }
   | { do: 'drop'; to: number }
 
 const fault = fc.constantFrom<Fault>(
@@ -77,8 +78,12 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('reopen', 'crash'), ...life }) },
   { weight: 2, arbitrary: fc.record({ do: is('rival'), to, type, close: fc.boolean() }) },
   {
-    weight: 2,
-    arbitrary: fc.record({ do: is('operate'), op: fc.constantFrom('pause', 'resume', 'resume', 'park', 'purge'), to }),
+    weight: 4,
+    arbitrary: fc.record({
+      do: is('operate'),
+      op: fc.constantFrom('pause', 'resume', 'resume', 'park', 'purge', 'trim', 'trim', 'trim', 'trim', 'trim'),
+      to,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: is('drop'), to }) },
 ) as fc.Arbitrary<Step>
@@ -108,7 +113,8 @@ function moody(inner: Journal) {
 }
 
 async function run(steps: Step[]) {
-  const { journal, clock } = world()
+  const { journal: forgetting, clock } = world()
+  const { journal, whole } = remembering(forgetting)
   const { journal: mood, state } = moody(journal)
   const { acknowledged, refusals, hear } = acknowledging()
   let doing: Chores
@@ -281,7 +287,7 @@ async function run(steps: Step[]) {
           host!
             [todo.op](machine!, name, by)
             .catch((error) =>
-              expect(error.code, error.message).toMatch(/^(MACHINE_THREW|IO|CONFLICT|OUTCOME_UNKNOWN)$/),
+              expect(error.code, error.message).toMatch(/^(MACHINE_THREW|IO|CONFLICT|OUTCOME_UNKNOWN|NOT_TRIMMABLE)$/),
             )
         break
       }
@@ -313,9 +319,11 @@ async function run(steps: Step[]) {
 
   const due = new Map<string, number>()
   const seqs = new Map<string, number>()
-  for await (const record of journal.readAll()) {
+  let trimmed = 0
+  for (const record of await whole()) {
     const commit = decodeCommit(record)
     if (commit.kind === 'definition') continue
+    if (commit.kind === 'checkpoint') trimmed++
     const { stream, seq, id, at, kind, key } = commit
     if (commit.op === 'purge') for (const k of due.keys()) if (k.startsWith(`${stream} `)) due.delete(k)
     const { timers } = commit.outcome()
@@ -347,14 +355,15 @@ async function run(steps: Step[]) {
   clock.advance(0)
   await settle()
   await closed
-  return { acknowledged: acknowledged.size, refused: refusals.size }
+  return { acknowledged: acknowledged.size, refused: refusals.size, trimmed }
 }
 
 it('K2 K3 K4 K6 K7 K9: few in memory, and nobody can tell, whatever happens', async () => {
-  const total = { acknowledged: 0, refused: 0 }
+  const total = { acknowledged: 0, refused: 0, trimmed: 0 }
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
-      const { acknowledged, refused } = await run(steps)
+      const { acknowledged, refused, trimmed } = await run(steps)
+      total.trimmed += trimmed
       total.acknowledged += acknowledged
       total.refused += refused
     }),
@@ -362,4 +371,5 @@ it('K2 K3 K4 K6 K7 K9: few in memory, and nobody can tell, whatever happens', as
   )
   expect(total.acknowledged).toBeGreaterThan(300)
   expect(total.refused).toBeGreaterThan(20)
+  expect(total.trimmed).toBeGreaterThan(10)
 }, 3_600_000)

@@ -8,8 +8,9 @@ import { type DurableActor, durable, type Host, openHost } from '../../src/index
 import { decodeCommit } from '../../src/journal/records.ts'
 import { acknowledging } from '../support/acknowledged.ts'
 import { featuresMachine, outside } from '../support/features.ts'
-import { noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
+import { noUnhandledRejections, quiet, refused, settle, world } from '../support/host.ts'
 import { crashJournal, type Fault, type FaultyJournal, faultyJournal } from '../support/journals.ts'
+import { remembering } from '../support/remembering.ts'
 import { copyOf, view } from '../support/view.ts'
 
 noUnhandledRejections()
@@ -21,7 +22,7 @@ const types = (
   'UNKNOWN'
 ).split(' ')
 
-const operators = ['pause', 'park', 'resume', 'resume', 'skip', 'cancel', 'retry'] as const
+const operators = ['pause', 'park', 'resume', 'resume', 'skip', 'cancel', 'retry', 'trim', 'trim'] as const
 
 type Step =
   | { do: 'burst'; events: { type: string; again: boolean }[] }
@@ -79,7 +80,8 @@ const operating = fc.oneof(
 ) as fc.Arbitrary<Step>
 
 async function run(steps: Step[]) {
-  const { journal, clock, open } = world()
+  const { journal: forgetting, clock, open } = world()
+  const { journal, whole } = remembering(forgetting)
   const { acknowledged, refusals, hear } = acknowledging()
   let out = outside()
   let machine = durable(featuresMachine(out))
@@ -176,7 +178,7 @@ async function run(steps: Step[]) {
       }
       case 'operate': {
         const all = await keys()
-        const key = all[todo.nth % all.length]!
+        const key = all[todo.nth % all.length] ?? 'none' // all may be trimmed
         const who = { who: 'ann', why: `step ${index}` }
         const { op } = todo
         const answer =
@@ -188,7 +190,9 @@ async function run(steps: Step[]) {
             if (handled) operated++
           },
           (error) =>
-            expect(error.code, error.message).toMatch(/^(UNKNOWN_EFFECT|MACHINE_THREW|IO|CONFLICT|OUTCOME_UNKNOWN)$/),
+            expect(error.code, error.message).toMatch(
+              /^(UNKNOWN_EFFECT|MACHINE_THREW|IO|CONFLICT|OUTCOME_UNKNOWN|NOT_TRIMMABLE)$/,
+            ),
         )
         break
       }
@@ -211,10 +215,8 @@ async function run(steps: Step[]) {
   await calm()
   faulty!.plan = () => undefined
   const [{ seq } = { seq: 0 }] = await host!.list()
-  const fork = await host!.fork(actor!, seq, { id: 'fork', who: 'ann', why: 'to look at it' })
-  expect(view(fork.getSnapshot()), 'its fork').toEqual(view(actor!.getSnapshot()))
   const seqs = new Map<string, number>()
-  for await (const record of journal.read('big/i')) {
+  for (const record of await whole()) {
     const { id, seq } = decodeCommit(record)
     if (id === undefined) continue
     expect(seqs.has(id), `${id} is there twice`).toBe(false)
@@ -223,7 +225,15 @@ async function run(steps: Step[]) {
   for (const [id, receipt] of acknowledged) expect(seqs.get(id), `${id} was acknowledged`).toBe(receipt.seq)
   for (const [id, code] of refusals)
     if (code !== 'OUTCOME_UNKNOWN') expect(seqs.has(id), `${id} was refused: ${code}`).toBe(false)
-  return { events: count, acknowledged: acknowledged.size, refused: refusals.size, operated }
+  let trimmed = false
+  for await (const first of journal.read('big/i')) {
+    trimmed = first.seq > 1
+    break
+  }
+  const forked = host!.fork(actor!, seq, { id: 'fork', who: 'ann', why: 'to look at it' })
+  if (trimmed) expect((await refused(forked)).code).toBe('TRIMMED')
+  else expect(view((await forked).getSnapshot()), 'its fork').toEqual(view(actor!.getSnapshot()))
+  return { trimmed, events: count, acknowledged: acknowledged.size, refused: refusals.size, operated }
 }
 
 it('K2, K3, K4, K7, K8: live equals replay and nothing acknowledged is lost, whatever happens', async () => {
@@ -241,13 +251,17 @@ it('K2, K3, K4, K7, K8: live equals replay and nothing acknowledged is lost, wha
   expect(total.refused).toBeGreaterThan(20)
 }, 600_000)
 
-it('K3, K8: the same with operators who hold it, and skip, cancel and retry what they find', async () => {
+it('K3, K8: the same with operators who hold and trim it, and skip, cancel and retry what they find', async () => {
   let operated = 0
+  let trimmed = 0
   await fc.assert(
     fc.asyncProperty(fc.array(operating, { minLength: 8, maxLength: 25 }), async (steps) => {
-      operated += (await run(steps)).operated
+      const came = await run(steps)
+      operated += came.operated
+      if (came.trimmed) trimmed++
     }),
     soak ? { numRuns: 1500 } : { numRuns: 40, seed: 20_261_123 },
   )
   expect(operated).toBeGreaterThan(40)
+  expect(trimmed).toBeGreaterThan(5)
 }, 600_000)

@@ -112,6 +112,27 @@ it('K6 K9: a sleeper that can not be read holds up the timers of others for a se
   await host.close()
 })
 
+it('K6: a sleeper whose last record is damaged holds up neither the opening of a host nor the timers of others', async () => {
+  const { open, journal: inner, clock } = world()
+  const damaged = new DuramenError('JOURNAL_DAMAGED', 'its checksum is another')
+  const journal: Journal = kept({
+    ...inner,
+    head: (stream) => (stream.endsWith('/l0') ? Promise.reject(damaged) : inner.head(stream)),
+  })
+  const machine = durable(lamp(10_000).machine, { timers: 'restart' })
+  const first = await open([machine])
+  for (let i = 0; i < 3; i++) await first.actor(machine, `l${i}`)
+  await first.close()
+  const host = await open([machine], { journal })
+  for (let i = 0; i < 12; i++) {
+    clock.advance(1000)
+    await settle()
+  }
+  const off = (await host.list({ state: 'off' })).map(({ id }) => id)
+  expect(off.sort()).toEqual(['l1', 'l2'])
+  await host.close()
+})
+
 it('K6 K9: a journal that can not be read when the horizon moves on costs no timer', async () => {
   const { open, journal: inner, clock } = world()
   const { journal, state } = unreadable(inner)

@@ -6,23 +6,32 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
-import { DuramenError } from '../../ports/errors.ts'
-import { assertPath, optionsGiven, shown } from '../../ports/given.ts'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { assertNames, assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
+import type { FrameCodec } from '../frame-codec.ts'
 import { fsError } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
-import type { Journal } from '../port.ts'
-import { CommittedFile, type LastFrame, NO_FRAME } from './committed.ts'
-import { GroupCommit } from './group-commit.ts'
-import { Log } from './log.ts'
-import { type IndexedLog, type IndexFolder, Places } from './places.ts'
-import { readHead, readLog, readPlaces, readStream, recordSum, type Source, segmentOf, sumAt } from './read.ts'
-import { holds, recover, refill, survey, type TornTail } from './recover.ts'
-import { Runs } from './runs.ts'
-import { createFolder, type Segment, SegmentReader } from './segments.ts'
-import { Snapshots } from './snapshots.ts'
-import { PLACE } from './unindexed.ts'
+import type { BackedUp, Journal } from '../port.ts'
+import { backUp, type CopyOptions } from './backup/backup.ts'
+import { assertOutside } from './backup/outside.ts'
+import { CommittedFile, type LastFrame, NO_FRAME } from './commit/committed.ts'
+import { type CommittedEnd, NO_END } from './commit/committed-end.ts'
+import { GroupCommit } from './commit/group-commit.ts'
+import { openChain } from './commit/last-group.ts'
+import { Log } from './commit/log.ts'
+import { assertEnd, cutOff, holds, recover, refill, survey, type TornTail } from './commit/recover.ts'
+import { type IndexedLog, type IndexFolder, Places } from './index/places.ts'
+import { Runs, SNAPSHOT_PLACES } from './index/runs.ts'
+import { Listings } from './reading/listings.ts'
+import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './reading/read.ts'
+import { type Reclaimed, reclaim } from './reclaim.ts'
+import type { ChainHead } from './segments/chain.ts'
+import { Coding, codecsGiven } from './segments/coding.ts'
+import { removeCopies } from './segments/holes.ts'
+import { createFolder, type Segment, SegmentReader } from './segments/segments.ts'
+import { Snapshots } from './snapshots/snapshots.ts'
 
 /** How a file journal is kept. */
 export interface FileJournalOptions {
@@ -33,14 +42,49 @@ export interface FileJournalOptions {
    * read when the journal is opened after a crash. Default 32,768.
    */
   readonly indexEvery?: number
-  /** Is told of a torn tail that was cut off: console- or pino-shaped. Default `console`. */
+  /**
+   * Makes bytes of the texts of commits and snapshots, and texts of the bytes: `aesGcm({ keys })` encrypts them (K12). Of
+   * several, the first writes and all of them read; what was written without one can be read all the same. Default: none.
+   */
+  readonly codec?: FrameCodec | readonly FrameCodec[]
+  /**
+   * Whether each group that is written carries the hash of the one before, so that whoever notes `chainHead()` elsewhere can
+   * tell later whether anything before was changed. Once on, it stays on. Default false.
+   */
+  readonly chain?: boolean
+  /**
+   * Is told of a torn tail that was cut off, and of caches that can't be used or written: console- or pino-shaped. Default
+   * `console`.
+   */
   readonly logger?: Logger | PinoLogger
 }
 
-/** A journal in a folder of this machine. */
+/** A journal in a folder of this machine. What it has beside the port's calls answers with promises that reject. */
 export interface FileJournal extends Journal {
   /** What a crash had left unfinished at the end and was cut off when the journal was opened (K7). */
   readonly torn: TornTail | undefined
+  /** As `backupJournal`, and rejects with CLOSED. */
+  backup(to: string, options?: CopyOptions): Promise<BackedUp>
+  /** The end of a chained journal, to be noted elsewhere; undefined for one that is not chained, or holds nothing yet. */
+  chainHead(): ChainHead | undefined
+  /**
+   * Gives back the space of what was trimmed, in all segments but the last: beside appends and reads, one call at a time; a
+   * later one waits. It reads the whole log, and writes each segment that loses something anew: run it at a quiet hour. What
+   * was dropped for good is in no file of the journal then, unless it is in the last segment. A journal whose groups are
+   * chained only gives up segments from its beginning of which nothing is left.
+   * Rejects with BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), NO_PERMISSION, READ_ONLY, IO,
+   * CLOSED; what was given up until then is, and the next call goes on.
+   */
+  reclaim(options?: ReclaimOptions): Promise<Reclaimed>
+}
+
+/** What a reclaim does beside giving up what was trimmed. */
+export interface ReclaimOptions {
+  /**
+   * A folder outside the journal's that gets each segment as it is before it first loses something; what is there already
+   * stays. All of them, and what is left in the journal, are its whole history. Default: none.
+   */
+  readonly archive?: string
 }
 
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
@@ -50,12 +94,13 @@ const DEFAULT_INDEX_EVERY = 1 << 15
  * Opens the journal in a folder, for this process alone; creates what is missing. Reads and checks what the index does
  * not have yet; without an index, all of it.
  * Rejects with DuramenError: LOCKED (another process has it, `where` names its pid), JOURNAL_DAMAGED (`where` names
- * file and offset; nothing was changed), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
+ * file and offset; nothing was changed), CODEC_MISSING, CODEC_FAILED or WRONG_KEY (what the index does not have can't be
+ * decoded), BAD_OPTION, NO_PERMISSION, READ_ONLY, NO_SPACE, IO.
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   assertPath('fileJournal', dir)
   const given = optionsGiven('fileJournal', options)
-  const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY } = given
+  const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY, chain = false } = given
   const logger = loggerOf(given.logger ?? console)
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
     throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${shown(segmentBytes)}`, {
@@ -67,11 +112,14 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
       hint: 'Pass an integer between 16 and 1048576.',
     })
   }
+  if (typeof chain !== 'boolean')
+    throw badOption('chain', chain, 'is neither true nor false', 'Leave it out for false.')
+  const coding = new Coding(codecsGiven(given.codec))
   let lock: Lock | undefined
   try {
     await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
-    return await openLocked(dir, { segmentBytes, indexEvery }, logger, lock)
+    return await openLocked(dir, { segmentBytes, indexEvery, chain }, coding, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
     throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
@@ -80,47 +128,63 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
 
 async function openLocked(
   dir: string,
-  { segmentBytes, indexEvery }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery'>>,
+  { segmentBytes, indexEvery, chain }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery' | 'chain'>>,
+  coding: Coding,
   logger: Logger,
   lock: Lock,
 ): Promise<FileJournal> {
+  await removeCopies(dir)
   const found = await survey(dir)
   const salt = found.salt ?? randomBytes(4).readUInt32LE()
   const segments: Segment[] = []
-  const reader = new SegmentReader()
+  const reader = new SegmentReader(salt)
   let closing: Promise<void> | undefined
   const check = () => {
     if (closing !== undefined) throw closed()
   }
-  const source: Source = { segments, reader, salt, check }
-  const { places, torn } = await openPlaces(join(dir, 'index'), found.files, segments, indexEvery, source, logger)
-  const log = await Log.open(dir, segments, salt, segmentBytes)
-  const lastFrame = async (): Promise<LastFrame> => {
+  const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
+  const openEnd = async (known: Places) =>
+    Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
+  const index = join(dir, 'index')
+  const { places, torn, sum, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
+  const lastFrame = (sum: number): LastFrame => {
     const { position, offset, length } = places.end
     if (position === 0) return NO_FRAME
-    const sum = await sumAt(source, position, offset)
     return { position, segment: segmentOf(segments, position).first, start: offset, end: offset + length, sum }
   }
-  const committed = new CommittedFile(dir, salt, lock.id, lastFrame, logger)
+  const committed = new CommittedFile(dir, salt, lock.id, sum, lastFrame, logger)
   await committed.write()
-  const commits = new GroupCommit(log, places, committed)
+  const commits = new GroupCommit(log, places, coding, committed)
   const sumOf = (stream: string, seq: number) => recordSum(source, places, stream, seq)
-  const snapshots = new Snapshots(join(dir, 'snapshots'), salt, sumOf, logger)
+  const snapshots = new Snapshots(
+    join(dir, 'snapshots'),
+    join(dir, 'index', SNAPSHOT_PLACES),
+    salt,
+    coding,
+    sumOf,
+    logger,
+  )
   if (torn !== undefined) {
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
+  /** Resolves when none is under way. */
+  let reclaiming: Promise<unknown> = Promise.resolve()
+  const isErased = (error: unknown) => isDuramenError(error) && error.code === 'ERASED'
+
   const close = async () => {
     await commits.settled()
-    await committed.close()
-    await snapshots.close()
-    await places.close()
-    await Promise.all([log.close(), reader.close()])
-    await lock.release()
+    await reclaiming
+    const failed: unknown[] = []
+    for (const part of [committed, snapshots, places, log, reader]) {
+      await part.close().catch((error) => failed.push(error))
+    }
+    if (failed.length > 0) throw failed[0]
   }
 
   return {
     torn,
+    chainHead: () => log.chain?.head,
     append: (append) => () => {
       if (closing !== undefined) return Promise.resolve(left(closed()))
       const refused = refusal(append)
@@ -139,16 +203,16 @@ async function openLocked(
     },
     async *heads({ pending = false } = {}) {
       check()
-      if (!pending) return yield* readPlaces(source, ascending(await places.heads(), places.last))
-      for (const stream of await places.pending()) {
-        const head = await readHead(source, places, stream)
-        if (head !== undefined) yield head
-      }
+      yield* readHeads(source, places, pending)
     },
     head: (stream) => readHead(source, places, stream),
     async *due(before) {
       check()
       for (const one of await places.due(before)) {
+        // what is wrong with one is for who reads it to find out; it must not hide the others
+        const gone =
+          coding.codec !== undefined && (await readHead(source, places, one.stream).then(() => false, isErased))
+        if (gone) continue
         check()
         yield one
       }
@@ -179,10 +243,32 @@ async function openLocked(
       check()
       return found
     },
+    async backup(to, options) {
+      check()
+      return backUp(dir, to, async () => committedHere(places.end, segments), options)
+    },
+    async reclaim(options) {
+      check()
+      try {
+        const archive = await archiveGiven(dir, options)
+        const result = reclaiming.then(async () => {
+          // So that readers know of the trims before what was trimmed is gone.
+          await committed.write()
+          const reclaimed = await reclaim(source, places, archive)
+          await snapshots.clean()
+          return reclaimed
+        })
+        reclaiming = result.catch(() => {})
+        return await result
+      } catch (error) {
+        throw isDuramenError(error) ? error : fsError(error, `reclaim space in ${dir}`, { file: dir })
+      }
+    },
     close: () => async () => {
       closing ??= close()
       try {
-        return right(await closing)
+        await closing.finally(lock.release)
+        return right(undefined)
       } catch (error) {
         return left(
           error instanceof DuramenError ? error : fsError(error, `close the journal in ${dir}`, { file: dir }),
@@ -192,17 +278,30 @@ async function openLocked(
   }
 }
 
-async function openPlaces(
+/** Rejects with BAD_OPTION. */
+async function archiveGiven(dir: string, options: ReclaimOptions | undefined): Promise<string | undefined> {
+  const given = optionsGiven('reclaim', options, "Leave it out, or give an object: { archive: './archive' }.")
+  assertNames('reclaim', given, ['archive'])
+  const { archive } = given
+  if (archive === undefined) return undefined
+  assertPath('archive', archive)
+  await assertOutside('archive', archive, dir)
+  return resolve(archive)
+}
+
+/** The log with its places; leaves no file open where it rejects. */
+async function openLog(
   folder: string,
   files: readonly Segment[],
   segments: Segment[],
   every: number,
   source: Source,
   logger: Logger,
+  openEnd: (places: Places) => Promise<Log>,
 ) {
-  const { salt } = source
+  const { salt, coding } = source
   const known: IndexFolder = {
-    anew: () => Runs.open(folder, salt, every, async () => false),
+    anew: () => Runs.none(folder, every),
     goneFile: (id) => join(folder, `gone-${id}`),
     every,
   }
@@ -213,33 +312,31 @@ async function openPlaces(
       const sizes = upTo.map(({ first, size }, number) => [first, number < upTo.length - 1 ? size : 0] as const)
       return { segments: sizes, sum: await sumAt(source, position, offset) }
     },
-    refill: (places, until) => refill(segments, salt, places, until),
+    refill: (places, until) => refill(segments, salt, places, until, coding),
     warn: (message, error) => logger.warn(message, { error }),
   }
   const runs = await Runs.open(folder, salt, every, (head) => holds(files, salt, head))
   let places = new Places(runs, known, log)
-  if (!(await places.ready())) {
-    await runs.remove()
-    places = new Places(await known.anew(), known, log)
+  try {
+    if (!(await places.ready())) {
+      await runs.close()
+      places = new Places(known.anew(), known, log)
+    }
+    const torn = await recover(files, salt, segments, places, places.newest, coding)
+    await assertEnd(folder, salt, segments, places)
+    if (torn !== undefined) await cutOff(torn)
+    const { position, offset } = places.end
+    const sum = position === 0 ? 0 : await sumAt(source, position, offset)
+    const opened = { places, torn, sum, log: await openEnd(places) }
+    await places.removeOthers()
+    places.tidy()
+    return opened
+  } catch (error) {
+    await Promise.allSettled([places.abandon(), source.reader.close()])
+    throw error
   }
-  const torn = await recover(files, salt, segments, places, places.newest)
-  return { places, torn }
 }
 
-/** Places by position. */
-function ascending(places: readonly number[], last: number): number[] {
-  const count = places.length / PLACE
-  const buckets: number[][] = []
-  for (let at = 0; at < places.length; at += PLACE) {
-    const bucket = Math.floor((places[at]! / (last + 1)) * (count / 8))
-    const there = buckets[bucket]
-    if (there === undefined) buckets[bucket] = [at]
-    else there.push(at)
-  }
-  const sorted: number[] = []
-  for (const bucket of buckets) {
-    bucket?.sort((one, other) => places[one]! - places[other]!)
-    for (const at of bucket ?? []) sorted.push(places[at]!, places[at + 1]!, places[at + 2]!)
-  }
-  return sorted
+function committedHere({ position, offset, length }: Places['end'], segments: readonly Segment[]): CommittedEnd {
+  return position === 0 ? NO_END : { position, segment: segmentOf(segments, position).first, offset: offset + length }
 }

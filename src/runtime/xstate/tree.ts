@@ -16,6 +16,7 @@ import { TimerBook } from '../timer-book.ts'
 import {
   type ActorSnapshot,
   type Effect,
+  newTurn,
   ROOT,
   type Timer,
   type TreeOwner,
@@ -33,19 +34,6 @@ import { layTombs } from './tombs.ts'
 const MAX_ACTIONS = 1024
 /** A cycle of eventless transitions would never end a turn, and XState sets no limit where the machine does not. */
 const MAX_MICROSTEPS = 10_000
-
-const newTurn = (seq: number, at: number, handled: boolean): Turn => ({
-  seq,
-  at,
-  effects: [],
-  set: [],
-  gone: [],
-  ended: [],
-  changed: [],
-  handled,
-  ignored: false,
-  fault: undefined,
-})
 
 /** A live XState system that never acts by itself. */
 export class ActorTree implements Tree {

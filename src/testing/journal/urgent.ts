@@ -54,5 +54,18 @@ export function urgentCases(subject: JournalUnderTest): void {
       await must(journal.trim('m/a', 2))
       expect(await pending(journal)).toEqual([])
     })
+
+    journalTest(
+      subject,
+      'pending heads: a checkpoint until what is before it is trimmed; it is due as ever',
+      async (journal) => {
+        await add(journal, 'm/a', 0, commit({}, {}), commit({ op: 'trim' }, { due: 10 }))
+        expect(await pending(journal)).toEqual(['m/a'])
+        expect(await due(journal, 10)).toEqual([{ stream: 'm/a', due: 10 }])
+        await must(journal.trim('m/a', 2))
+        expect(await pending(journal)).toEqual([])
+        expect(await due(journal, 10)).toEqual([{ stream: 'm/a', due: 10 }])
+      },
+    )
   })
 }

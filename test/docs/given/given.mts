@@ -31,6 +31,7 @@ const report = core.durable(xstate.createMachine({ id: 'report' }))
 declare const host: core.Host
 declare const actor: core.DurableActor<typeof orderMachine>
 declare const nightly: Schedule
+declare const keys: journals.FileKeys
 declare const text: string
 declare const number: number
 
@@ -56,6 +57,7 @@ export const given = {
   host,
   actor,
   nightly,
+  keys,
   token: text,
   who: text,
   why: text,

@@ -1,0 +1,71 @@
+// Which positions are read no more: a bit for each, in blocks that are there only where there was such a one. Kept beside
+// the index in a file of its own, which is written anew as a whole: 8 KiB for 65,536 positions.
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { crc } from '../segments/crc.ts'
+import { writeAll } from './pages.ts'
+
+const BLOCK = 1 << 16
+const BLOCK_BYTES = BLOCK / 8
+/** Number of the block, then its bits. */
+const KEPT_BYTES = 4 + BLOCK_BYTES
+const SUM_BYTES = 4
+
+export class Gone {
+  readonly #blocks = new Map<number, Uint8Array>()
+  /** Something was added since it was written. */
+  changed = false
+
+  has(position: number): boolean {
+    const block = this.#blocks.get(Math.floor(position / BLOCK))
+    const bit = position % BLOCK
+    return block !== undefined && (block[bit >> 3]! & (1 << (bit & 7))) !== 0
+  }
+
+  add(position: number): void {
+    const number = Math.floor(position / BLOCK)
+    const block = this.#blocks.get(number) ?? new Uint8Array(BLOCK_BYTES)
+    this.#blocks.set(number, block)
+    const bit = position % BLOCK
+    block[bit >> 3]! |= 1 << (bit & 7)
+    this.changed = true
+  }
+
+  async write(path: string, salt: number): Promise<void> {
+    const bytes = Buffer.alloc(this.#blocks.size * KEPT_BYTES + SUM_BYTES)
+    let at = 0
+    for (const [number, block] of this.#blocks) {
+      bytes.writeUInt32LE(number, at)
+      bytes.set(block, at + 4)
+      at += KEPT_BYTES
+    }
+    bytes.writeUInt32LE(crc(bytes, 0, at, salt), at)
+    this.changed = false
+    try {
+      await mkdir(dirname(path), { mode: 0o700, recursive: true })
+      const handle = await open(`${path}.new`, 'w', 0o600)
+      try {
+        await writeAll(handle, bytes, 0)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      await rename(`${path}.new`, path)
+    } catch (error) {
+      this.changed = true
+      throw error
+    }
+  }
+
+  /** Whether it was there, as it was written. */
+  async read(path: string, salt: number): Promise<boolean> {
+    const bytes = await readFile(path).catch(() => undefined)
+    const end = (bytes?.length ?? 0) - SUM_BYTES
+    if (bytes === undefined || end < 0 || end % KEPT_BYTES !== 0) return false
+    if (crc(bytes, 0, end, salt) !== bytes.readUInt32LE(end)) return false
+    for (let at = 0; at < end; at += KEPT_BYTES) {
+      this.#blocks.set(bytes.readUInt32LE(at), Uint8Array.from(bytes.subarray(at + 4, at + KEPT_BYTES)))
+    }
+    return true
+  }
+}

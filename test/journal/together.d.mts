@@ -1,0 +1,3 @@
+export function textOf(stream: string, seq: number, run: number): string
+export function runOf(text: string): number
+export function randomOf(seed: number): () => number
