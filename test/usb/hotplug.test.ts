@@ -55,3 +55,23 @@ test('D7 unplugged after it was connected and before the first look', async () =
   await becomes({})
   expect(told).toEqual(['detached'])
 })
+
+test('listening that fails half-way keeps nothing: a listener that is left would keep the process alive', async () => {
+  const listeners = new Set<string>()
+  class Emitter {
+    async addAttach() {
+      listeners.add('attach')
+    }
+    async addDetach() {
+      throw new Error('no netlink')
+    }
+    async removeAttach() {
+      listeners.delete('attach')
+    }
+    async removeDetach() {}
+  }
+  const load = async () => ({ Emitter, getDevices: async () => [] }) as unknown as UsbPackage
+  onTestFinished(watchDevice({ load, look: async () => 'H1', connected: () => 'H1', poll: 1_000_000 }, () => {}))
+  await settle()
+  expect(listeners).toEqual(new Set())
+})

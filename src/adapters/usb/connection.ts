@@ -29,7 +29,7 @@ export async function openConnection(found: Found, name: string, part: Part): Pr
   try {
     await device.open()
     const { endpoints, detached } = await prepare(device, part).catch(async (error) => {
-      await device.close()
+      await device.close().catch(() => {}) // the first error is the one that tells
       throw error
     })
     const transfers = new Transfers(device, name, endpoints)
@@ -69,7 +69,10 @@ async function claim(device: Device, number: number): Promise<boolean> {
     await device.detachKernelDriver(number).catch(() => {
       throw busy // no kernel driver has it, but another program
     })
-    await device.claimInterface(number)
+    await device.claimInterface(number).catch(async (error) => {
+      await device.attachKernelDriver(number).catch(() => {})
+      throw error
+    })
     return true
   }
 }

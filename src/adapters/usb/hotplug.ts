@@ -67,11 +67,17 @@ export function watchDevice(
 async function listen(load: () => Promise<UsbPackage>, changed: () => void): Promise<() => Promise<void>> {
   const { Emitter } = await load()
   const emitter = new Emitter()
-  await emitter.addAttach(changed)
-  await emitter.addDetach(changed)
-  changed() // what has happened before
-  return async () => {
+  const end = async () => {
     await emitter.removeAttach()
     await emitter.removeDetach()
   }
+  try {
+    await emitter.addAttach(changed)
+    await emitter.addDetach(changed)
+  } catch (error) {
+    await end() // one that is left keeps the process alive
+    throw error
+  }
+  changed() // what has happened before
+  return end
 }
