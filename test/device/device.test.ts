@@ -519,6 +519,22 @@ describe('leaving', () => {
     }
   })
 
+  test('paused and parked: it can be closed, status$ completes, and its host closes', async () => {
+    for (const hold of ['pause', 'park'] as const) {
+      const { driver, start, clock } = place()
+      const { device, host } = await start()
+      let completed = 0
+      const observing = device.status$.subscribe({ complete: () => completed++ })
+      await host[hold](device.machine, 'reader', by)
+      await device.close()
+      expect(completed).toBe(1)
+      expect(observing.closed).toBe(true)
+      expect(driver.reader).toMatchObject({ handles: 0, listeners: 0 })
+      await host.close()
+      expect(clock.waiting).toBe(0)
+    }
+  })
+
   test('one id is one device; ids may be odd, but not anything', async () => {
     const { driver, start } = place()
     const { device, host } = await start()

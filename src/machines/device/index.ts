@@ -1,8 +1,9 @@
 // A device on a host: opens it, and answers for it.
 //
 // The rules: D1 to D7 in machine.ts, D8 in status.ts, D9 in desk.ts.
-import { Observable } from 'rxjs'
+import { Observable, type Subscriber } from 'rxjs'
 import type { DeviceDriver, Operations, OperationTraits } from '../../ports/device.ts'
+import type { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
@@ -72,7 +73,10 @@ export interface OpenDevice<Ops extends Operations<Ops>> {
   readonly status$: Observable<DeviceDiagnosis>
   /** Somebody has seen to it: it is tried again at once, where it waits. */
   retry(): Promise<void>
-  /** Ends what is under way, answers all who wait with DEVICE_CLOSED, frees the device. May be called twice. */
+  /**
+   * Ends what is under way, answers all who wait with DEVICE_CLOSED, frees the device, also where its machine is paused or
+   * parked: then only the records do not tell. May be called twice. Rejects with what freeing it, or the journal, answers.
+   */
   close(): Promise<void>
 }
 
@@ -122,11 +126,13 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
   const devices = devicesOf(host)
   let closing: Promise<void> | undefined
   let leaving: Promise<void> | undefined
+  const observers = new Set<Subscriber<DeviceDiagnosis>>()
   /** Nobody drives it from here any more. */
   const leave = () => {
     leaving ??= (async () => {
       listening.unsubscribe()
       desk.close()
+      for (const observer of observers) observer.complete()
       devices.leave(id)
       try {
         await desk.driving.close()
@@ -164,7 +170,11 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
         next: tell,
         complete: () => subscriber.complete(),
       })
-      return () => listening.unsubscribe()
+      observers.add(subscriber)
+      return () => {
+        observers.delete(subscriber)
+        listening.unsubscribe()
+      }
     }),
     async retry() {
       if (closing || leaving) throw closed(id)
@@ -175,7 +185,9 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
         try {
           await actor.send({ type: 'CLOSE' })
         } catch (error) {
-          if (!leaving) throw error // else its host was closed before
+          const { code } = error as DuramenError
+          // else its host was closed before, or it takes nothing; it is freed all the same
+          if (!leaving && code !== 'PAUSED' && code !== 'PARKED') throw error
         } finally {
           await leave()
         }

@@ -26,7 +26,7 @@ export interface DeviceDiagnosis {
   /** Operations that the end of a process has cut off. */
   readonly interrupted: number
   readonly queue_length: number
-  /** ms since the epoch; of the last good operation or probe. */
+  /** ms since the epoch: when the device was last known to work, or was opened. */
   readonly last_good: number
   readonly last_operation: Done | null
   readonly last_error: DeviceProblem | null

@@ -62,7 +62,7 @@ export interface DeviceContext extends DeviceInput {
   readonly recoveries: number
   /** Operations that the end of a process has cut off. */
   readonly interrupted: number
-  /** Of the last good operation or probe. */
+  /** When it was last known to work, by an operation, a probe or a connection, or was opened. */
   readonly goodAt: number
   readonly faultAt: number | null
   readonly last: Done | null
