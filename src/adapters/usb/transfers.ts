@@ -19,6 +19,7 @@ const SLICE = 100
 /** How long a transfer may go on after its signal has fired, ms. */
 const SETTLE = 250
 const TIMEOUT = 5000
+const LONGEST = 2 ** 31 - 1
 /** Most bytes of one transfer: the kernel lends 16 MiB to all devices together. */
 const PIECE = 1 << 20
 
@@ -47,6 +48,7 @@ export class Transfers implements UsbIo {
   controlIn(request: ControlRequest, length: number, options: TransferOptions): Promise<Uint8Array> {
     return this.#alone(options.signal, async (signal) => {
       const ms = limitOf(options)
+      assertWhole('length', length, 0xffff)
       return bytesOf(await this.#whole(signal, this.#device.controlTransferIn(setupOf(request), length, ms)))
     })
   }
@@ -164,13 +166,23 @@ export class Transfers implements UsbIo {
   }
 }
 
-const limitOf = ({ timeout = TIMEOUT }: TransferOptions) => Math.max(1, timeout)
+/** The package takes Infinity, and what is too much for it, for zero. */
+const limitOf = ({ timeout = TIMEOUT }: TransferOptions) => (timeout >= 1 ? Math.min(timeout, LONGEST) : 1)
 /** Zero would end it at once. */
 const left = (end: number) => Math.max(1, Math.ceil(end - performance.now()))
 const wholePackets = (length: number, packet: number) => Math.ceil(length / packet) * packet
 
+/** Throws BAD_OPTION: the package throws words that look like a fault of the device. */
 function setupOf({ request, value = 0, index = 0 }: ControlRequest): USBControlTransferParameters {
+  assertWhole('request', request, 0xff)
+  assertWhole('value', value, 0xffff)
+  assertWhole('index', index, 0xffff)
   return { requestType: 'vendor', recipient: 'device', request, value, index }
+}
+
+function assertWhole(name: string, value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw badOption(name, value, 'is out of range', `Give a whole number from 0 to ${max}.`)
 }
 
 function bytesOf({ data }: USBInTransferResult): Uint8Array {
