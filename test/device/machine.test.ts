@@ -191,6 +191,13 @@ describe('D5', () => {
       .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'clearHalt' } } as never] })
   })
 
+  test('a probe that is answered after a caller has taken its operation back does not bring it down', async () => {
+    const again = [...failing, resolved('recover', null), { type: 'CANCEL', ids: ['a'] } as const, resolved('probe')]
+    await given(device, [...again, ask('b')], input)
+      .when(fails('perform'))
+      .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'reset' } } as never] })
+  })
+
   test('where nothing is open the ladder begins with opening', async () => {
     await given(device, [open], input)
       .when(fails('connect'))

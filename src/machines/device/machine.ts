@@ -98,7 +98,7 @@ export const deviceMachine = setup({
       last: outputOf<Done>(event),
       goodAt: Date.now(),
     })),
-    probed: assign(() => ({ ...WELL, goodAt: Date.now() })),
+    probed: assign(() => ({ givenUp: 0, goodAt: Date.now() })),
     refreshed: assign(({ context, event }) => ({
       identity: outputOf<DeviceIdentity>(event),
       sinceRefresh: 0,
