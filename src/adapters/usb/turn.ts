@@ -39,7 +39,7 @@ export async function takeTurn(
       return await acquireLock(file)
     } catch (error) {
       if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
-      if (whenLocked === 'refuse' || performance.now() >= end || signal.aborted) throw driven(name, error)
+      if (whenLocked === 'refuse' || performance.now() >= end || signal.aborted) throw driven(name, whenLocked, error)
     }
     await sleep(LOOK, undefined, { signal }).catch(() => {}) // the next look answers
   }
@@ -48,10 +48,14 @@ export async function takeTurn(
 /** Nobody has it. */
 export const isFree = async (file: string) => (await heldBy(file)) === undefined
 
-function driven(name: string, { where, cause }: DuramenError): DuramenError {
+function driven(name: string, whenLocked: Locking['whenLocked'], { where, cause }: DuramenError): DuramenError {
+  const stop = `Stop process ${where.pid}`
   return new DuramenError('LOCKED', `${name} is driven by process ${where.pid} on ${where.host}`, {
     cause,
     where,
-    hint: `Stop process ${where.pid}, or wait: usbDriver({ whenLocked: 'wait' }).`,
+    hint:
+      whenLocked === 'wait'
+        ? `${stop}; it goes on by itself then.`
+        : `${stop}, or wait: usbDriver({ whenLocked: 'wait' }).`,
   })
 }
