@@ -21,3 +21,12 @@ test('a kernel driver that was detached in vain has its interface again, and not
   await expect(opening).rejects.toMatchObject({ code: 'USB_BUSY' })
   expect(calls).toEqual(['open', 'claim', 'detach', 'claim', 'attach', 'close'])
 })
+
+test('a device that the kernel has not configured yet is a fault that recovery mends; an interface it does not have is the caller’s error', async () => {
+  const opening = (configuration: unknown) => {
+    const device = { open: async () => {}, close: async () => {}, configuration }
+    return openConnection({ device } as unknown as Found, 'reader', { interface: 3, configuration: undefined })
+  }
+  await expect(opening(undefined)).rejects.toMatchObject({ code: 'IO', retryable: true })
+  await expect(opening({ interfaces: [] })).rejects.toMatchObject({ code: 'BAD_OPTION' })
+})

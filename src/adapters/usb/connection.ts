@@ -3,7 +3,7 @@
 // - A kernel driver that has the interface is detached, and attached again at the end.
 // - The end has one order: nothing pending, interface released, device closed. A device that is closed with its interface
 //   claimed, or with a transfer pending, stays open in the kernel, and the next connection finds it busy.
-import type { DuramenError } from '../../ports/errors.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import { badOption } from '../../ports/given.ts'
 import { usbError } from './errors.ts'
 import type { Device } from './load.ts'
@@ -28,7 +28,7 @@ export async function openConnection(found: Found, name: string, part: Part): Pr
   const { device } = found
   try {
     await device.open()
-    const { endpoints, detached } = await prepare(device, part).catch(async (error) => {
+    const { endpoints, detached } = await prepare(device, name, part).catch(async (error) => {
       await device.close().catch(() => {}) // the first error is the one that tells
       throw error
     })
@@ -39,17 +39,23 @@ export async function openConnection(found: Found, name: string, part: Part): Pr
   }
 }
 
-async function prepare(device: Device, part: Part) {
+async function prepare(device: Device, name: string, part: Part) {
   const { configuration } = part
   if (configuration !== undefined && device.configuration?.configurationValue !== configuration)
     await device.selectConfiguration(configuration)
   // This getter talks to the device, and blocks meanwhile: once for a connection.
-  const endpoints = endpointsOf(device.configuration, part.interface)
+  const endpoints = endpointsOf(device.configuration, name, part.interface)
   return { endpoints, detached: await claim(device, part.interface) }
 }
 
-function endpointsOf(configuration: USBConfiguration | undefined, number: number): Endpoint[] {
-  const interfaces = configuration?.interfaces ?? []
+function endpointsOf(configuration: USBConfiguration | undefined, name: string, number: number): Endpoint[] {
+  // seen before the kernel was done with it, or switched off: reopening finds it configured
+  if (!configuration)
+    throw new DuramenError('IO', `${name} has no configuration in force`, {
+      retryable: true,
+      hint: 'It is tried again by itself; where it stays so, give usbDriver the configuration to select.',
+    })
+  const { interfaces } = configuration
   const found = interfaces.find(({ interfaceNumber }) => interfaceNumber === number)
   if (found)
     return found.alternate.endpoints
