@@ -47,7 +47,7 @@ function driver(): DeviceDriver<Ops> {
   }
 }
 
-test('D9 K12 nothing of a picture, nor of what was asked with it, in journal, index, snapshots or log', async () => {
+test('D9 K12 nothing of a picture, nor of what was asked with it, in journal, index, snapshots, log or backup', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'duramen-canary-'))
   try {
     const lines: string[] = []
@@ -62,13 +62,14 @@ test('D9 K12 nothing of a picture, nor of what was asked with it, in journal, in
       else await capture.catch(() => {})
     }
     await refused(device.perform('capture', { template: CANARY }, { signal: AbortSignal.abort(CANARY) }))
+    await host.backup(join(folder, 'backup'))
     await device.close()
     await host.close()
     lines.push(inspect(device.diagnosis()))
     await writeFile(join(folder, 'log'), lines.join('\n'))
 
     const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
-    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['log', 'snapshots']))
+    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['log', 'snapshots', 'backup.json']))
     expect(lines.length).toBeGreaterThan(1)
     for (const { parentPath, name } of files) {
       const content = (await readFile(join(parentPath, name))).toString('latin1')
