@@ -196,6 +196,37 @@ describe('D5', () => {
     await device.capture()
   })
 
+  test('a dead pipe behind a status that answers is recovered, also where callers never wait for the timeout', async () => {
+    const { driver, start } = place()
+    const { device } = await start()
+    const { recover } = driver
+    let dead = true
+    driver.recover = (...given) => {
+      dead = false
+      return recover(...given)
+    }
+    const { bulkIn } = driver.reader
+    driver.reader.bulkIn = (...given) => {
+      if (dead) driver.reader.faults.silent = 1
+      return bulkIn.apply(driver.reader, given)
+    }
+    for (let i = 0; i < 2; i++) {
+      const caller = new AbortController()
+      const capture = refused(device.capture({ signal: caller.signal }))
+      await settle()
+      caller.abort()
+      expect((await capture).code).toBe('ABORTED')
+      await settle()
+    }
+    expect(dead).toBe(false)
+    expect(device.diagnosis()).toMatchObject({
+      device_status: 'online',
+      recoveries: 1,
+      last_error: { code: 'USB_TIMEOUT' },
+    })
+    await device.capture()
+  })
+
   test('an answer after its limit, but within the grace, counts', async () => {
     const { driver, start, pass } = place()
     const late = but(driver, {

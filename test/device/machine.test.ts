@@ -198,6 +198,28 @@ describe('D5', () => {
       .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'reset' } } as never] })
   })
 
+  test('two operations in a row that were called off while they were performed are a fault; a good one between begins anew', async () => {
+    const back = (id: string) => [ask(id), { type: 'CANCEL', ids: [id] } as const] as const
+    const once = [...online, ...back('a'), resolved('probe'), ask('b'), ask('c')]
+    await given(device, once, input)
+      .when({ type: 'CANCEL', ids: ['b'] })
+      .then({
+        state: { recovering: 'climbing' },
+        effects: [{ src: 'recover', input: { name: 'reader', rung: 'clearHalt' } } as never],
+        context: { queue: [asked('c')], calledOff: 0 },
+      })
+    await given(device, [...online, ...back('a'), resolved('probe'), ask('b'), performed, ask('c')], input)
+      .when({ type: 'CANCEL', ids: ['c'] })
+      .then({ state: { online: 'probing' }, effects: ['probe'], context: { problem: null } })
+    await given(device, once, input)
+      .when({ type: 'CANCEL', ids: ['c'] }) // it only waited
+      .then({ state: { online: 'operating' }, effects: [] })
+    const recovered = [...once.slice(0, -1), { type: 'CANCEL', ids: ['b'] } as const, resolved('recover', null)]
+    await given(device, [...recovered, ...back('c'), resolved('probe'), ask('d')], input)
+      .when({ type: 'CANCEL', ids: ['d'] })
+      .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'reset' } } as never] })
+  })
+
   test('where nothing is open the ladder begins with opening', async () => {
     await given(device, [open], input)
       .when(fails('connect'))

@@ -9,7 +9,8 @@
 // D5 Recovery climbs the ladder of rungs, each with its tries and growing pauses; above the last one is `unavailable`, from
 //    where it begins anew, ever more slowly, or at once when the device is plugged in or somebody says so. A device that
 //    answers its probe after a rung, and fails again, has to climb the next one: only a good operation brings it down. Where
-//    nothing is open, the ladder begins with opening.
+//    nothing is open, the ladder begins with opening. CALLED_OFF operations in a row that were called off while they were
+//    performed, with no good one between, are a fault, too: a pipe may be dead whose device still answers its probe.
 // D6 `denied` is left by itself once the device may be opened.
 // D7 A device that is gone is waited for; its operations wait with it.
 // D9 A capture is two commits: its request, and what came of it. No input and no output of an operation is in them.
@@ -34,7 +35,9 @@ const named = ({ context: { name } }: { context: DeviceContext }) => ({ name })
 
 /** Nothing is in the way of the gentlest rung. */
 const GROUND = { rung: 0, tries: 0 }
-const WELL = { ...GROUND, givenUp: 0 }
+const WELL = { ...GROUND, givenUp: 0, calledOff: 0 }
+/** So many operations that were called off in a row are a fault (D5): one is a caller's change of mind. */
+const CALLED_OFF = 2
 /** From this rung on the connection is made anew; those below need one. */
 const REOPEN = RUNGS.indexOf('reopen')
 
@@ -78,6 +81,17 @@ export const deviceMachine = setup({
       queue: ({ context, event }) =>
         event.type === 'CANCEL' ? context.queue.filter(({ id }) => !event.ids.includes(id)) : context.queue,
     }),
+    calledOff: assign({ calledOff: ({ context }) => context.calledOff + 1 }),
+    mayHang: assign(({ context: { name } }) => ({
+      calledOff: 0,
+      problem: {
+        code: 'USB_TIMEOUT',
+        message: `${name} had not answered when ${CALLED_OFF} operations in a row were called off`,
+        hint: 'It is recovered, as it may hang; where it does not, give its operations more time.',
+        at: Date.now(),
+      },
+      faultAt: Date.now(),
+    })),
     connected: assign(({ event }) => {
       const connected = outputOf<Connected>(event)
       const identity = connected.state === 'connected' ? connected.identity : null
@@ -149,6 +163,8 @@ export const deviceMachine = setup({
     wearsOut: ({ context }) => context.sinceRefresh >= context.settings.maxOperationsBeforeRefresh,
     hasWork: ({ context }) => context.queue.length > 0,
     takesBackCurrent: ({ context, event }) => event.type === 'CANCEL' && event.ids.includes(context.queue[0]!.id),
+    takesBackOneTooMany: ({ context, event }) =>
+      event.type === 'CANCEL' && event.ids.includes(context.queue[0]!.id) && context.calledOff + 1 >= CALLED_OFF,
     means: ({ event }, { faults }: { faults: readonly Fault[] }) => faults.includes(faultOf(errorOf(event))),
     bringsItsOwnUnplugging: ({ context }) => RUNGS[context.rung] === 'reset' || RUNGS[context.rung] === 'replug',
     isAboveTheLadder: ({ context }) => context.rung >= RUNGS.length,
@@ -251,7 +267,11 @@ export const deviceMachine = setup({
             ],
           },
           on: {
-            CANCEL: [{ guard: 'takesBackCurrent', target: 'probing', actions: 'withdraw' }, { actions: 'withdraw' }],
+            CANCEL: [
+              { guard: 'takesBackOneTooMany', target: '#device.recovering', actions: ['withdraw', 'mayHang'] },
+              { guard: 'takesBackCurrent', target: 'probing', actions: ['withdraw', 'calledOff'] },
+              { actions: 'withdraw' },
+            ],
             DETACHED: { target: '#device.disconnected', actions: ['unplugged', 'attempted'] },
             ACCESS_LOST: {},
           },

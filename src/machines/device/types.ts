@@ -72,6 +72,8 @@ export interface DeviceContext extends DeviceInput {
   readonly tries: number
   /** How often it has been given up since it last worked. */
   readonly givenUp: number
+  /** How many operations were called off while they were performed, since the last good one or the last fault of that kind. */
+  readonly calledOff: number
   readonly access: Access | null
 }
 
