@@ -1,7 +1,7 @@
 // A device on a host, by rule: the machine with the simulated reader behind it.
 import { describe, expect, test } from 'vitest'
 import { createDevice } from '../../src/machines/index.ts'
-import { by, isPending, noUnhandledRejections, refused, settle, texts } from '../support/host.ts'
+import { by, isPending, noUnhandledRejections, quiet, refused, settle, texts } from '../support/host.ts'
 import { answers, but, fails, hangs, place } from './world.ts'
 
 noUnhandledRejections()
@@ -87,6 +87,42 @@ describe('D2', () => {
     expect(device.diagnosis()).toMatchObject({ refreshes: 1, operation_count: 0, operations_total: 50 })
     const kept = (await texts(journal, 'device/reader')).filter((text) => text.includes('"refreshing"'))
     expect(kept).toHaveLength(1)
+  })
+
+  test('a setting that the device refuses on a new connection is dropped with one warning; the device is online all the same', async () => {
+    const warned: string[] = []
+    const logger = { ...quiet, warn: (message: string) => void warned.push(message) }
+    for (const way of ['refresh', 'replug', 'recover'] as const) {
+      warned.length = 0
+      const { driver, start, pass } = place()
+      let refuses = false
+      let given = 0
+      const picky = but(driver, {
+        perform: (op, input, attempt) => {
+          if (op === 'led') given++
+          return op === 'led' && refuses ? fails('BAD_OPTION') : driver.perform(op, input, attempt)
+        },
+      })
+      const { device, state } = await start({ driver: picky, maxOperationsBeforeRefresh: 2, host: { logger } })
+      await device.led(true)
+      refuses = true
+      if (way === 'refresh') await device.capture()
+      if (way === 'recover') driver.reader.faults.halted = true
+      for (let i = 0; i < 2; i++) {
+        if (way === 'replug') {
+          driver.reader.unplug()
+          await settle()
+          driver.reader.plug()
+        }
+        await settle()
+        await pass(1000)
+        await device.capture()
+      }
+      expect(state()).toBe('online')
+      expect(given).toBe(2)
+      expect(warned).toHaveLength(1)
+      expect(warned[0]).toMatch(/refused its setting led/)
+    }
   })
 
   test('the LED is as before after every rung, too', async () => {

@@ -9,11 +9,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { SnapshotFrom } from 'xstate'
 import type { Clock } from '../../ports/clock.ts'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import { shown } from '../../ports/given.ts'
-import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { Driving } from './driving.ts'
+import { forTheJournal } from './faults.ts'
 import type { deviceMachine } from './machine.ts'
 import { stateOf } from './status.ts'
 import type { DeviceContext, Done, Requested } from './types.ts'
@@ -21,8 +21,6 @@ import type { DeviceContext, Done, Requested } from './types.ts'
 export type DeviceActor = DurableActor<typeof deviceMachine>
 type DeviceSnapshot = SnapshotFrom<typeof deviceMachine>
 
-/** Longest text of an error that is kept, in characters. */
-const LONGEST = 500
 /** How long a device that is online may do nothing for those who wait, ms: as long as a commit may take. */
 const STANDSTILL = 2000
 
@@ -215,18 +213,6 @@ export class Desk {
     waiting.patient = undefined
   }
 }
-
-/** D9: what an error of a driver may leave in the journal: no cause, no data, no long text. */
-export function forTheJournal(error: unknown, what: string): DuramenError {
-  if (!isDuramenError(error)) {
-    const threw = error instanceof Error ? `${error.name}: ${textOf(error)}` : 'what is no error'
-    return new DuramenError('OPERATION_FAILED', short(`${what} threw ${threw}`))
-  }
-  const { code, message, retryable, hint } = error
-  return new DuramenError(code, short(message), { retryable, ...(hint !== undefined && { hint: short(hint) }) })
-}
-
-const short = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
 
 export const closed = (id: string) =>
   new DuramenError('DEVICE_CLOSED', `the device '${id}' is closed`, { hint: 'Open it again with createDevice().' })

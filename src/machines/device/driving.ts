@@ -2,7 +2,8 @@
 //
 // D1 A call begins once the one before has ended, also one that was aborted. A driver that does not end an aborted call is not
 //    waited for longer than GRACE: what comes next is a rung of the ladder.
-// D2 D5 The last input of each setting is performed again on every new connection.
+// D2 D5 The last input of each setting is performed again on every new connection. One that the device refuses then, with
+//    nothing wrong with the device, is dropped: a device without it is of more use than none.
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Clock } from '../../ports/clock.ts'
@@ -16,7 +17,8 @@ import type {
   Rung,
 } from '../../ports/device.ts'
 import { DuramenError } from '../../ports/errors.ts'
-import { faultOf } from './faults.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { faultOf, forTheJournal } from './faults.ts'
 import type { Connected } from './types.ts'
 
 /** How long a call that was aborted may take to end, ms. */
@@ -30,16 +32,18 @@ export class Driving {
   readonly #clock: Clock
   /** How long a call may take that is no operation, ms. */
   readonly #limit: number
+  readonly #logger: Logger
   /** The last good input of each setting. */
   readonly #settings = new Map<string, unknown>()
   /** Ends when the call under way has. */
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  constructor(driver: AnyDriver, clock: Clock, limit: number) {
+  constructor(driver: AnyDriver, clock: Clock, limit: number, logger: Logger) {
     this.driver = driver
     this.#clock = clock
     this.#limit = limit
+    this.#logger = logger
   }
 
   /** The traits of an operation, if the driver has it. */
@@ -141,8 +145,16 @@ export class Driving {
 
   /** Gives the device its settings. */
   async #give(signal: AbortSignal): Promise<void> {
-    for (const [op, input] of this.#settings)
-      await this.#perform(op, input, { key: `setting/${op}`, attempt: 1, signal })
+    for (const [op, input] of this.#settings) {
+      try {
+        await this.#perform(op, input, { key: `setting/${op}`, attempt: 1, signal })
+      } catch (error) {
+        if (signal.aborted || faultOf(error) !== 'answer') throw error
+        this.#settings.delete(op)
+        const { message } = forTheJournal(error, op)
+        this.#logger.warn(`${this.driver.name} has refused its setting ${op}, and goes on without it: ${message}`)
+      }
+    }
   }
 
   #perform(op: string, input: unknown, { key, attempt, signal }: Attempt): Promise<Performed<unknown>> {

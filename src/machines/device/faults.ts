@@ -1,5 +1,9 @@
-// What an error of a driver means for the device.
-import { isDuramenError } from '../../ports/errors.ts'
+// What an error of a driver means for the device, and what is kept of it.
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { textOf } from '../../ports/thrown.ts'
+
+/** Longest text of an error that is kept, in characters. */
+const LONGEST = 500
 
 /**
  * - `gone`: it is not there; it may come back (D7)
@@ -26,3 +30,15 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 export function faultOf(error: unknown): Fault {
   return (isDuramenError(error) && FAULTS[error.code]) || 'answer'
 }
+
+/** D9: what an error of a driver may leave in the journal: no cause, no data, no long text. */
+export function forTheJournal(error: unknown, what: string): DuramenError {
+  if (!isDuramenError(error)) {
+    const threw = error instanceof Error ? `${error.name}: ${textOf(error)}` : 'what is no error'
+    return new DuramenError('OPERATION_FAILED', short(`${what} threw ${threw}`))
+  }
+  const { code, message, retryable, hint } = error
+  return new DuramenError(code, short(message), { retryable, ...(hint !== undefined && { hint: short(hint) }) })
+}
+
+const short = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)

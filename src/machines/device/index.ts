@@ -104,7 +104,7 @@ export async function createDevice<Ops extends Operations<Ops>>(
     await host.register(devices.machine)
     const actor = await host.actor(devices.machine, id, { input: { name: id, settings: limits.settings } })
     const { clock } = host
-    const driving = new Driving(driver, clock, limits.callTimeout)
+    const driving = new Driving(driver, clock, limits.callTimeout, host.logger)
     const desk = new Desk(driving, clock, actor, limits)
     await actor.send({ type: 'OPEN', settings: limits.settings })
     devices.open(id, {

@@ -5,8 +5,9 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Access, DeviceIdentity, Rung } from '../../ports/device.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { type Desk, forTheJournal } from './desk.ts'
+import type { Desk } from './desk.ts'
 import type { AnyDriver } from './driving.ts'
+import { forTheJournal } from './faults.ts'
 import type { Connected, DeviceEvent, Done, Requested } from './types.ts'
 
 /** How often things are looked at, ms. */
