@@ -27,3 +27,6 @@ export function partOf(thrown: unknown, name: string): unknown {
     return undefined
   }
 }
+
+/** What a signal that was aborted gives for a reason by itself, and what node's own calls throw then. */
+export const isAbortError = (thrown: unknown) => partOf(thrown, 'name') === 'AbortError'

@@ -5,6 +5,7 @@
 import { tryCatch } from 'fp-ts/lib/TaskEither.js'
 import type { DeviceDriver, DeviceIdentity, Operations, Performed, Rung } from '../../ports/device.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { isAbortError } from '../../ports/thrown.ts'
 import type { UsbLink } from './link.ts'
 import type { UsbProtocol } from './protocol.ts'
 
@@ -51,6 +52,7 @@ export function driverOver<Ops extends Operations<Ops>>(link: UsbLink, protocol:
 }
 
 function failed(name: string, what: string, error: unknown): DuramenError {
+  if (isAbortError(error)) return new DuramenError('ABORTED', `${name}: ${what} was called off`, { cause: error })
   return new DuramenError(
     'OPERATION_FAILED',
     `${name}: ${what} threw ${error instanceof Error ? `${error.name}: ${error.message}` : 'what is no error'}`,

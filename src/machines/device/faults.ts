@@ -1,6 +1,6 @@
 // What an error of a driver means for the device, and what is kept of it.
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
-import { textOf } from '../../ports/thrown.ts'
+import { isAbortError, textOf } from '../../ports/thrown.ts'
 
 /** Longest text of an error that is kept, in characters. */
 const LONGEST = 500
@@ -33,6 +33,7 @@ export function faultOf(error: unknown): Fault {
 
 /** D9: what an error of a driver may leave in the journal: no cause, no data, no long text. */
 export function forTheJournal(error: unknown, what: string): DuramenError {
+  if (isAbortError(error)) return new DuramenError('ABORTED', `${what} was called off`)
   if (!isDuramenError(error)) {
     const threw = error instanceof Error ? `${error.name}: ${textOf(error)}` : 'what is no error'
     return new DuramenError('OPERATION_FAILED', short(`${what} threw ${threw}`))
