@@ -59,6 +59,19 @@ describe('D1', () => {
     expect(state()).toBe('online')
   })
 
+  test('options in the place of the input are refused: they would call off nothing', async () => {
+    const { driver, start } = place()
+    const { device } = await start()
+    const { signal } = new AbortController()
+    const refusal = await refused(device.perform('capture', { signal } as never))
+    expect(refusal).toMatchObject({
+      code: 'BAD_OPTION',
+      hint: expect.stringContaining('perform(op, undefined, {'),
+    })
+    expect(driver.reader.captures).toBe(0)
+    await device.perform('capture', undefined, { signal })
+  })
+
   test('called off before its request is on disk', async () => {
     const { driver, start } = place()
     const { device } = await start()

@@ -148,6 +148,13 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
   })
   const perform = async (op: string, input?: unknown, options?: PerformOptions) => {
     if (closing || leaving) throw closed(id)
+    if (options === undefined && looksLikeOptions(input))
+      throw badOption(
+        'input',
+        input,
+        'looks like the options',
+        'Give them after the input: perform(op, undefined, { signal }).',
+      )
     const { signal }: PerformOptions = optionsGiven('perform', options)
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.')
@@ -198,6 +205,13 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
     led: (on: boolean, options?: PerformOptions) => perform('led', on, options),
   }
   return device as unknown as Device<Ops>
+}
+
+/** Nobody knows at run time which input an operation takes; a signal that was taken for one would call off nothing. */
+function looksLikeOptions(input: unknown): boolean {
+  if (typeof input !== 'object' || input === null) return false
+  const { signal } = input as PerformOptions
+  return signal instanceof AbortSignal && Object.keys(input).length === 1
 }
 
 /** Throws BAD_OPTION. */
