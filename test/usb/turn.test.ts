@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -20,3 +20,27 @@ test('D1 a device that is driven is refused with its holder, and a hint that is 
   await held.release()
   expect(await isFree(file)).toBe(true)
 })
+
+const root = process.platform === 'linux' && process.getuid?.() === 0
+
+test.runIf(root)(
+  'D1 a lock that a killed process of another user left behind: the hint names the file (needs root)',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'duramen-turn-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    await chmod(folder, 0o1777)
+    const file = join(folder, 'lock')
+    await writeFile(file, '{}', { mode: 0o600 })
+    const taken = async () => {
+      process.seteuid!(65534)
+      return takeTurn(file, 'reader', { folder, whenLocked: 'refuse' }, new AbortController().signal).finally(() =>
+        process.seteuid!(0),
+      )
+    }
+    const refusal = await refused(taken())
+    expect(refusal).toMatchObject({ code: 'NO_PERMISSION', where: { file } })
+    expect(refusal.hint).toContain(`remove ${file}`)
+    await rm(file)
+    await (await taken()).release()
+  },
+)

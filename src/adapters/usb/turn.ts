@@ -1,5 +1,6 @@
 // D1 Who drives a device: one process at a time, by a lock named after the device.
 import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { acquireLock, heldBy, type Lock } from '../../journal/lock.ts'
@@ -38,6 +39,7 @@ export async function takeTurn(
     try {
       return await acquireLock(file)
     } catch (error) {
+      if (isDuramenError(error) && error.code === 'NO_PERMISSION') throw await ofAnotherUser(file, name, error)
       if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
       if (whenLocked === 'refuse' || performance.now() >= end || signal.aborted) throw driven(name, whenLocked, error)
     }
@@ -47,6 +49,20 @@ export async function takeTurn(
 
 /** Nobody has it. */
 export const isFree = async (file: string) => (await heldBy(file)) === undefined
+
+/** A lock may be read by its own user only: nobody else can tell whether that one's process is alive. */
+async function ofAnotherUser(file: string, name: string, error: DuramenError): Promise<DuramenError> {
+  const owner = await stat(file).then(
+    ({ uid }) => uid,
+    () => undefined,
+  )
+  if (owner === undefined || owner === process.geteuid?.()) return error
+  return new DuramenError('NO_PERMISSION', `${name} can't be locked: ${file} belongs to the user ${owner}`, {
+    cause: error,
+    where: { file },
+    hint: `Where no process of that user drives the device, a killed one has left it behind: remove ${file} as that user or root.`,
+  })
+}
 
 function driven(name: string, whenLocked: Locking['whenLocked'], { where, cause }: DuramenError): DuramenError {
   const stop = `Stop process ${where.pid}`
