@@ -42,8 +42,8 @@ export type Access =
       readonly owner: string | null
       /** Of the node, in octal digits, e.g. `0660`; null where it is not there. */
       readonly mode: string | null
-      /** What mends it for good: a line for /etc/udev/rules.d. */
-      readonly rule: string
+      /** What mends it for good: a line for /etc/udev/rules.d; null where its mode allows it, but the system refuses it, as in a container. */
+      readonly rule: string | null
     }
 
 /** The rungs of the ladder, from the gentlest on (D5). `reopen` and `replug` end with an open connection. */
@@ -81,7 +81,7 @@ export interface DeviceDriver<Ops extends Operations<Ops>> {
   readonly operations: { readonly [K in keyof Ops]: OperationTraits }
   /** Never set: it carries the types of the operations, so that `createDevice` finds them in drivers that are more than this. */
   readonly types?: Ops
-  /** Is it there, and may it be opened? Does not open it. */
+  /** Is it there, and may it be opened? Does not talk to it. */
   access(signal: AbortSignal): TaskEither<DuramenError, Access>
   /** Finds, locks and opens it; a connection that is there is closed first. */
   connect(signal: AbortSignal): TaskEither<DuramenError, DeviceIdentity>

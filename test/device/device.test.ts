@@ -368,6 +368,29 @@ describe('D6', () => {
     expect(`${error.message} ${error.hint}`).toMatch(/root:root.*0600.*SUBSYSTEM/)
     expect(device.diagnosis().queue_length).toBe(0)
   })
+
+  test('refused by the system though its mode allows it: denied, with what a container lacks for a hint, and left by itself', async () => {
+    const { driver, start, pass, journal } = place()
+    const node = '/dev/bus/usb/000/001'
+    const refusal = { state: 'denied', node, owner: 'root:root', mode: '0666', rule: null } as const
+    let refuses = true
+    const { device, state } = await start({
+      driver: but(driver, { access: (signal) => (refuses ? answers(refusal) : driver.access(signal)) }),
+    })
+    const before = (await texts(journal, 'device/reader')).length
+    const capture = refused(device.capture())
+    await settle()
+    await pass(60_000)
+    expect(state()).toBe('denied')
+    expect((await texts(journal, 'device/reader')).length).toBe(before + 2) // the request, and that it was taken back
+    const { code, message, hint } = await capture
+    expect(code).toBe('DEVICE_DENIED')
+    expect(message).toMatch('0666, but the system refuses it')
+    expect(hint).toMatch('device_cgroup_rules')
+    refuses = false
+    await pass(2000)
+    expect(state()).toBe('online')
+  })
 })
 
 describe('D7', () => {

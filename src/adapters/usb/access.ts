@@ -1,13 +1,28 @@
-// D6 Whether this process may open a device: looked up at its node, without opening it.
-import { access, constants, readFile, stat } from 'node:fs/promises'
+// D6 Whether this process may open a device: looked up at its node, which is not talked to.
+//
+// A container may lack the right to a device whose mode allows it (the cgroup of devices): that shows nowhere but in opening
+// the node, with EPERM. So the node is opened, and closed at once, where the device is not open anyway.
+import { access, constants, open, readFile, stat } from 'node:fs/promises'
 import { fsError } from '../../journal/fs-error.ts'
 import type { Access } from '../../ports/device.ts'
 import { hex, type Wanted } from './select.ts'
 
-/** Of a device that is plugged in. `node` is null where the system has no such thing; the package says it when it is opened then. */
-export async function accessTo(node: string | null, wanted: Wanted): Promise<Access> {
-  if (node === null || (await mayOpen(node))) return { state: 'granted', node }
-  const rule = ruleFor(wanted)
+/** Opens a node for a moment. */
+export const openOnce = async (node: string): Promise<void> => (await open(node, 'r+')).close()
+
+/**
+ * Of a device that is plugged in. `node` is null where the system has no such thing; the package says it when it is opened then.
+ * `opens` is left out where the device is open.
+ */
+export async function accessTo(
+  node: string | null,
+  wanted: Wanted,
+  opens?: (node: string) => Promise<void>,
+): Promise<Access> {
+  if (node === null) return { state: 'granted', node }
+  const allowed = await mayOpen(node)
+  if (allowed && !(await isRefused(node, opens))) return { state: 'granted', node }
+  const rule = allowed ? null : ruleFor(wanted)
   try {
     const { mode, uid, gid } = await stat(node)
     const owner = `${await nameIn('/etc/passwd', uid)}:${await nameIn('/etc/group', gid)}`
@@ -32,6 +47,16 @@ async function mayOpen(node: string): Promise<boolean> {
     return true
   } catch {
     return false
+  }
+}
+
+/** By the system, not by its mode. What else is in its way, connecting tells. */
+async function isRefused(node: string, opens: ((node: string) => Promise<void>) | undefined): Promise<boolean> {
+  try {
+    await opens?.(node)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Lock } from '../../journal/lock.ts'
 import type { Access, DeviceIdentity } from '../../ports/device.ts'
 import type { DuramenError } from '../../ports/errors.ts'
-import { accessTo } from './access.ts'
+import { accessTo, openOnce } from './access.ts'
 import { type Connection, openConnection, type Part } from './connection.ts'
 import { gone } from './errors.ts'
 import { watchDevice } from './hotplug.ts'
@@ -48,7 +48,7 @@ export class PackageLink implements UsbLink {
   async access(): Promise<Access> {
     const found = await this.#find()
     if (!found) return { state: 'absent' }
-    const access = await accessTo(found.identity.node, this.#wanted)
+    const access = await accessTo(found.identity.node, this.#wanted, this.#connection ? undefined : openOnce)
     // a device that is being unplugged loses its node first
     const missing = access.state === 'denied' && access.mode === null
     return missing && (await this.#find())?.handle !== found.handle ? { state: 'absent' } : access

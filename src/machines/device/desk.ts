@@ -234,10 +234,15 @@ function unavailable({ name, access, problem }: DeviceContext, state: string): D
   if (access?.state === 'denied') {
     const { node, owner, mode, rule } = access
     const missing = mode === null
-    const why = missing ? 'is missing' : `belongs to ${owner}, its mode is ${mode}`
+    const why = missing
+      ? 'is missing'
+      : `belongs to ${owner}, its mode is ${mode}${rule === null ? ', but the system refuses it' : ''}`
+    const cgroup = 'device_cgroup_rules "c 189:* rmw"'
     const mend = missing
-      ? 'give the container all of /dev/bus/usb as a volume, and device_cgroup_rules "c 189:* rmw"'
-      : `put ${rule} into /etc/udev/rules.d/70-duramen.rules`
+      ? `give the container all of /dev/bus/usb as a volume, and ${cgroup}`
+      : rule === null
+        ? `give the container ${cgroup}`
+        : `put ${rule} into /etc/udev/rules.d/70-duramen.rules`
     return new DuramenError('DEVICE_DENIED', `${name} may not be opened: ${node} ${why}`, {
       retryable: true,
       where: { file: node },
