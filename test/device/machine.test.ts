@@ -220,6 +220,15 @@ describe('D5', () => {
       .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'reset' } } as never] })
   })
 
+  test('however many are called off, nothing is replugged for that', async () => {
+    const twice = ['a', 'b'].flatMap((id) => [ask(id), { type: 'CANCEL', ids: [id] } as const])
+    const off = [...twice.slice(0, 2), resolved('probe'), ...twice.slice(2)]
+    const often = Array.from({ length: 5 }, () => [...off, resolved('recover', null)]).flat()
+    await given(device, [...online, ...often, ...off.slice(0, -1)], input)
+      .when({ type: 'CANCEL', ids: ['b'] })
+      .then({ effects: [{ src: 'recover', input: { name: 'reader', rung: 'reopen' } } as never] })
+  })
+
   test('where nothing is open the ladder begins with opening', async () => {
     await given(device, [open], input)
       .when(fails('connect'))

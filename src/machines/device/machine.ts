@@ -10,7 +10,8 @@
 //    where it begins anew, ever more slowly, or at once when the device is plugged in or somebody says so. A device that
 //    answers its probe after a rung, and fails again, has to climb the next one: only a good operation brings it down. Where
 //    nothing is open, the ladder begins with opening. CALLED_OFF operations in a row that were called off while they were
-//    performed, with no good one between, are a fault, too: a pipe may be dead whose device still answers its probe.
+//    performed, with no good one between, are a fault, too: a pipe may be dead whose device still answers its probe. For that
+//    alone nothing is replugged: perhaps nobody has laid a finger on it.
 // D6 `denied` is left by itself once the device may be opened.
 // D7 A device that is gone is waited for; its operations wait with it.
 // D9 A capture is two commits: its request, and what came of it. No input and no output of an operation is in them.
@@ -82,8 +83,9 @@ export const deviceMachine = setup({
         event.type === 'CANCEL' ? context.queue.filter(({ id }) => !event.ids.includes(id)) : context.queue,
     }),
     calledOff: assign({ calledOff: ({ context }) => context.calledOff + 1 }),
-    mayHang: assign(({ context: { name } }) => ({
+    mayHang: assign(({ context: { name, rung } }) => ({
       calledOff: 0,
+      ...(rung > REOPEN && { rung: REOPEN, tries: 0 }),
       problem: {
         code: 'USB_TIMEOUT',
         message: `${name} had not answered when ${CALLED_OFF} operations in a row were called off`,
