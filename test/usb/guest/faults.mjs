@@ -25,7 +25,8 @@ export const faultCases = (reader) => [
           await reader.set({ ...faults })
           const { pixels } = await device.capture()
           assert.equal(pixels.length, 78_000)
-          assert.ok(device.diagnosis().recoveries > 0)
+          // By a rung, or by a new connection where the bus was quicker: a reset may look like an unplugging.
+          assert.equal(device.diagnosis().device_status, 'online')
           assert.ok(codes.has(code), [...codes].join())
           assert.equal((await reader.state()).led, true)
         },
