@@ -5,6 +5,7 @@ import { fromCallback, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { Openings } from '../openings.ts'
 import type { AnyDriver } from './driving.ts'
 import { deviceMachine } from './machine.ts'
 import type { DeviceContext, DeviceEvent } from './types.ts'
@@ -16,8 +17,7 @@ const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 export class Devices {
   readonly machine: DurableMachine<typeof deviceMachine>
   readonly #taken = new Map<string, AnyDriver>()
-  readonly #opened = new Map<string, Opened>()
-  readonly #waiting = new Set<() => void>()
+  readonly #openings = new Openings<Opened>()
   /** How the machine of a device hears of the world, and what ends that. */
   readonly #tell = new Map<string, (event: DeviceEvent) => void>()
   readonly #unwatch = new Map<string, () => void>()
@@ -29,18 +29,26 @@ export class Devices {
           watch: fromCallback<DeviceEvent, { name: string }>(({ input: { name }, sendBack }) =>
             this.#watch(name, sendBack),
           ),
-          connect: fromPromise(async ({ input: { name }, signal }) => connect(await this.#find(name, signal), signal)),
+          connect: fromPromise(async ({ input: { name }, signal }) =>
+            connect(await this.#openings.opened(name, signal), signal),
+          ),
           perform: fromPromise(async ({ input: { name, request }, signal }) =>
-            perform(await this.#find(name, signal), request, signal),
+            perform(await this.#openings.opened(name, signal), request, signal),
           ),
-          probe: fromPromise(async ({ input: { name }, signal }) => probe(await this.#find(name, signal), signal)),
-          refresh: fromPromise(async ({ input: { name }, signal }) => refresh(await this.#find(name, signal), signal)),
+          probe: fromPromise(async ({ input: { name }, signal }) =>
+            probe(await this.#openings.opened(name, signal), signal),
+          ),
+          refresh: fromPromise(async ({ input: { name }, signal }) =>
+            refresh(await this.#openings.opened(name, signal), signal),
+          ),
           recover: fromPromise(async ({ input: { name, rung }, signal }) =>
-            recover(await this.#find(name, signal), rung, signal),
+            recover(await this.#openings.opened(name, signal), rung, signal),
           ),
-          arrive: fromPromise(async ({ input: { name }, signal }) => arrive(await this.#find(name, signal), signal)),
+          arrive: fromPromise(async ({ input: { name }, signal }) =>
+            arrive(await this.#openings.opened(name, signal), signal),
+          ),
           permitted: fromPromise(async ({ input: { name }, signal }) =>
-            permitted(await this.#find(name, signal), signal),
+            permitted(await this.#openings.opened(name, signal), signal),
           ),
         },
       }),
@@ -65,44 +73,20 @@ export class Devices {
   }
 
   open(id: string, opened: Opened): void {
-    this.#opened.set(id, opened)
-    for (const look of [...this.#waiting]) look()
+    this.#openings.open(id, opened)
     this.#beginWatch(id)
   }
 
   /** Nothing begins for it any more. */
   leave(id: string): void {
     this.#endWatch(id)
-    this.#opened.delete(id)
+    this.#openings.close(id)
   }
 
   /** It may be opened anew. */
   free(id: string): void {
     this.leave(id)
     this.#taken.delete(id)
-  }
-
-  #find(id: string, signal: AbortSignal): Promise<Opened> {
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        this.#waiting.delete(look)
-        signal.removeEventListener('abort', aborted)
-      }
-      const aborted = () => {
-        end()
-        reject(signal.reason)
-      }
-      const look = () => {
-        const opened = this.#opened.get(id)
-        if (!opened) return
-        end()
-        resolve(opened)
-      }
-      if (signal.aborted) return reject(signal.reason)
-      signal.addEventListener('abort', aborted)
-      this.#waiting.add(look)
-      look()
-    })
   }
 
   #watch(id: string, tell: (event: DeviceEvent) => void): () => void {
@@ -116,7 +100,7 @@ export class Devices {
   }
 
   #beginWatch(id: string): void {
-    const opened = this.#opened.get(id)
+    const opened = this.#openings.get(id)
     const tell = this.#tell.get(id)
     if (!opened || !tell) return
     this.#endWatch(id)

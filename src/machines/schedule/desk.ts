@@ -5,6 +5,7 @@ import { type AnyStateMachine, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { Openings } from '../openings.ts'
 import { scheduleMachine, timeText } from './machine.ts'
 import type { ScheduleContext } from './types.ts'
 import { make, plan } from './work.ts'
@@ -20,8 +21,7 @@ export class Desk {
   readonly machine: DurableMachine<AnyStateMachine>
   readonly schedule: DurableMachine<typeof scheduleMachine>
   private readonly taken = new Set<string>()
-  private readonly opened = new Map<string, Declared>()
-  private readonly waiting = new Set<() => void>()
+  private readonly openings = new Openings<Declared>()
 
   constructor(host: Host, machine: DurableMachine<AnyStateMachine>) {
     this.host = host
@@ -49,33 +49,17 @@ export class Desk {
   }
 
   open(id: string, declared: Declared): void {
-    this.opened.set(id, declared)
-    for (const look of [...this.waiting]) look()
+    this.openings.open(id, declared)
   }
 
   release(id: string): void {
     this.taken.delete(id)
-    this.opened.delete(id)
+    this.openings.close(id)
   }
 
   /** Resolves once this process has declared the schedule. */
   declared(id: string, signal: AbortSignal): Promise<Declared> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        this.waiting.delete(look)
-        signal.removeEventListener('abort', aborted)
-        settle()
-      }
-      const look = () => {
-        const declared = this.opened.get(id)
-        if (declared) end(() => resolve(declared))
-      }
-      const aborted = () => end(() => reject(signal.reason))
-      if (signal.aborted) return reject(signal.reason)
-      signal.addEventListener('abort', aborted)
-      this.waiting.add(look)
-      look()
-    })
+    return this.openings.opened(id, signal)
   }
 }
 
