@@ -42,6 +42,13 @@ const CALLED_OFF = 2
 /** From this rung on the connection is made anew; those below need one. */
 const REOPEN = RUNGS.indexOf('reopen')
 
+/** It can't be reached over this connection: whether it is there, and may be opened, shows when another one is made. */
+const outOfReach = {
+  guard: { type: 'means', params: { faults: ['gone', 'denied', 'held'] } },
+  target: '#device.connecting',
+  actions: 'failed',
+} as const
+
 /** A device that never has to be replugged, without a device: `createDevice` provides its actors. */
 export const deviceMachine = setup({
   types: {} as { context: DeviceContext; input: DeviceInput; events: DeviceEvent },
@@ -284,14 +291,7 @@ export const deviceMachine = setup({
             id: 'probe',
             input: named,
             onDone: { target: 'idle', actions: 'probed' },
-            onError: [
-              {
-                guard: { type: 'means', params: { faults: ['gone', 'denied', 'held'] } },
-                target: '#device.connecting',
-                actions: 'failed',
-              },
-              { target: '#device.recovering', actions: 'failed' },
-            ],
+            onError: [outOfReach, { target: '#device.recovering', actions: 'failed' }],
           },
         },
         refreshing: {
@@ -300,14 +300,7 @@ export const deviceMachine = setup({
             id: 'refresh',
             input: named,
             onDone: { target: 'idle', actions: 'refreshed' },
-            onError: [
-              {
-                guard: { type: 'means', params: { faults: ['gone', 'denied', 'held'] } },
-                target: '#device.connecting',
-                actions: 'failed',
-              },
-              { target: '#device.recovering', actions: ['failed', 'nothingIsOpen'] },
-            ],
+            onError: [outOfReach, { target: '#device.recovering', actions: ['failed', 'nothingIsOpen'] }],
           },
         },
       },
@@ -321,14 +314,7 @@ export const deviceMachine = setup({
             id: 'recover',
             input: ({ context: { name, rung } }) => ({ name, rung: RUNGS[rung]! }),
             onDone: { target: '#device.online', actions: 'recovered' },
-            onError: [
-              {
-                guard: { type: 'means', params: { faults: ['gone', 'denied', 'held'] } },
-                target: '#device.connecting',
-                actions: 'failed',
-              },
-              { target: 'pausing', actions: ['failed', 'slip'] },
-            ],
+            onError: [outOfReach, { target: 'pausing', actions: ['failed', 'slip'] }],
           },
           // what a rung takes off the bus, it waits for itself
           on: { DETACHED: { guard: 'bringsItsOwnUnplugging' } },
