@@ -7,7 +7,7 @@ import { addAbortSignal, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { throughDraft } from '../journal/file/backup/draft-journal.ts'
 import { assertNoJournal } from '../journal/file/backup/restore.ts'
-import { fsError } from '../journal/fs-error.ts'
+import { asDuramen } from '../journal/fs-error.ts'
 import { exportJournal, fileJournal, importJournal, openJournal } from '../journal/index.ts'
 import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { journalOptionsIn } from './config.ts'
@@ -111,5 +111,5 @@ function withConfig(error: unknown, config: string | undefined): unknown {
 
 function failed(error: unknown, interrupted: Interruption, doing: string, file: string | undefined): number {
   if (interrupted.exitCode !== undefined) return interrupted.exitCode
-  throw error instanceof DuramenError ? error : fsError(error, doing, file === undefined ? {} : { file })
+  throw asDuramen(error, doing, file === undefined ? {} : { file })
 }

@@ -1,5 +1,5 @@
 // What a failed file system call means to a host: one table from errno to code and advice.
-import { DuramenError, type DuramenErrorCode, type ErrorPlace } from '../ports/errors.ts'
+import { DuramenError, type DuramenErrorCode, type ErrorPlace, isDuramenError } from '../ports/errors.ts'
 
 interface Meaning {
   readonly code: DuramenErrorCode
@@ -44,3 +44,7 @@ export function fsError(cause: unknown, doing: string, where: ErrorPlace): Duram
   const { code, hint, retryable = false } = meanings[errno] ?? other
   return new DuramenError(code, `Could not ${doing}: ${errno}`, { cause, where, hint, retryable })
 }
+
+/** What was thrown, as it is where it is a DuramenError, else as that of a failed call of node:fs. */
+export const asDuramen = (error: unknown, doing: string, where: ErrorPlace): DuramenError =>
+  isDuramenError(error) ? error : fsError(error, doing, where)

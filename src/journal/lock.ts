@@ -12,7 +12,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { DuramenError } from '../ports/errors.ts'
-import { fsError } from './fs-error.ts'
+import { asDuramen, fsError } from './fs-error.ts'
 
 /** A held lock. */
 export interface Lock {
@@ -46,7 +46,7 @@ export async function acquireLock(file: string): Promise<Lock> {
     await writeSynced(draft, content)
     while (!(await place(draft, file))) {}
   } catch (error) {
-    throw error instanceof DuramenError ? error : fsError(error, `take the lock ${file}`, { file })
+    throw asDuramen(error, `take the lock ${file}`, { file })
   } finally {
     await unlink(draft).catch(() => {})
   }

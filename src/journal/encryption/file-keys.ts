@@ -9,9 +9,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join, resolve } from 'node:path'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import { assertPath, shown } from '../../ports/given.ts'
-import { fsError } from '../fs-error.ts'
+import { asDuramen } from '../fs-error.ts'
 import { type Key, type Keys, SECRET_BYTES } from './aes-gcm.ts'
 
 /** So many keys are remembered. */
@@ -133,7 +133,7 @@ function attempt<T>(file: string, run: () => T): T {
   try {
     return run()
   } catch (error) {
-    throw isDuramenError(error) ? error : fsError(error, `see to the key in ${file}`, { file })
+    throw asDuramen(error, `see to the key in ${file}`, { file })
   }
 }
 

@@ -11,7 +11,7 @@ import { assertNames, assertPath, badOption, optionsGiven, shown } from '../../p
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import type { FrameCodec } from '../frame-codec.ts'
-import { fsError } from '../fs-error.ts'
+import { asDuramen } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { BackedUp, Journal } from '../port.ts'
 import { backUp, type CopyOptions } from './backup/backup.ts'
@@ -122,7 +122,7 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
     return await openLocked(dir, { segmentBytes, indexEvery, chain }, coding, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
-    throw error instanceof DuramenError ? error : fsError(error, `open the journal in ${dir}`, { file: dir })
+    throw asDuramen(error, `open the journal in ${dir}`, { file: dir })
   }
 }
 
@@ -261,7 +261,7 @@ async function openLocked(
         reclaiming = result.catch(() => {})
         return await result
       } catch (error) {
-        throw isDuramenError(error) ? error : fsError(error, `reclaim space in ${dir}`, { file: dir })
+        throw asDuramen(error, `reclaim space in ${dir}`, { file: dir })
       }
     },
     close: () => async () => {
@@ -270,9 +270,7 @@ async function openLocked(
         await closing.finally(lock.release)
         return right(undefined)
       } catch (error) {
-        return left(
-          error instanceof DuramenError ? error : fsError(error, `close the journal in ${dir}`, { file: dir }),
-        )
+        return left(asDuramen(error, `close the journal in ${dir}`, { file: dir }))
       }
     },
   }

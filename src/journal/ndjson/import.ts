@@ -4,9 +4,9 @@
 // K7 a file that was cut or edited is noticed: by its lines, their order, and a checksum over all of them at the end.
 // K9 a batch of records and so many last seqs are in memory, however long the export is.
 import { createHash } from 'node:crypto'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import { badOption } from '../../ports/given.ts'
-import { fsError } from '../fs-error.ts'
+import { asDuramen } from '../fs-error.ts'
 import type { Append, Journal, StoredRecord } from '../port.ts'
 import { damagedExport, type ExportEnd, readLine } from './lines.ts'
 import { linesOf } from './split.ts'
@@ -48,7 +48,7 @@ export async function importJournal(
     await takeIn(source, batches)
     return { records: batches.records }
   } catch (error) {
-    throw unfinished(isDuramenError(error) ? error : fsError(error, 'read the export', {}), batches.records)
+    throw unfinished(asDuramen(error, 'read the export', {}), batches.records)
   }
 }
 

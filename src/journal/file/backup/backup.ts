@@ -9,7 +9,7 @@ import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { assertFunction, assertNames, assertPath, optionsGiven } from '../../../ports/given.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
 import type { BackedUp } from '../../port.ts'
 import type { CommittedEnd } from '../commit/committed-end.ts'
@@ -79,8 +79,7 @@ export async function backUp(
       await lock.release()
     }
   } catch (error) {
-    if (error instanceof DuramenError) throw error
-    throw fsError(error, `back up ${dir} to ${to}`, { file: (error as NodeJS.ErrnoException).path ?? to })
+    throw asDuramen(error, `back up ${dir} to ${to}`, { file: (error as NodeJS.ErrnoException).path ?? to })
   }
 }
 

@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { assertPath, badOption } from '../../../ports/given.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
 import { assertNoOthers } from '../index/caches.ts'
 import { damaged } from '../segments/damaged.ts'
@@ -80,8 +80,7 @@ export async function restoreJournal(from: string, dir: string, options?: Restor
       if (restored !== undefined) return restored
     }
   } catch (error) {
-    if (error instanceof DuramenError) throw error
-    throw fsError(error, `restore ${from} to ${dir}`, { file: (error as NodeJS.ErrnoException).path ?? dir })
+    throw asDuramen(error, `restore ${from} to ${dir}`, { file: (error as NodeJS.ErrnoException).path ?? dir })
   }
 }
 

@@ -6,7 +6,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isDuramenError } from '../../../ports/errors.ts'
 import { assertFunction, assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen } from '../../fs-error.ts'
 import { holderOf } from '../../lock.ts'
 import { decodeCommit } from '../../records.ts'
 import { committedEnd } from '../commit/committed-end.ts'
@@ -95,7 +95,7 @@ export async function checkJournal(dir: string, options: CheckOptions = {}): Pro
   try {
     return await report(folder, onProgress, expect)
   } catch (error) {
-    throw isDuramenError(error) ? error : fsError(error, `check the journal in ${dir}`, { file: dir })
+    throw asDuramen(error, `check the journal in ${dir}`, { file: dir })
   }
 }
 

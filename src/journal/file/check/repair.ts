@@ -9,7 +9,7 @@
 import { join, resolve } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
 import { assertFunction, assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen } from '../../fs-error.ts'
 import { acquireLock } from '../../lock.ts'
 import { examine } from './examine.ts'
 import type { Examination } from './findings.ts'
@@ -68,7 +68,7 @@ export async function repairJournal(dir: string, options: RepairOptions): Promis
       await lock.release()
     }
   } catch (error) {
-    throw error instanceof DuramenError ? error : fsError(error, `repair the journal in ${dir}`, { file: dir })
+    throw asDuramen(error, `repair the journal in ${dir}`, { file: dir })
   }
 }
 

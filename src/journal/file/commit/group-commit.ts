@@ -5,7 +5,7 @@
 // K11 after a failure whose outcome is unknown nothing more is written.
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import { DuramenError } from '../../../ports/errors.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen } from '../../fs-error.ts'
 import type { Append, Appended } from '../../port.ts'
 import type { Places } from '../index/places.ts'
 import type { Coding } from '../segments/coding.ts'
@@ -136,7 +136,7 @@ export class GroupCommit {
       const looking = group.prepare(this.#places)
       if (looking !== undefined) await looking
     } catch (error) {
-      return error instanceof DuramenError ? error : fsError(error, 'read the index of the journal', {})
+      return asDuramen(error, 'read the index of the journal', {})
     }
     group.check(this.#places)
     if (group.bytes.length === 0) return undefined

@@ -2,9 +2,8 @@
 //
 // K3 it is a cache of the log: one that turns out to be damaged is made anew, and the answer comes from the new one. Who
 // only reads the journal changes nothing in it, and is told.
-import { DuramenError } from '../../../ports/errors.ts'
 import { closed } from '../../check.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen, fsError } from '../../fs-error.ts'
 import { IndexDamaged } from './pages.ts'
 import type { Runs } from './runs.ts'
 
@@ -67,7 +66,7 @@ export class DiskIndex implements MadeIndex {
       this.#warn('The index of the journal was damaged and was made anew from its segments', cause)
     })
     await rebuilt.catch((error) => {
-      throw error instanceof DuramenError ? error : fsError(error, 'make the index of the journal anew', {})
+      throw asDuramen(error, 'make the index of the journal anew', {})
     })
   }
 

@@ -5,12 +5,12 @@
 // K3 what is not as it was written, or not there any more, is never an answer: files may become fewer while they are read,
 // so it is asked again of the files as they are then; what is wrong still is an error.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { DuramenError, isDuramenError } from '../../../ports/errors.ts'
+import { DuramenError } from '../../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../../ports/logger.ts'
 import { closed, within } from '../../check.ts'
 import type { FrameCodec } from '../../frame-codec.ts'
-import { fsError } from '../../fs-error.ts'
+import { asDuramen, fsError } from '../../fs-error.ts'
 import type { Journal, Range, StoredRecord } from '../../port.ts'
 import { committedFile } from '../commit/committed.ts'
 import { EndFinder } from '../commit/committed-end.ts'
@@ -78,7 +78,7 @@ export async function openJournal(dir: string, options: ReaderOptions): Promise<
   try {
     await reader.open()
   } catch (error) {
-    throw asDuramen(error, dir)
+    throw unread(error, dir)
   }
   return {
     end: () => reader.end(),
@@ -124,7 +124,7 @@ class FolderReader {
     try {
       return (await this.#fresh()).end.position
     } catch (error) {
-      throw asDuramen(error, this.#dir)
+      throw unread(error, this.#dir)
     }
   }
 
@@ -247,7 +247,7 @@ class FolderReader {
         return
       } catch (error) {
         this.#check()
-        if (!isChanged(error) || tries === TRIES || (last !== undefined && !goesOn)) throw asDuramen(error, this.#dir)
+        if (!isChanged(error) || tries === TRIES || (last !== undefined && !goesOn)) throw unread(error, this.#dir)
       }
     }
   }
@@ -322,5 +322,5 @@ function otherJournal(dir: string): DuramenError {
 
 const isChanged = (error: unknown) => error instanceof IndexDamaged || isReplaced(error)
 
-const asDuramen = (error: unknown, dir: string): DuramenError =>
-  isDuramenError(error) ? error : fsError(error, `read the journal in ${dir}`, { file: dir })
+const unread = (error: unknown, dir: string): DuramenError =>
+  asDuramen(error, `read the journal in ${dir}`, { file: dir })
