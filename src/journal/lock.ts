@@ -9,9 +9,10 @@
 // - Who takes over a stale lock must first hold the lock that is named after that very lock's content. So of several
 //   takers one replaces it, and a late one finds that the content has changed.
 import { createHash, randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, unlink } from 'node:fs/promises'
+import { link, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { DuramenError } from '../ports/errors.ts'
+import { contentOf, writeSynced } from './files.ts'
 import { asDuramen, fsError } from './fs-error.ts'
 
 /** A held lock. */
@@ -43,7 +44,7 @@ export async function acquireLock(file: string): Promise<Lock> {
   const content = JSON.stringify({ ...(await self()), id })
   const draft = `${file}.${randomUUID()}.tmp`
   try {
-    await writeSynced(draft, content)
+    await writeSynced(draft, content, 'wx')
     while (!(await place(draft, file))) {}
   } catch (error) {
     throw asDuramen(error, `take the lock ${file}`, { file })
@@ -104,7 +105,7 @@ async function place(draft: string, file: string): Promise<boolean> {
 }
 
 async function self(): Promise<Holder> {
-  const bootId = await contentOf('/proc/sys/kernel/random/boot_id')
+  const bootId = await told('/proc/sys/kernel/random/boot_id')
   const running = await processOf(process.pid)
   return {
     pid: process.pid,
@@ -134,9 +135,12 @@ function exists(pid: number): boolean {
   }
 }
 
+/** What the system tells; undefined where there is no /proc, or it does not say. */
+const told = (file: string) => contentOf(file).catch(() => undefined)
+
 /** State and start of a process from /proc/<pid>/stat; the fields behind the last ')' are safe to split. */
 async function processOf(pid: number): Promise<{ start: string; ended: boolean } | undefined> {
-  const stat = await contentOf(`/proc/${pid}/stat`)
+  const stat = await told(`/proc/${pid}/stat`)
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   const start = fields?.[19]
   return start === undefined ? undefined : { start, ended: fields?.[0] === 'Z' || fields?.[0] === 'X' }
@@ -168,25 +172,6 @@ function noHardLinks(file: string, cause: unknown): DuramenError {
     where: { file },
     hint: 'Choose a folder on another file system; FAT and exFAT will not do.',
   })
-}
-
-async function contentOf(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (file.startsWith('/proc/') || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-async function writeSynced(file: string, content: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 async function remove(file: string, content: string): Promise<void> {

@@ -3,8 +3,8 @@
 // K7 what a copy holds was read again from it, so that no damage of the original, nor of the way, gets into it in silence.
 // K12 0600.
 import { type FileHandle, open } from 'node:fs/promises'
+import { writeAll } from '../../files.ts'
 import { headerOf } from '../commit/recover.ts'
-import { writeAll } from '../index/pages.ts'
 import { damaged } from '../segments/damaged.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { segmentSize } from '../segments/holes.ts'

@@ -3,9 +3,10 @@
 // K7 it is what a backup becomes valid by: written once all its new segments are on disk beside the old ones, each under its
 // name and `.new-` with the number of the backup. Then they take the places of the old ones. Where that was cut short, they
 // are still there, and count.
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuramenError } from '../../../ports/errors.ts'
+import { contentOf, writeSynced } from '../../files.ts'
 import { removeCaches } from '../index/caches.ts'
 import { listSegments, segmentFile, syncFolder } from '../segments/segments.ts'
 
@@ -49,10 +50,7 @@ const manifestFile = (folder: string) => join(folder, NAME)
 /** Undefined for a folder that has none. Rejects with JOURNAL_DAMAGED, or with what the file system says. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   const file = manifestFile(folder)
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const text = await contentOf(file)
   if (text === undefined) return undefined
   const manifest = parsed(text)
   if (manifest?.duramen === 'backup' && manifest.version === VERSION) return manifest
@@ -74,13 +72,7 @@ function parsed(text: string): Manifest | undefined {
 /** Replaces the manifest, durably. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const draft = `${manifestFile(folder)}.new`
-  const handle = await open(draft, 'w', 0o600)
-  try {
-    await handle.writeFile(`${JSON.stringify(manifest)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await writeSynced(draft, `${JSON.stringify(manifest)}\n`)
   await rename(draft, manifestFile(folder))
   await syncFolder(folder)
 }

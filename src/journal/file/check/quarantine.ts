@@ -5,10 +5,10 @@
 // <segment>       a whole segment that was moved here
 //
 // K7 all of it is on disk before plan.json has its name. K12 files 0600, folder 0700.
-import { type FileHandle, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { contentOf, writeAll, writeSynced } from '../../files.ts'
 import { removeFiles, removeFolder } from '../index/caches.ts'
-import { writeAll } from '../index/pages.ts'
 import { HEADER_BYTES } from '../segments/format.ts'
 import { syncFolder } from '../segments/segments.ts'
 import { Window } from './check-window.ts'
@@ -46,7 +46,7 @@ export class Quarantine {
       if (changed.length > 0) await keep(join(journal, step.file), join(folder, savedName(step)), changed)
     }
     const text = JSON.stringify({ at: at.toISOString(), ...plan }, undefined, 1)
-    await writeSynced(join(folder, `${PLAN}.new`), Buffer.from(text))
+    await writeSynced(join(folder, `${PLAN}.new`), text)
     await rename(join(folder, `${PLAN}.new`), join(folder, PLAN))
     await syncFolder(folder)
     return new Quarantine(folder, plan)
@@ -135,23 +135,4 @@ async function copy(window: Window, target: FileHandle, from: number, to: number
     done += bytes
   }
   return done
-}
-
-async function writeSynced(path: string, bytes: Buffer): Promise<void> {
-  const handle = await open(path, 'w', 0o600)
-  try {
-    await writeAll(handle, bytes, 0)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function contentOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -1,8 +1,8 @@
 // Does what a repair has planned. Each step may have been done already, in part or as a whole.
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeAll, writeSynced } from '../../files.ts'
 import { removeCaches } from '../index/caches.ts'
-import { writeAll } from '../index/pages.ts'
 import { encodeHeader, encodeHole, FRAME_BYTES, HEADER_BYTES } from '../segments/format.ts'
 import { syncFolder } from '../segments/segments.ts'
 import { Window } from './check-window.ts'
@@ -42,14 +42,8 @@ async function move(folder: string, path: string, kept: string, file: string): P
 async function create(folder: string, path: string, salt: number, first: number, positions: number): Promise<void> {
   if (await isThere(path)) return
   const bytes = Math.max(positions, 1) * FRAME_BYTES
-  const handle = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await writeAll(handle, encodeHeader({ salt, first }), 0)
-    await writeAll(handle, encodeHole(salt, HEADER_BYTES, bytes, positions), HEADER_BYTES)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  const content = [encodeHeader({ salt, first }), encodeHole(salt, HEADER_BYTES, bytes, positions)]
+  await writeSynced(`${path}.new`, Buffer.concat(content))
   await rename(`${path}.new`, path)
   await syncFolder(folder)
 }

@@ -1,9 +1,9 @@
 // Which positions are read no more: a bit for each, in blocks that are there only where there was such a one. Kept beside
 // the index in a file of its own, which is written anew as a whole: 8 KiB for 65,536 positions.
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { writeSynced } from '../../files.ts'
 import { crc } from '../segments/crc.ts'
-import { writeAll } from './pages.ts'
 
 const BLOCK = 1 << 16
 const BLOCK_BYTES = BLOCK / 8
@@ -43,13 +43,7 @@ export class Gone {
     this.changed = false
     try {
       await mkdir(dirname(path), { mode: 0o700, recursive: true })
-      const handle = await open(`${path}.new`, 'w', 0o600)
-      try {
-        await writeAll(handle, bytes, 0)
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
+      await writeSynced(`${path}.new`, bytes)
       await rename(`${path}.new`, path)
     } catch (error) {
       this.changed = true

@@ -1,6 +1,7 @@
 // A part of an index file as pages of 4 KiB, of which each has a checksum: what is not as it was written is never an
 // answer, it is an IndexDamaged. The checksums stand at the end of the file (run.ts) and are in memory while it is open.
 import type { FileHandle } from 'node:fs/promises'
+import { writeAll } from '../../files.ts'
 import { crc } from '../segments/crc.ts'
 import { readFrom } from '../segments/segments.ts'
 
@@ -99,11 +100,5 @@ export class PageReader {
       if (sum !== this.#sums[page]) throw new IndexDamaged(`page ${page} is not as it was written`)
     }
     return bytes.subarray(from - start, to - start)
-  }
-}
-
-export async function writeAll(handle: FileHandle, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten
   }
 }

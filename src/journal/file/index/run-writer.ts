@@ -1,11 +1,12 @@
 // Writes a file of the index from sources whose entries are in the order of their hashes: from memory, or from older files
 // that become one. A little at a time, so that the event loop is never held up for long.
 import { type FileHandle, open, rm } from 'node:fs/promises'
+import { writeAll } from '../../files.ts'
 import { crc } from '../segments/crc.ts'
 import { type Entry, encodeEntry, entryRoom, mustLook } from './entry.ts'
 import { byStream, COPIED, type Part, type RunSource, trimmedIn } from './merge.ts'
 import { bloomAdd, bloomBytes } from './names.ts'
-import { PAGE_BYTES, PageWriter, writeAll } from './pages.ts'
+import { PAGE_BYTES, PageWriter } from './pages.ts'
 import { PLACE_BYTES, RUN_MAGIC, RUN_VERSION, type RunHead, TRAILER_BYTES, tablesAt } from './run.ts'
 
 const BLOCK_BYTES = PAGE_BYTES

@@ -5,7 +5,7 @@
 // a crash leaves the old one or the new one, and what is beside it is removed when the journal is opened.
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { writeAll } from '../index/pages.ts'
+import { writeAll } from '../../files.ts'
 import { damaged } from './damaged.ts'
 import {
   decodeFrame,

@@ -8,7 +8,7 @@
 // K9 once more than half of it is out of date it is written anew, so that it stays in proportion to what it holds.
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { writeAll } from '../index/pages.ts'
+import { writeAll } from '../../files.ts'
 import type { Coding } from '../segments/coding.ts'
 import {
   type Coded,

@@ -9,8 +9,9 @@
 // page   slots: u32 hash of the stream's name | u32 another hash | f64 seq | f64 where it begins | u32 bytes, 0: free |
 //        u32 crc of all before
 import { type FileHandle, open } from 'node:fs/promises'
+import { writeAll } from '../../files.ts'
 import { hashOf } from '../index/names.ts'
-import { PAGE_BYTES, writeAll } from '../index/pages.ts'
+import { PAGE_BYTES } from '../index/pages.ts'
 import { crc } from '../segments/crc.ts'
 import { readFrom } from '../segments/segments.ts'
 
