@@ -4,11 +4,8 @@
 // of a group is sealed with its offset; no copy of one passes for it. Any other frame must be followed by whole frames up
 // to a first one, or to the end, and be newer than all that is known of its stream, which no copy is.
 
-import { decodeFrame, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES, HOLE } from '../segments/format.ts'
+import { decodeFrame, EMPTY_BYTES, FRAME_BYTES, type Frame, frameEnd, HEADER_BYTES, HOLE } from '../segments/format.ts'
 import type { Window } from './check-window.ts'
-
-/** Of a segment of which nothing is left but a hole; what it covers need not be there. */
-const EMPTY_BYTES = HEADER_BYTES + FRAME_BYTES
 
 /** Bytes between whole frames that are none. */
 export interface Bad {

@@ -12,8 +12,6 @@ export class Window {
   /** The piece that is there, and where in the file it begins. */
   buffer: Buffer = Buffer.alloc(0)
   start = 0
-  /** Bytes that the disk could not read. */
-  unreadable = 0
   /** Is told where a piece begins. */
   onLoad: (offset: number) => void = () => {}
   readonly #handle: FileHandle
@@ -68,7 +66,6 @@ export class Window {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
       if (end - start > PAGE) return await this.#readPages(start, end)
-      this.unreadable += end - start
       return Buffer.alloc(end - start)
     }
   }

@@ -58,7 +58,6 @@ class Examiner {
   readonly #bytes: number
   #torn: TornTail | undefined
   #read = 0
-  #unreadable = 0
   /** The position that comes next. */
   #next = 1
   /** Of the segment that is being read. */
@@ -93,7 +92,6 @@ class Examiner {
       last,
       index: this.#index,
       bytes: this.#bytes,
-      unreadable: this.#unreadable,
     }
   }
 
@@ -194,7 +192,6 @@ class Examiner {
       )
       if (last) end = await this.#end(window, file, end)
       else order.segmentEnds()
-      this.#unreadable += window.unreadable
     } finally {
       await window.close()
     }

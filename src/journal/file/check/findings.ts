@@ -62,7 +62,6 @@ export interface Examination {
   /** The last position. */
   readonly last: number
   readonly index: IndexEvidence
-  /** Bytes of all segments, and those that the disk could not read. */
+  /** Bytes of all segments. */
   readonly bytes: number
-  readonly unreadable: number
 }

@@ -27,6 +27,8 @@ import { crc, seedOf as unseeded } from './crc.ts'
 export const HEADER_BYTES = 32
 /** Everything of a frame but name and text. */
 export const FRAME_BYTES = 24
+/** The file of a segment of which nothing is left: its header and one hole, of which what it covers need not be there. */
+export const EMPTY_BYTES = HEADER_BYTES + FRAME_BYTES
 /** Bytes of a chain value. */
 export const CHAIN_BYTES = 32
 export const MORE = 1

@@ -10,6 +10,7 @@ import { damaged } from './damaged.ts'
 import {
   decodeFrame,
   decodeHeader,
+  EMPTY_BYTES,
   encodeHeader,
   encodeHole,
   FRAME_BYTES,
@@ -21,8 +22,6 @@ import {
 import { readFrom, type Segment, syncFolder } from './segments.ts'
 import { walkIn } from './walk.ts'
 
-/** The file of a segment of which nothing is left: its header and one hole that reaches to where the segment ended. */
-const EMPTY_BYTES = HEADER_BYTES + FRAME_BYTES
 const NEW = '.new'
 /** So much is read and written at once. */
 const AHEAD_BYTES = 1 << 20
