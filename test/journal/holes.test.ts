@@ -1,8 +1,8 @@
 // What was given up of a journal is a hole: all that is left keeps its seq, its position and its text, and a hole that is not
 // as it was written is damage.
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { survey } from '../../src/journal/file/commit/recover.ts'
 import { crc } from '../../src/journal/file/segments/crc.ts'
 import { type Frame, HEADER_BYTES } from '../../src/journal/file/segments/format.ts'
@@ -175,4 +175,23 @@ test.each([64, 128])('a frame of a later version is refused, not cut off, also a
     await expect(openIn(folder)).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED', where: { file, offset } })
     expect((await readFile(file)).equals(bytes)).toBe(true)
   }
+})
+
+test('K9 opening reads of the hole with which the index ends what it says of itself, not what it covers', async () => {
+  const folder = await newFolder()
+  const journal = await openIn(folder, { indexEvery: 16 })
+  for (let seq = 0; seq < 20; seq++) await add(journal, 'b', seq, `b ${seq + 1}`)
+  for (let seq = 0; seq < 40; seq++) await add(journal, 'a', seq, 'x'.repeat(10_000))
+  await must(journal.trim('a', 40))
+  await must(journal.close())
+  await giveUp(folder, ({ stream }) => stream === 'a')
+  await must((await openIn(folder, { indexEvery: 16 })).close())
+  const handle = await open(folder)
+  const read = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'read')
+  onTestFinished(() => read.mockRestore())
+  await handle.close()
+  const again = await openIn(folder, { indexEvery: 16 })
+  const asked = read.mock.calls.map((args) => (args as unknown[])[2] as number)
+  expect(Math.max(...asked)).toBeLessThan(40 * 10_000)
+  expect(await all(again.readAll())).toHaveLength(20)
 })

@@ -231,10 +231,11 @@ export async function holds(files: readonly Segment[], salt: number, head: RunHe
   if (!same || before.length !== segments.length) return false
   const handle = await open(before.at(-1)!.file, 'r')
   try {
-    const bytes = await readFrom(handle, offset, end)
-    const whole = bytes.length >= FRAME_BYTES && frameEnd(bytes, 0) === end - offset
-    if (!whole || neededEnd(bytes, 0, end - offset) > bytes.length) return false
-    return bytes.readUInt32LE(4) === sum && decodeFrame(bytes, 0, end - offset, salt, offset) !== undefined
+    const start = await readFrom(handle, offset, offset + FRAME_BYTES)
+    if (start.length < FRAME_BYTES || frameEnd(start, 0) !== end - offset || start.readUInt32LE(4) !== sum) return false
+    const needed = neededEnd(start, 0, end - offset)
+    const bytes = needed > start.length ? await readFrom(handle, offset, offset + needed) : start
+    return bytes.length >= needed && decodeFrame(bytes, 0, end - offset, salt, offset) !== undefined
   } finally {
     await handle.close()
   }
