@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { left, map, right } from 'fp-ts/lib/Either.js'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
-import { assertNames, assertPath, badOption, optionsGiven, shown } from '../../ports/given.ts'
+import { isDuramenError } from '../../ports/errors.ts'
+import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { closed, refusal, snapshotRefusal, trimRefusal, within } from '../check.ts'
 import type { FrameCodec } from '../frame-codec.ts'
@@ -19,13 +19,12 @@ import { assertOutside } from './backup/outside.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './commit/committed.ts'
 import { type CommittedEnd, NO_END } from './commit/committed-end.ts'
 import { GroupCommit } from './commit/group-commit.ts'
-import { openChain } from './commit/last-group.ts'
-import { Log } from './commit/log.ts'
-import { assertEnd, cutOff, holds, recover, refill, survey, type TornTail } from './commit/recover.ts'
-import { type IndexedLog, type IndexFolder, Places } from './index/places.ts'
-import { Runs, SNAPSHOT_PLACES } from './index/runs.ts'
+import { type LogOptions, openLog } from './commit/open-log.ts'
+import { survey, type TornTail } from './commit/recover.ts'
+import type { Places } from './index/places.ts'
+import { SNAPSHOT_PLACES } from './index/runs.ts'
 import { Listings } from './reading/listings.ts'
-import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf, sumAt } from './reading/read.ts'
+import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf } from './reading/read.ts'
 import { type Reclaimed, reclaim } from './reclaim.ts'
 import type { ChainHead } from './segments/chain.ts'
 import { Coding, codecsGiven } from './segments/coding.ts'
@@ -102,16 +101,8 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
   const given = optionsGiven('fileJournal', options)
   const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY, chain = false } = given
   const logger = loggerOf(given.logger ?? console)
-  if (!Number.isSafeInteger(segmentBytes) || segmentBytes < 1024 || segmentBytes > 2 ** 30) {
-    throw new DuramenError('BAD_OPTION', `segmentBytes can't be ${shown(segmentBytes)}`, {
-      hint: 'Pass an integer between 1024 and 1073741824.',
-    })
-  }
-  if (!Number.isSafeInteger(indexEvery) || indexEvery < 16 || indexEvery > 2 ** 20) {
-    throw new DuramenError('BAD_OPTION', `indexEvery can't be ${shown(indexEvery)}`, {
-      hint: 'Pass an integer between 16 and 1048576.',
-    })
-  }
+  assertBetween('segmentBytes', segmentBytes, 1024, 2 ** 30)
+  assertBetween('indexEvery', indexEvery, 16, 2 ** 20)
   if (typeof chain !== 'boolean')
     throw badOption('chain', chain, 'is neither true nor false', 'Leave it out for false.')
   const coding = new Coding(codecsGiven(given.codec))
@@ -126,9 +117,19 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
   }
 }
 
+function assertBetween(name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return
+  throw badOption(
+    name,
+    value,
+    `is no integer between ${least} and ${most}`,
+    'Leave it out for its default, or give one.',
+  )
+}
+
 async function openLocked(
   dir: string,
-  { segmentBytes, indexEvery, chain }: Required<Pick<FileJournalOptions, 'segmentBytes' | 'indexEvery' | 'chain'>>,
+  options: LogOptions,
   coding: Coding,
   logger: Logger,
   lock: Lock,
@@ -142,11 +143,8 @@ async function openLocked(
   const check = () => {
     if (closing !== undefined) throw closed()
   }
-  const source: Source = { segments, reader, salt, coding, listings: new Listings(), check }
-  const openEnd = async (known: Places) =>
-    Log.open(dir, segments, salt, segmentBytes, await openChain(source, known, chain))
-  const index = join(dir, 'index')
-  const { places, torn, sum, log } = await openLog(index, found.files, segments, indexEvery, source, logger, openEnd)
+  const source = { segments, reader, salt, coding, listings: new Listings(), check } satisfies Source
+  const { places, torn, sum, log } = await openLog(dir, found.files, source, options, logger)
   const lastFrame = (sum: number): LastFrame => {
     const { position, offset, length } = places.end
     if (position === 0) return NO_FRAME
@@ -285,54 +283,6 @@ async function archiveGiven(dir: string, options: ReclaimOptions | undefined): P
   assertPath('archive', archive)
   await assertOutside('archive', archive, dir)
   return resolve(archive)
-}
-
-/** The log with its places; leaves no file open where it rejects. */
-async function openLog(
-  folder: string,
-  files: readonly Segment[],
-  segments: Segment[],
-  every: number,
-  source: Source,
-  logger: Logger,
-  openEnd: (places: Places) => Promise<Log>,
-) {
-  const { salt, coding } = source
-  const known: IndexFolder = {
-    anew: () => Runs.none(folder, every),
-    goneFile: (id) => join(folder, `gone-${id}`),
-    every,
-  }
-  const log: IndexedLog = {
-    salt,
-    async frameAt(position, offset) {
-      const upTo = segments.filter(({ first }) => first <= position)
-      const sizes = upTo.map(({ first, size }, number) => [first, number < upTo.length - 1 ? size : 0] as const)
-      return { segments: sizes, sum: await sumAt(source, position, offset) }
-    },
-    refill: (places, until) => refill(segments, salt, places, until, coding),
-    warn: (message, error) => logger.warn(message, { error }),
-  }
-  const runs = await Runs.open(folder, salt, every, (head) => holds(files, salt, head))
-  let places = new Places(runs, known, log)
-  try {
-    if (!(await places.ready())) {
-      await runs.close()
-      places = new Places(known.anew(), known, log)
-    }
-    const torn = await recover(files, salt, segments, places, places.newest, coding)
-    await assertEnd(folder, salt, segments, places)
-    if (torn !== undefined) await cutOff(torn)
-    const { position, offset } = places.end
-    const sum = position === 0 ? 0 : await sumAt(source, position, offset)
-    const opened = { places, torn, sum, log: await openEnd(places) }
-    await places.removeOthers()
-    places.tidy()
-    return opened
-  } catch (error) {
-    await Promise.allSettled([places.abandon(), source.reader.close()])
-    throw error
-  }
 }
 
 function committedHere({ position, offset, length }: Places['end'], segments: readonly Segment[]): CommittedEnd {
