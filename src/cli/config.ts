@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { FileJournalOptions } from '../journal/index.ts'
-import { DuramenError } from '../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
 
 /** How the journal is opened. Rejects with BAD_OPTION. */
 export async function journalOptionsIn(file: string | undefined): Promise<Pick<FileJournalOptions, 'codec'>> {
@@ -20,4 +20,11 @@ export async function journalOptionsIn(file: string | undefined): Promise<Pick<F
     })
   const { codec } = loaded.default?.journal ?? {}
   return codec === undefined ? {} : { codec }
+}
+
+/** Here a codec is given with --config. */
+export function withConfig(error: unknown, config: string | undefined): unknown {
+  if (!isDuramenError(error) || error.code !== 'CODEC_MISSING') return error
+  const hint = `${config === undefined ? 'Add' : 'Look at'} --config: a module that exports { journal: { codec } } with the codec of the journal.`
+  return new DuramenError(error.code, error.message, { where: error.where, cause: error, hint })
 }

@@ -9,8 +9,8 @@ import { throughDraft } from '../journal/file/backup/draft-journal.ts'
 import { assertNoJournal } from '../journal/file/backup/restore.ts'
 import { asDuramen } from '../journal/fs-error.ts'
 import { exportJournal, fileJournal, importJournal, openJournal } from '../journal/index.ts'
-import { DuramenError, isDuramenError } from '../ports/errors.ts'
-import { journalOptionsIn } from './config.ts'
+import { isDuramenError } from '../ports/errors.ts'
+import { journalOptionsIn, withConfig } from './config.ts'
 import type { Interruption } from './interruption.ts'
 import type { Screen } from './screen.ts'
 import { counted, printable } from './text.ts'
@@ -100,13 +100,6 @@ async function* told(source: Readable, total: number, screen: Screen): AsyncGene
     if (total > 0) screen.progress(Math.floor(done / 1e6), Math.ceil(total / 1e6), 'MB')
     yield piece
   }
-}
-
-/** Here a codec is given with --config. */
-function withConfig(error: unknown, config: string | undefined): unknown {
-  if (!isDuramenError(error) || error.code !== 'CODEC_MISSING') return error
-  const hint = `${config === undefined ? 'Add' : 'Look at'} --config: a module that exports { journal: { codec } } with the codec of the journal.`
-  return new DuramenError(error.code, error.message, { where: error.where, cause: error, hint })
 }
 
 function failed(error: unknown, interrupted: Interruption, doing: string, file: string | undefined): number {

@@ -1,5 +1,5 @@
 // How a command is told to end from outside: SIGINT and SIGTERM, or nobody reads its output any more.
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGPIPE: 141 } as const
+import { exitOfSignal } from './exit-codes.ts'
 
 /** `npx` hands a Ctrl+C on to a program that the terminal has told already: what follows so soon is the same one. */
 const SAME_KEYPRESS = 300
@@ -15,9 +15,9 @@ export function interruption(): Interruption {
   const controller = new AbortController()
   let exitCode: number | undefined
   let since = 0
-  const interrupt = (name: keyof typeof SIGNALS) => {
+  const interrupt = (name: 'SIGINT' | 'SIGTERM' | 'SIGPIPE') => {
     if (exitCode === undefined) {
-      exitCode = SIGNALS[name]
+      exitCode = exitOfSignal(name)
       since = performance.now()
       controller.abort()
     } else if (name !== 'SIGPIPE' && performance.now() - since > SAME_KEYPRESS) {

@@ -15,7 +15,7 @@ import { encodeFor } from './events.ts'
 import { asDuramenError, assertId, instanceExists, unknownInstance } from './failures.ts'
 import { Instance } from './instance.ts'
 import type { InstanceHost } from './instance-host.ts'
-import { headOf } from './listing.ts'
+import { headOf, isPurge } from './listing.ts'
 import { Resting } from './resting.ts'
 import { dropBefore } from './retention.ts'
 
@@ -297,8 +297,6 @@ export class Instances {
 }
 
 const headOrNone = (record: StoredRecord | undefined) => record && headOf(record)
-
-const isPurge = ({ header }: Head) => header.op === 'purge'
 
 /** The same may succeed later. */
 const passes = (error: unknown) => isDuramenError(error) && error.retryable

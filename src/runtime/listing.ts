@@ -45,11 +45,14 @@ export function headOf(record: StoredRecord): Head | undefined {
   return { header: commit, outcome: commit.outcomeText, position: commit.position }
 }
 
-/** `instance`: where it is in memory. */
+/** Nothing of it is left but that it was there. */
+export const isPurge = ({ header }: Head): boolean => header.op === 'purge'
+
+/** `instance`: where it is in memory. `registered`: the machines that the host has, by their ids. */
 export function listedOf(
   { header, outcome, position }: Head,
   instance: Instance | undefined,
-  registered: ReadonlyMap<string, unknown>,
+  registered: { has(machine: string): boolean },
 ): Listed {
   const { machine, instance: id } = instanceOf(header.stream)!
   const { value: state, status = 'active', tags = [], attributes = {} } = JSON.parse(outcome)
