@@ -48,6 +48,8 @@ const TABLES = [
   ['usbDriver(options)', 'interface UsbDriverOptions<'],
   ['a transfer of a protocol: `{ signal, … }`', 'interface TransferOptions '],
   ['simulatedDriver(options)', 'interface SimulatedDriverOptions '],
+  ['duramen/systemd'],
+  ['systemd(options)', 'interface SystemdOptions '],
   ['duramen/testing'],
   ['given(machine, history, options)', 'interface GivenOptions<'],
   ['everyCrashPoint(scenario, check, options)', 'interface CrashPointOptions<'],

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
+import { systemd } from '../src/adapters/systemd/index.ts'
 import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
 import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import {
@@ -253,6 +254,9 @@ function calls(
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],
     ...options('sharpProcessor', (v) => sharpProcessor(v)),
+    ...options('systemd', (v) => systemd(v)),
+    ['systemd env', (v) => systemd({ env: v }), `${nothing},object,array,object without prototype`],
+    ['systemd logger', (v) => systemd({ logger: v }), nothing],
   ]
 }
 
