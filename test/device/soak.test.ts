@@ -1,6 +1,4 @@
 // Ten thousand operations, with a fault in one of twenty.
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { isRight } from 'fp-ts/lib/Either.js'
 import { expect, test } from 'vitest'
 import { simulatedDriver } from '../../src/adapters/usb/index.ts'
@@ -9,12 +7,10 @@ import { openHost } from '../../src/index.ts'
 import { memoryJournal } from '../../src/journal/index.ts'
 import { createDevice } from '../../src/machines/index.ts'
 import { noUnhandledRejections, quiet, settle, texts } from '../support/host.ts'
+import { gc } from '../support/memory.ts'
 import { but } from './world.ts'
 
 noUnhandledRejections()
-
-setFlagsFromString('--expose-gc')
-const gc: () => void = runInNewContext('gc')
 
 const OPERATIONS = 10_000
 const FAULTS: readonly ReaderFaults[] = [

@@ -6,22 +6,8 @@ import { describe, expect, test, vi } from 'vitest'
 import { fileJournal } from '../../src/journal/index.ts'
 import type { DuramenError } from '../../src/ports/errors.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
+import { damagedAt, sample } from './damage.ts'
 import { newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'
-
-/** A closed journal of several segments whose last append has three records; and what is in it. */
-async function sample() {
-  const folder = await newFolder()
-  const journal = await openIn(folder, { segmentBytes: 1024 })
-  for (let seq = 0; seq < 40; seq++) {
-    await Promise.all([add(journal, 'a', seq, `a${seq} ${'é'.repeat(seq % 9)}`), add(journal, 'b', seq, `b${seq}`)])
-  }
-  await add(journal, 'c', 0, 'one', 'two two', 'three three three')
-  const records = await all(journal.readAll())
-  await must(journal.close())
-  const segments = await segmentsOf(folder)
-  expect(segments.length).toBeGreaterThan(2)
-  return { folder, records, segments, last: segments.at(-1)! }
-}
 
 const LAST_APPEND = 3 * 25 + 'onetwo twothree three three'.length
 
@@ -38,16 +24,6 @@ async function openDamaged(folder: string) {
   } catch (error) {
     return { refused: error }
   }
-}
-
-/** The segment that holds a byte of the whole journal, and the byte's offset there. */
-function placeIn(segments: { file: string; bytes: Buffer }[], at: number) {
-  let offset = at
-  for (const segment of segments) {
-    if (offset < segment.bytes.length) return [segment, offset] as const
-    offset -= segment.bytes.length
-  }
-  throw new Error(`the journal has no byte ${at}`)
 }
 
 describe('K7 a torn tail', () => {
@@ -113,15 +89,10 @@ describe('K7 damage', () => {
     const { folder, records, segments, last } = await sample()
     const size = segments.reduce((sum, { bytes }) => sum + bytes.length, 0)
     for (let at = 0; at < size; at += 97) {
-      const [hit, offset] = placeIn(segments, at)
-      const bytes = Buffer.from(hit.bytes)
-      bytes[offset]! ^= 1 << (at % 8)
-      await replaceSegments(
-        folder,
-        segments.map((segment) => (segment === hit ? { ...hit, bytes } : segment)),
-      )
+      const [hit, offset, damaged] = damagedAt(segments, at)
+      await replaceSegments(folder, damaged)
       const found = await openDamaged(folder)
-      if (hit === last && offset >= bytes.length - LAST_APPEND) {
+      if (hit === last && offset >= hit.bytes.length - LAST_APPEND) {
         if (found.refused === undefined) expect(found.records).toEqual(records.slice(0, -3))
       } else {
         expect(found.refused).toMatchObject({ code: 'JOURNAL_DAMAGED', where: { file: hit.file } })

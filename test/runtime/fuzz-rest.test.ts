@@ -2,8 +2,6 @@
 // trimmed; appends and readings fail, hosts crash, close and open again, rivals write, the clock jumps. After each step what the live host shows is
 // what a fresh host makes of the records alone. At the end: what was acknowledged is there, once; no timer that is due waits.
 // DURAMEN_SOAK=1 takes other seeds and more of them.
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
@@ -14,15 +12,13 @@ import { decodeCommit } from '../../src/journal/records.ts'
 import { acknowledging } from '../support/acknowledged.ts'
 import { by, noUnhandledRejections, quiet, settle, world } from '../support/host.ts'
 import { crashJournal, type Fault, faultyJournal } from '../support/journals.ts'
+import { gc } from '../support/memory.ts'
 import { remembering } from '../support/remembering.ts'
 import { type Chores, chores, restful } from '../support/restful.ts'
 import { unreadable } from '../support/unreadable.ts'
 import { copyOf, view } from '../support/view.ts'
 
 noUnhandledRejections()
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
 
 const soak = process.env.DURAMEN_SOAK !== undefined
 

@@ -1,6 +1,4 @@
 // K9: instances at rest while the journal is in trouble, other hosts write, and timers come and go.
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { left } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { type AnyEventObject, assign, emit, fromCallback, sendTo, setup } from 'xstate'
@@ -11,12 +9,10 @@ import { deferred } from '../support/deferred.ts'
 import { inMemory, isPending, noUnhandledRejections, refused, settle, world } from '../support/host.ts'
 import { faultyJournal, kept } from '../support/journals.ts'
 import { acting, counter } from '../support/machines.ts'
+import { gc } from '../support/memory.ts'
 import { unreadable } from '../support/unreadable.ts'
 
 noUnhandledRejections()
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
 
 /** Whatever nobody holds is collected. */
 async function collect() {

@@ -2,16 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { assign, setup } from 'xstate'
-import { durable, type Host, openHost } from '../../src/index.ts'
+import { type Host, openHost } from '../../src/index.ts'
 import { fileJournal } from '../../src/journal/index.ts'
-import { inMemory, quiet, settle } from '../support/host.ts'
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
+import { inMemory, quiet } from '../support/host.ts'
+import { counter, each } from '../support/many.ts'
+import { used } from '../support/memory.ts'
 
 const soak = process.env.DURAMEN_SOAK !== undefined
 const COUNT = soak ? 1_000_000 : 10_000
@@ -21,31 +17,8 @@ const EARLY = soak ? 20_000 : 2000
 
 /** Bytes that are held after all is collected that can be. */
 async function held(): Promise<number> {
-  for (let i = 0; i < 4; i++) {
-    gc()
-    await settle(2)
-  }
-  const { heapUsed, external } = process.memoryUsage()
+  const { heapUsed, external } = await used()
   return heapUsed + external
-}
-
-const counter = durable(
-  setup({ types: {} as { context: { n: number }; events: { type: 'INC' } } }).createMachine({
-    id: 'counter',
-    context: { n: 0 },
-    initial: 'idle',
-    states: { idle: { after: { 86400000: 'late' } }, late: {} },
-    on: { INC: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
-  }),
-)
-
-/** Calls `fn` for all numbers from one to before another, a hundred at a time. */
-async function each(from: number, to: number, fn: (i: number) => Promise<unknown>): Promise<void> {
-  let next = from
-  const one = async () => {
-    while (next < to) await fn(next++)
-  }
-  await Promise.all(Array.from({ length: 100 }, one))
 }
 
 const MB = 2 ** 20

@@ -2,8 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { assign, fromPromise, setup } from 'xstate'
@@ -11,36 +9,11 @@ import { durable, openHost } from '../../src/index.ts'
 import { fileJournal, type Journal, memoryJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { virtualClock } from '../../src/testing/clock.ts'
 import { inMemory, quiet, settle } from '../support/host.ts'
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
+import { counter, each } from '../support/many.ts'
+import { used } from '../support/memory.ts'
 
 /** Bytes on the heap after all is collected that can be. */
-async function heap(): Promise<number> {
-  for (let i = 0; i < 4; i++) {
-    gc()
-    await settle(2)
-  }
-  return process.memoryUsage().heapUsed
-}
-
-const counter = durable(
-  setup({ types: {} as { context: { n: number }; events: { type: 'INC' } } }).createMachine({
-    id: 'counter',
-    context: { n: 0 },
-    initial: 'idle',
-    states: { idle: { after: { 86400000: 'late' } }, late: {} },
-    on: { INC: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
-  }),
-)
-/** Calls `fn` for 0 to n-1, a hundred at a time. */
-async function each(n: number, fn: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const one = async () => {
-    while (next < n) await fn(next++)
-  }
-  await Promise.all(Array.from({ length: 100 }, one))
-}
+const heap = async () => (await used()).heapUsed
 
 it('K9: 20,000 instances with maxActive 200: opened, sent events, opened again, in the memory of 200', {
   timeout: 180_000,
@@ -49,16 +22,16 @@ it('K9: 20,000 instances with maxActive 200: opened, sent events, opened again, 
   const open = async () =>
     openHost({ journal: await fileJournal(dir), machines: [counter], maxActive: 200, logger: quiet })
   let host = await open()
-  await each(200, (i) => host.actor(counter, `c${i}`))
+  await each(0, 200, (i) => host.actor(counter, `c${i}`))
   const few = await heap()
-  await each(20_000, (i) => host.actor(counter, `c${i}`))
-  await each(20_000, (i) => host.send(counter, `c${i}`, { type: 'INC' }))
+  await each(0, 20_000, (i) => host.actor(counter, `c${i}`))
+  await each(0, 20_000, (i) => host.send(counter, `c${i}`, { type: 'INC' }))
   expect(inMemory(host)).toBe(200)
   const many = await heap()
   await host.close()
   host = await open()
   expect(inMemory(host)).toBe(0)
-  await each(20_000, async (i) => expect((await host.actor(counter, `c${i}`)).getSnapshot().context.n).toBe(1))
+  await each(0, 20_000, async (i) => expect((await host.actor(counter, `c${i}`)).getSnapshot().context.n).toBe(1))
   expect(inMemory(host)).toBe(200)
   const again = await heap()
   await host.close()
