@@ -12,33 +12,52 @@ export interface ChildOrder {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Which process it is: a pid alone is given to others once it has ended. */
-export interface ChildIdentity {
-  readonly pid: number
-  /** When it began, as the system counts; null where the system does not tell. */
-  readonly started: string | null
-}
-
 /** How a program has ended. */
 export interface Exit {
+  /** null where a signal has ended it. */
   readonly code: number | null
   readonly signal: string | null
 }
 
 /** A program that runs, with all the processes that it has begun. */
-export interface Child extends ChildIdentity {
-  /** Resolves once it has ended, and what it has written is kept. */
+export interface Child {
+  readonly pid: number
+  /** Resolves once it has ended by itself or by `end`, nothing of it is left, and what it has written is kept. Never rejects. */
   readonly exited: Promise<Exit>
-  /** Passes a signal on to all of them; nothing where they have ended. */
+  /** Passes a signal on to it and its group, at once; nothing where they have ended. */
   signal(name: string): void
-  /** Asks all of them to end, and ends them after `limit` ms. Resolves once none is left. */
+  /** Asks all of them to end, and ends them after `limit` ms; with 0 at once. Resolves like `exited`. */
   end(limit: number): Promise<Exit>
 }
 
-/** Runs programs. */
+/** Runs one program, one run of it at a time, also over the processes that look after it. */
 export interface ChildRunner {
-  /** Begins it; `key` marks all of its processes, so that a later process finds them. CHILD_FAILED says why it could not begin. */
-  start(key: string, order: ChildOrder): TaskEither<DuramenError, Child>
-  /** Ends what an earlier process has left of a program with that key. The answer: how many processes there were. */
-  clear(key: string, last: ChildIdentity | null, limit: number): TaskEither<DuramenError, number>
+  /**
+   * Ends what an earlier run has left: asks it to end, and ends it after `limit` ms. The answer: how many processes there were.
+   * CHILD_FAILED, retryable: some could not be ended.
+   */
+  clear(limit: number): TaskEither<DuramenError, number>
+  /**
+   * Begins a run. CHILD_FAILED, retryable: something of an earlier run still lives (`clear` first), or the system has no
+   * process to give. CHILD_FAILED, not retryable: there is no such program, or it may not be run; trying again helps nobody.
+   */
+  start(order: ChildOrder): TaskEither<DuramenError, Child>
+}
+
+/** How a supervisor is doing: plain data, which its control socket tells, too. Times are ms since the epoch. */
+export interface SupervisorStatus {
+  readonly id: string
+  /** `waiting`: for the next start. `critical`: it has given up. */
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopping' | 'stopped' | 'critical'
+  /** Of the program; null where none runs. */
+  readonly pid: number | null
+  /** When the run that goes on has begun; null where none does. */
+  readonly startedAt: number | null
+  /** When the next run begins; null unless it is `waiting`. */
+  readonly nextStartAt: number | null
+  /** Restarts that count at present, and how many may. */
+  readonly restarts: number
+  readonly maxRestarts: number
+  /** How the last run ended; null where none has, or nobody has seen it. */
+  readonly lastExit: Exit | null
 }

@@ -70,6 +70,8 @@ export type DuramenErrorCode =
   | 'OPERATION_FAILED'
   | 'INTERRUPTED'
   | 'QUEUE_FULL'
+  // programs that are looked after
+  | 'CHILD_FAILED'
 
 /** Where it went wrong; only what is known is set. */
 export interface ErrorPlace {
