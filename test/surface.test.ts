@@ -22,7 +22,7 @@ import {
   repairJournal,
   restoreJournal,
 } from '../src/journal/index.ts'
-import { createDevice, type Device, imagePipeline, schedule } from '../src/machines/index.ts'
+import { createDevice, type Device, imagePipeline, loadOnce, schedule } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
 
@@ -250,6 +250,8 @@ function calls(
     ['usbDriver lockFolder', (v) => usb({ lockFolder: v }), 'undefined,text'],
     ['usbDriver whenLocked', (v) => usb({ whenLocked: v }), 'undefined'],
     ['usbDriver poll', (v) => usb({ poll: v }), `${nothing},5`],
+    ['loadOnce id', (v) => loadOnce(v, () => 1), 'text'],
+    ['loadOnce load', (v) => loadOnce('never-loaded', v), 'function'],
     ['fileSystemFolders', (v) => fileSystemFolders(v), 'text'],
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],

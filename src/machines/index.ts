@@ -2,3 +2,4 @@
 export * from './device/index.ts'
 export * from './image/index.ts'
 export * from './schedule/index.ts'
+export * from './startup/index.ts'

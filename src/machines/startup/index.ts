@@ -1,0 +1,2 @@
+// What `duramen/machines` offers of start-ups.
+export { loadOnce } from './load-once.ts'
