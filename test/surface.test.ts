@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
+import { email, webhook } from '../src/adapters/notify/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { systemd } from '../src/adapters/systemd/index.ts'
 import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
@@ -256,6 +257,22 @@ function calls(
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],
     ...options('sharpProcessor', (v) => sharpProcessor(v)),
+    ['webhook', (v) => webhook(v), ''],
+    ['webhook url', (v) => webhook({ url: v }), ''],
+    ['webhook timeout', (v) => webhook({ url: 'https://x.org', timeout: v }), `${nothing},5`],
+    ['webhook format', (v) => webhook({ url: 'https://x.org', format: v }), 'undefined'],
+    [
+      'webhook headers',
+      (v) => webhook({ url: 'https://x.org', headers: v }),
+      'undefined,object,array,function,object without prototype',
+    ],
+    ['webhook retries', (v) => webhook({ url: 'https://x.org', retries: v }), 'undefined,5'],
+    ['email', (v) => email(v), ''],
+    ['email from', (v) => email({ from: v, to: 'a@b.org', url: 'smtp://x' }), ''],
+    ['email to', (v) => email({ from: 'a@b.org', to: v, url: 'smtp://x' }), ''],
+    ['email url', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: v }), ''],
+    ['email transport', (v) => email({ from: 'a@b.org', to: 'a@b.org', transport: v }), ''],
+    ['email timeout', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: 'smtp://x', timeout: v }), `${nothing},5`],
     ...options('systemd', (v) => systemd(v)),
     ['systemd env', (v) => systemd({ env: v }), `${nothing},object,array,object without prototype`],
     ['systemd logger', (v) => systemd({ logger: v }), nothing],

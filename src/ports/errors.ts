@@ -72,6 +72,8 @@ export type DuramenErrorCode =
   | 'QUEUE_FULL'
   // programs that are looked after
   | 'CHILD_FAILED'
+  // telling people
+  | 'NOTIFY_FAILED'
 
 /** Where it went wrong; only what is known is set. */
 export interface ErrorPlace {

@@ -1,0 +1,19 @@
+// A certificate for localhost that nobody vouches for, and its key, which is no secret: tests of TLS use them.
+
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUBPvjucvElvnZQi5mLFa0xXzkYy4wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE0Mjg1MVoYDzIxMjYxMDI5
+MTQyODUxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASA7pdLr6ogd7HrIVUuvtyuLGoLtE1pj7cXC8v8/j+itblgE0jNHwV9
+0zqcKsgfgs2mTJZIFgGyELixkmXuz2cOo28wbTAdBgNVHQ4EFgQUXqonyjPn+QEM
+VWWWGgbfG8hJmykwHwYDVR0jBBgwFoAUXqonyjPn+QEMVWWWGgbfG8hJmykwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAOEzxeqFihsXXAkw12eqH5WGgj7+ZpEONN4ulTPoHU24AiBu
+s6gV1K7j85ASgnIC0O+VU9ykG0H1OjIb7xDI10eXJA==
+-----END CERTIFICATE-----`
+
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgPtbJt3bD2h7s5F/f
+T0F2fdNDZ9Hlk0WMetfynYJyFR2hRANCAASA7pdLr6ogd7HrIVUuvtyuLGoLtE1p
+j7cXC8v8/j+itblgE0jNHwV90zqcKsgfgs2mTJZIFgGyELixkmXuz2cO
+-----END PRIVATE KEY-----`
