@@ -2,15 +2,15 @@
 // and nothing has changed.
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { left, right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { email, webhook } from '../src/adapters/notify/index.ts'
-import { askControl, childRunner } from '../src/adapters/process/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { systemd } from '../src/adapters/systemd/index.ts'
 import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
-import { type DurableActor, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
+import { type DurableActor, DuramenError, deliver, durable, type Host, isDuramenError, openHost } from '../src/index.ts'
 import {
   aesGcm,
   backupJournal,
@@ -24,7 +24,7 @@ import {
   repairJournal,
   restoreJournal,
 } from '../src/journal/index.ts'
-import { createDevice, type Device, imagePipeline, loadOnce, schedule } from '../src/machines/index.ts'
+import { createDevice, type Device, imagePipeline, loadOnce, schedule, supervisor } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
 
@@ -104,6 +104,13 @@ function calls(
   const durations = ['deviceHealthThreshold', 'patience', 'callTimeout', 'poll', 'accessEvery'].map(
     (name): [string, Call, string] => [`createDevice ${name}`, (v) => withDriver({}, { [name]: v }), 'undefined,5'],
   )
+  const order = { command: 'node', args: [], cwd: '.', env: {} }
+  const runner = {
+    clear: () => async () => right(0),
+    start: () => async () => left(new DuramenError('CHILD_FAILED', 'no')),
+  }
+  // each is refused for its notifier at the latest
+  const supervised = (given: object) => supervisor(host, { runner, order, notifier: 5 as never, ...given })
   return [
     ['durable', (v) => durable(v), ''],
     ...options('durable options', (v) => durable(plain, v)),
@@ -241,6 +248,18 @@ function calls(
     ...options('createDevice unavailable', (v) => withDriver({}, { unavailable: v })),
     ['device.perform', (v) => device.perform(v), ''],
     ...options('device.perform options', (v) => device.perform('capture', undefined, v)),
+    ['supervisor host', (v) => supervisor(v, { runner, order }), ''],
+    ['supervisor options', (v) => supervisor(host, v), ''],
+    ['supervisor runner', (v) => supervised({ runner: v }), ''],
+    ['supervisor order', (v) => supervised({ order: v }), ''],
+    ['supervisor command', (v) => supervised({ order: { ...order, command: v } }), ''],
+    ['supervisor args', (v) => supervised({ order: { ...order, args: v } }), ''],
+    ['supervisor env', (v) => supervised({ order: { ...order, env: v } }), ''],
+    ['supervisor id', (v) => supervised({ id: v }), ''],
+    ['supervisor notifier', (v) => supervised({ notifier: v }), 'undefined'],
+    ...['restartDelay', 'maxRestarts', 'window', 'stable', 'stopTimeout', 'backoff'].map(
+      (name): [string, Call, string] => [`supervisor ${name}`, (v) => supervised({ [name]: v }), ''],
+    ),
     ['simulatedDriver serial', (v) => simulatedDriver({ serial: v }), 'undefined,text'],
     ['usbDriver', (v) => usbDriver(v), ''],
     ['usbDriver vendor', (v) => usb({ vendor: v }), '5'],
@@ -274,17 +293,6 @@ function calls(
     ['email url', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: v }), ''],
     ['email transport', (v) => email({ from: 'a@b.org', to: 'a@b.org', transport: v }), ''],
     ['email timeout', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: 'smtp://x', timeout: v }), `${nothing},5`],
-    ['childRunner', (v) => childRunner(v), 'text'],
-    ...options('childRunner options', (v) => childRunner(join(tmpdir(), 'never-made'), v)),
-    ['childRunner stdout', (v) => childRunner(join(tmpdir(), 'never-made'), { stdout: v }), 'undefined'],
-    ['childRunner logDir', (v) => childRunner(join(tmpdir(), 'never-made'), { logDir: v }), 'undefined,text'],
-    ['childRunner logSize', (v) => childRunner(join(tmpdir(), 'never-made'), { logSize: v }), 'undefined,5'],
-    ['childRunner logKeep', (v) => childRunner(join(tmpdir(), 'never-made'), { logKeep: v }), 'undefined,5'],
-    ['childRunner logger', (v) => childRunner(join(tmpdir(), 'never-made'), { logger: v }), nothing],
-    ['askControl', (v) => askControl(v, { do: 'status' }), ''],
-    ['askControl request', (v) => askControl(join(tmpdir(), 'not-there'), v), ''],
-    ['askControl why', (v) => askControl(join(tmpdir(), 'not-there'), { do: 'stop', why: v }), ''],
-    ...options('askControl options', (v) => askControl(join(tmpdir(), 'not-there'), { do: 'stop' }, v)),
     ...options('systemd', (v) => systemd(v)),
     ['systemd env', (v) => systemd({ env: v }), `${nothing},object,array,object without prototype`],
     ['systemd logger', (v) => systemd({ logger: v }), nothing],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as core from 'duramen'
 import * as journals from 'duramen/journal'
-import type { Schedule } from 'duramen/machines'
+import type { ChildRunner, Notifier, Schedule } from 'duramen/machines'
 import * as testing from 'duramen/testing'
 import * as xstate from 'xstate'
 
@@ -31,6 +31,8 @@ const report = core.durable(xstate.createMachine({ id: 'report' }))
 declare const host: core.Host
 declare const actor: core.DurableActor<typeof orderMachine>
 declare const nightly: Schedule
+declare const runner: ChildRunner
+declare const notifier: Notifier
 declare const keys: journals.FileKeys
 declare const text: string
 declare const number: number
@@ -57,6 +59,8 @@ export const given = {
   host,
   actor,
   nightly,
+  runner,
+  notifier,
   keys,
   token: text,
   who: text,

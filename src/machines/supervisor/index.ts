@@ -1,0 +1,235 @@
+// A supervisor on a host: begins to look after a program, and answers for it.
+//
+// V1a to V1h: machine.ts. Here: a journal that fails holds up nobody who wants the program stopped; and a program is never
+// left alone by the end of its host.
+import { randomUUID } from 'node:crypto'
+import { Observable } from 'rxjs'
+import type { Exit, SupervisorStatus } from '../../ports/child.ts'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { badOption } from '../../ports/given.ts'
+import { textOf } from '../../ports/thrown.ts'
+import type { DurableActor } from '../../runtime/actor.ts'
+import type { DurableMachine } from '../../runtime/durable.ts'
+import type { Host } from '../../runtime/host.ts'
+import { keepShort } from '../trimming.ts'
+import { closed, Desk } from './desk.ts'
+import { supervisorMachine } from './machine.ts'
+import { type Supervisors, supervisorsOf } from './opened.ts'
+import { type SupervisorOptions, supervisedOf } from './options.ts'
+import { statusOf } from './status.ts'
+import type { Asked, SupervisorMessage, SupervisorOutcome } from './types.ts'
+
+export type * from '../../ports/child.ts'
+export type * from '../../ports/notifier.ts'
+export type { SupervisorOptions } from './options.ts'
+export type {
+  SupervisorCommand,
+  SupervisorContext,
+  SupervisorMessage,
+  SupervisorOutcome,
+  SupervisorProblem,
+  SupervisorSettings,
+} from './types.ts'
+export { supervisorMachine }
+
+/** How supervision has ended, and the program the last time. */
+export interface SupervisorEnd {
+  readonly outcome: SupervisorOutcome
+  /** 127: there is no such program, 126: it may not be executed; null where it never ran, or nobody knows. */
+  readonly exit: Exit | null
+}
+
+/** A program that is looked after. */
+export interface Supervisor {
+  readonly id: string
+  /** The machine of which it is the instance with its id: for `host.list`, history and the host's operators. */
+  readonly machine: DurableMachine<typeof supervisorMachine>
+  /** How it is doing. */
+  status(): SupervisorStatus
+  /** The same now, and after each commit. Completes when it is over, or its host is closed. */
+  readonly status$: Observable<SupervisorStatus>
+  /** What happens, from now on. Completes as `status$`. */
+  readonly events$: Observable<SupervisorMessage>
+  /**
+   * Ends the program and starts it anew; where it waits, it is started at once. It does not count (V1d). Resolves once that
+   * is on record. Rejects with CLOSED once it is over, BAD_OPTION, or what `actor.send` rejects with.
+   */
+  restart(why: string): Promise<void>
+  /**
+   * Ends the program, after `stopTimeout` by force, and then supervision. Resolves once none of it is left; also where the
+   * journal fails, which is logged then. Rejects with CHILD_FAILED when something of it could not be ended.
+   */
+  stop(): Promise<void>
+  /** Resolves when supervision is over: by exit code 0, by `stop()` or the end of its host, or as CRITICAL, once people are told. */
+  readonly ended: Promise<SupervisorEnd>
+}
+
+/** How long a commit may take before it counts as not to be had, ms. */
+const COMMIT = 5000
+/** Its history is shortened when it has so many commits. */
+const HISTORY = 2000
+
+/**
+ * Looks after a program: starts it, starts it again when it fails, and gives up as CRITICAL when it fails too often (V1). The
+ * history is on record, so that whoever looks after it next goes on counting, and ends what was left of it before it starts
+ * it again. Resolves once supervision has begun; `events$` and the host's logger tell how it goes. Stop it before its host is
+ * closed: a program whose host is closed is ended, which counts as a failure.
+ *
+ * Rejects with BAD_OPTION, BAD_ID, PAUSED or PARKED when an operator holds its instance, CLOSED when `host.stop` has ended
+ * it, or with what host and journal answer.
+ */
+export async function supervisor(host: Host, options: SupervisorOptions): Promise<Supervisor> {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption('supervisor', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  const supervised = supervisedOf(options)
+  const { id, settings } = supervised
+  const supervisors = supervisorsOf(host)
+  supervisors.take(id)
+  try {
+    await host.register(supervisors.machine)
+    const actor = await host.actor(supervisors.machine, id, { input: { id, settings } })
+    if (actor.getSnapshot().status !== 'active')
+      throw new DuramenError('CLOSED', `the supervisor '${id}' was ended by host.stop`, {
+        where: { machine: actor.machine, instance: id },
+        hint: 'host.purge(machine, id, { who, why }) frees its id.',
+      })
+    const asked = { id, boot: randomUUID() }
+    await actor.send({ type: 'OPEN', boot: asked.boot, settings })
+    const short = await keepShort(host, supervisors.machine, actor, HISTORY)
+    return new Supervising(host, supervisors, actor, asked, new Desk(supervised, host.clock, host.logger), short)
+  } catch (error) {
+    supervisors.free(id)
+    throw error
+  }
+}
+
+type Actor = DurableActor<typeof supervisorMachine>
+
+class Supervising implements Supervisor {
+  readonly id: string
+  readonly machine: DurableMachine<typeof supervisorMachine>
+  readonly status$: Observable<SupervisorStatus>
+  readonly events$: Observable<SupervisorMessage>
+  readonly ended: Promise<SupervisorEnd>
+  readonly #host: Host
+  readonly #supervisors: Supervisors
+  readonly #actor: Actor
+  readonly #asked: Asked
+  readonly #desk: Desk
+  #over = false
+  #settle!: (end: SupervisorEnd) => void
+  #stopping: Promise<void> | undefined
+
+  constructor(host: Host, supervisors: Supervisors, actor: Actor, asked: Asked, desk: Desk, release: () => void) {
+    this.id = actor.id
+    this.machine = supervisors.machine
+    this.#host = host
+    this.#supervisors = supervisors
+    this.#actor = actor
+    this.#asked = asked
+    this.#desk = desk
+    this.ended = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    const logging = actor.on('*', (message) => host.logger[LEVELS[message.type]](message.message))
+    const listening = actor.subscribe({
+      next: (snapshot) => {
+        const { outcome, exit } = snapshot.context
+        if (snapshot.matches('stopped') || snapshot.matches({ critical: 'told' }))
+          this.#end({ outcome: outcome!, exit })
+      },
+      complete: () => void this.#abandoned(),
+    })
+    void this.ended.then(() => {
+      for (const each of [logging, listening]) each.unsubscribe()
+      release()
+    })
+    this.status$ = this.#untilOver((tell) => {
+      tell(this.status())
+      return actor.subscribe(() => tell(this.status()))
+    })
+    this.events$ = this.#untilOver((tell) => actor.on('*', tell))
+    supervisors.open(asked, desk)
+  }
+
+  status(): SupervisorStatus {
+    return statusOf(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
+  }
+
+  async restart(why: string): Promise<void> {
+    if (typeof why !== 'string') throw badOption('restart', why, 'does not say why', "Say it: restart('new settings').")
+    if (this.#over || this.#stopping) throw closed(this.id)
+    await this.#actor.send({ type: 'RESTART', why })
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#over) return
+    let trouble: unknown
+    try {
+      await this.#within(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')
+    } catch (error) {
+      trouble = error
+      this.#supervisors.close(this.#asked)
+    }
+    try {
+      await (trouble === undefined ? this.#desk.end() : this.#desk.close()) // as the machine does, which may not hear of it
+      if (trouble === undefined) await this.#within(this.ended, 'its end could not be recorded')
+    } catch (error) {
+      trouble ??= error
+      if (isDuramenError(error) && error.code === 'CHILD_FAILED') throw error
+    } finally {
+      if (!this.#over) {
+        this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(trouble)}`)
+        this.#end({ outcome: 'stopped', exit: this.#desk.exit })
+      }
+    }
+  }
+
+  /** Rejects with TIMEOUT where something takes longer than a commit may. */
+  async #within<A>(promise: Promise<A>, otherwise: string): Promise<A> {
+    let cancel = () => {}
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#host.clock.after(COMMIT, () => reject(new DuramenError('TIMEOUT', otherwise)))
+    })
+    return Promise.race([promise, late]).finally(cancel)
+  }
+
+  /** Its host is closed, or its instance is ended, and nobody looks after it any more. */
+  async #abandoned(): Promise<void> {
+    if (this.#over) return
+    this.#supervisors.close(this.#asked)
+    await this.#desk.close().catch((error) => this.#host.logger.error(`${this.id}: ${textOf(error)}`))
+    this.#end({ outcome: 'stopped', exit: this.#desk.exit })
+  }
+
+  #end(end: SupervisorEnd): void {
+    if (this.#over) return
+    this.#over = true
+    this.#supervisors.close(this.#asked)
+    this.#supervisors.free(this.id)
+    this.#settle(end)
+  }
+
+  #untilOver<A>(listen: (tell: (value: A) => void) => { unsubscribe(): void }): Observable<A> {
+    return new Observable((subscriber) => {
+      const listening = listen((value) => subscriber.next(value))
+      void this.ended.then(() => subscriber.complete())
+      return () => listening.unsubscribe()
+    })
+  }
+}
+
+const LEVELS = {
+  started: 'info',
+  failed: 'warn',
+  lost: 'warn',
+  restarting: 'info',
+  clean: 'info',
+  stopped: 'info',
+  critical: 'error',
+} as const satisfies Record<SupervisorMessage['type'], 'info' | 'warn' | 'error'>

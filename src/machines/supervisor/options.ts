@@ -1,0 +1,123 @@
+// How a program is looked after: what a caller gives, looked at.
+import type { ChildOrder, ChildRunner } from '../../ports/child.ts'
+import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import type { Notifier } from '../../ports/notifier.ts'
+import { type Duration, milliseconds } from '../../runtime/duration.ts'
+import type { SupervisorSettings } from './types.ts'
+
+/** Which program is looked after, and how. */
+export interface SupervisorOptions {
+  /** Who begins it, and ends what is left of it. */
+  runner: ChildRunner
+  /** Which program. */
+  order: ChildOrder
+  /** Name of the program in messages, and in its records. Default `'supervisor'`. */
+  id?: string
+  /** How long to wait before it is started again. Default 3 s. */
+  restartDelay?: Duration
+  /** So many restarts within `window`; who fails once more is given up. 0: the first failure is the last. Default 10. */
+  maxRestarts?: number
+  /** The time for which a restart counts. Default 5 min. */
+  window?: Duration
+  /** A program that ran for so long begins a new count. Default 5 min. */
+  stable?: Duration
+  /** Waits that grow with each restart that counts. Default: none, all are `restartDelay`. */
+  backoff?: {
+    /** Each wait is so many times the one before. Default 2. */
+    factor?: number
+    /** No wait is longer. Default 1 min. */
+    max?: Duration
+  }
+  /** How long the program has to end by itself when it is asked to; then it is ended. Default 10 s. */
+  stopTimeout?: Duration
+  /** Who is told when it is given up. Default: nobody. */
+  notifier?: Notifier
+}
+
+/** The same, with all defaults. */
+export interface Supervised {
+  readonly id: string
+  readonly runner: ChildRunner
+  readonly order: ChildOrder
+  readonly settings: SupervisorSettings
+  readonly stopTimeout: number
+  readonly notifier: Notifier | undefined
+}
+
+/** Keeps what a record holds of restarts small. */
+const MOST_RESTARTS = 1000
+
+/** Throws BAD_OPTION. */
+export function supervisedOf(options: SupervisorOptions): Supervised {
+  const given: Partial<SupervisorOptions> = optionsGiven('supervisor', options)
+  assertNames('supervisor', given, NAMES)
+  const { id = 'supervisor', maxRestarts = 10 } = given
+  if (typeof id !== 'string' || id === '') throw badOption('id', id, 'is no text', "Give one like 'server'.")
+  if (!Number.isSafeInteger(maxRestarts) || maxRestarts < 0 || maxRestarts > MOST_RESTARTS)
+    throw badOption('maxRestarts', maxRestarts, 'is no whole number from 0 to 1,000', 'Leave it out for 10.')
+  return {
+    id,
+    runner: runnerGiven(given.runner),
+    order: orderGiven(given.order),
+    settings: {
+      restartDelay: milliseconds(given.restartDelay ?? '3s', 'restartDelay'),
+      maxRestarts,
+      window: milliseconds(given.window ?? '5m', 'window'),
+      stable: milliseconds(given.stable ?? '5m', 'stable'),
+      backoff: backoffGiven(given.backoff),
+    },
+    stopTimeout: milliseconds(given.stopTimeout ?? '10s', 'stopTimeout'),
+    notifier: notifierGiven(given.notifier),
+  }
+}
+
+function backoffGiven(given: SupervisorOptions['backoff']): SupervisorSettings['backoff'] {
+  if (given === undefined) return null
+  const backoff: NonNullable<SupervisorOptions['backoff']> = optionsGiven('backoff', given)
+  assertNames('backoff', backoff, ['factor', 'max'])
+  const { factor = 2, max = '1m' } = backoff
+  if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100))
+    throw badOption('backoff.factor', factor, 'is no number from 1 to 100', 'Leave it out for 2.')
+  return { factor, max: milliseconds(max, 'backoff.max') }
+}
+
+function runnerGiven(runner: ChildRunner | undefined): ChildRunner {
+  const hint = 'Give one, e.g. childRunner({ … }) of duramen/process.'
+  if (typeof runner !== 'object' || runner === null) throw badOption('runner', runner, 'is no runner', hint)
+  for (const call of ['clear', 'start'] as const) assertFunction(`runner.${call}`, runner[call], hint)
+  return runner
+}
+
+function orderGiven(order: ChildOrder | undefined): ChildOrder {
+  const hint = "Give { command: 'node', args: ['server.js'], cwd: process.cwd(), env: … }."
+  if (typeof order !== 'object' || order === null) throw badOption('order', order, 'names no program', hint)
+  const { command, args, cwd, env } = order
+  if (typeof command !== 'string' || command === '') throw badOption('order.command', command, 'is no program', hint)
+  if (!Array.isArray(args) || args.some((arg) => typeof arg !== 'string'))
+    throw badOption('order.args', args, 'is no array of texts', hint)
+  if (typeof cwd !== 'string' || cwd === '') throw badOption('order.cwd', cwd, 'is no folder', hint)
+  if (typeof env !== 'object' || env === null || Object.values(env).some((value) => typeof value !== 'string'))
+    throw badOption('order.env', typeof env, 'is no environment', hint) // its values may be secrets
+  return order
+}
+
+function notifierGiven(notifier: Notifier | undefined): Notifier | undefined {
+  if (notifier === undefined) return undefined
+  const hint = 'Give one, e.g. webhook({ url }) of duramen/notify.'
+  if (typeof notifier !== 'object' || notifier === null) throw badOption('notifier', notifier, 'is no notifier', hint)
+  assertFunction('notifier.notify', notifier.notify, hint)
+  return notifier
+}
+
+const NAMES: readonly string[] = [
+  'runner',
+  'order',
+  'id',
+  'restartDelay',
+  'maxRestarts',
+  'window',
+  'stable',
+  'backoff',
+  'stopTimeout',
+  'notifier',
+] satisfies (keyof SupervisorOptions)[]
