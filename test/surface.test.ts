@@ -7,6 +7,7 @@ import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { email, webhook } from '../src/adapters/notify/index.ts'
+import { askControl, childRunner } from '../src/adapters/process/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
 import { systemd } from '../src/adapters/systemd/index.ts'
 import { readerProtocol, simulatedDriver, usbDriver } from '../src/adapters/usb/index.ts'
@@ -293,6 +294,17 @@ function calls(
     ['email url', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: v }), ''],
     ['email transport', (v) => email({ from: 'a@b.org', to: 'a@b.org', transport: v }), ''],
     ['email timeout', (v) => email({ from: 'a@b.org', to: 'a@b.org', url: 'smtp://x', timeout: v }), `${nothing},5`],
+    ['childRunner', (v) => childRunner(v), 'text'],
+    ...options('childRunner options', (v) => childRunner(join(tmpdir(), 'never-made'), v)),
+    ['childRunner stdout', (v) => childRunner(join(tmpdir(), 'never-made'), { stdout: v }), 'undefined'],
+    ['childRunner logDir', (v) => childRunner(join(tmpdir(), 'never-made'), { logDir: v }), 'undefined,text'],
+    ['childRunner logSize', (v) => childRunner(join(tmpdir(), 'never-made'), { logSize: v }), 'undefined,5'],
+    ['childRunner logKeep', (v) => childRunner(join(tmpdir(), 'never-made'), { logKeep: v }), 'undefined,5'],
+    ['childRunner logger', (v) => childRunner(join(tmpdir(), 'never-made'), { logger: v }), nothing],
+    ['askControl', (v) => askControl(v, { do: 'status' }), ''],
+    ['askControl request', (v) => askControl(join(tmpdir(), 'not-there'), v), ''],
+    ['askControl why', (v) => askControl(join(tmpdir(), 'not-there'), { do: 'stop', why: v }), ''],
+    ...options('askControl options', (v) => askControl(join(tmpdir(), 'not-there'), { do: 'stop' }, v)),
     ...options('systemd', (v) => systemd(v)),
     ['systemd env', (v) => systemd({ env: v }), `${nothing},object,array,object without prototype`],
     ['systemd logger', (v) => systemd({ logger: v }), nothing],

@@ -26,7 +26,10 @@ export interface Child {
   readonly exited: Promise<Exit>
   /** Passes a signal on to it and its group, at once; nothing where they have ended. */
   signal(name: string): void
-  /** Asks all of them to end, and ends them after `limit` ms; with 0 at once. Resolves like `exited`. */
+  /**
+   * Asks all of them to end, and ends them after `limit` ms; with 0 at once. Resolves like `exited`; rejects with CHILD_FAILED
+   * where some could not be ended.
+   */
   end(limit: number): Promise<Exit>
 }
 

@@ -1,0 +1,62 @@
+// What a program writes: passed on unchanged, and kept in files that are rotated.
+//
+// - Flat memory at any speed: the next piece is read once the slower of the two has taken this one.
+// - What nobody reads any more (`| head`), or has no room, is left out with one warning; the program does not notice.
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { createStream } from 'rotating-file-stream'
+import type { Logger } from '../../ports/logger.ts'
+
+/** Where output goes: resolves once it is taken, or it is clear that nobody takes it. */
+export type Sink = (piece: Buffer) => Promise<void>
+
+export interface KeptOutput {
+  readonly folder: string
+  /** Bytes of a file before it is rotated. */
+  readonly size: number
+  /** How many older files there are beside the one that is written. */
+  readonly keep: number
+}
+
+/** Into `output.log`; the older ones are `output.log.1` and so on. */
+export function keepIn(
+  { folder, size, keep }: KeptOutput,
+  logger: Logger,
+): { readonly sink: Sink; end(): Promise<void> } {
+  const name = (index: unknown) => (index === null ? 'output.log' : `output.log.${index}`)
+  const stream = createStream(name, { path: folder, size: `${size}B`, rotate: keep, mode: 0o600 })
+  const write = passOn(stream, join(folder, 'output.log'), logger)
+  return {
+    async sink(piece) {
+      for (let at = 0; at < piece.length; at += size) await write(piece.subarray(at, at + size))
+    },
+    end: () => new Promise((resolve) => (stream.destroyed ? resolve() : stream.once('close', resolve).end())),
+  }
+}
+
+/** Into a stream that is another's to end. */
+export function passOn(stream: Writable, name: string, logger: Logger): Sink {
+  let lost = false
+  const lose = (error: Error) => {
+    if (!lost) logger.warn(`What the program writes no longer goes to ${name}: ${error.message}`)
+    lost = true
+  }
+  stream.on('error', lose)
+  return (piece) =>
+    new Promise((resolve) => {
+      if (lost) return resolve()
+      stream.once('close', resolve) // it may go without an answer
+      stream.write(piece, (error) => {
+        if (error) lose(error)
+        stream.off('close', resolve)
+        resolve()
+      })
+    })
+}
+
+/** Reads all of a program's pipe into its sinks. Resolves at its end, also when it was cut off. */
+export async function drain(pipe: Readable, sinks: readonly Sink[]): Promise<void> {
+  try {
+    for await (const piece of pipe) await Promise.all(sinks.map((sink) => sink(piece)))
+  } catch {} // it was destroyed: who still holds the other end is not waited for
+}
