@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { addCompletion } from './commands/completion.ts'
 import { addDemo } from './commands/demo.ts'
+import { addHealthCommands } from './commands/health.ts'
 import { addJournalCommands } from './commands/journal.ts'
 import { exitCodeOf } from './failure.ts'
 import { interruption } from './interruption.ts'
@@ -20,6 +21,7 @@ if (json) program.configureOutput({ writeErr() {} }) // failure.ts says it
 
 addDemo(program, interrupted)
 addJournalCommands(program, interrupted)
+addHealthCommands(program)
 addCompletion(program)
 
 try {

@@ -32,8 +32,13 @@ export interface Running {
   says(text: string): Promise<void>
 }
 
-export function start(args: readonly string[], { main = MAIN, cwd = '.' } = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+/** `more`: what its environment has beside this process's. */
+export function start(args: readonly string[], { main = MAIN, cwd = '.', more = {} } = {}): Running {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...env, ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stdout = ''
   let stderr = ''
   let over = false

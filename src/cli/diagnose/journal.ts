@@ -1,0 +1,97 @@
+// Whether the journal is sound. A small one is read as a whole; of a big one the ends of all its streams, as far as time
+// allows: `duramen check` reads the rest. Changes nothing, also beside the process that writes.
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkJournal, openJournal } from '../../journal/index.ts'
+import { holderOf } from '../../journal/lock.ts'
+import { isDuramenError } from '../../ports/errors.ts'
+import { headOf } from '../../runtime/listing.ts'
+import { bytes, counted } from '../text.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+
+/** Bytes that are read as a whole. */
+const SMALL = 64e6
+/** ms for the ends of the streams of a big one. */
+const READING = 4_000
+
+/** The process that has the journal open for writing; undefined where none has. */
+export async function writerOf(dir: string): Promise<number | undefined> {
+  const holder = await holderOf(join(dir, 'lock')).catch(() => undefined)
+  return holder?.alive ? holder.pid : undefined
+}
+
+export async function journal(dir: string, signal: AbortSignal): Promise<Finding[]> {
+  const size = await bytesOf(dir)
+  if (size === undefined) return [ok('journal', `there is none in ${dir} yet`)]
+  const check = `duramen check ${JSON.stringify(dir)}`
+  try {
+    return [size <= SMALL ? await whole(dir, check, signal) : await ends(dir, size, check, signal)]
+  } catch (error) {
+    if (!isDuramenError(error)) throw error
+    if (error.code === 'JOURNAL_DAMAGED') return [fail('journal', error.message, check)]
+    if (error.code === 'CODEC_MISSING')
+      return [ok('journal', `${dir}, ${bytes(size)}, encrypted: ${check} needs no key`)]
+    return [fail('journal', error.message, error.hint ?? check)]
+  }
+}
+
+/** Of its segments; undefined where there is none. */
+async function bytesOf(dir: string): Promise<number | undefined> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const segments = names.filter((name) => /^\d{16}\.log$/.test(name))
+  if (segments.length === 0) return undefined
+  // one that is gone was given up by the writer meanwhile
+  const sizes = await Promise.all(
+    segments.map((name) =>
+      stat(join(dir, name))
+        .then((s) => s.size)
+        .catch(() => 0),
+    ),
+  )
+  return sizes.reduce((sum, one) => sum + one)
+}
+
+async function whole(dir: string, check: string, signal: AbortSignal): Promise<Finding> {
+  const { sound, damages, usage } = await checkJournal(dir, { onProgress: () => signal.throwIfAborted() })
+  if (sound) {
+    return ok(
+      'journal',
+      `${dir} is sound: ${counted(usage.records, 'record')} of ${counted(usage.streams, 'stream')}, ${bytes(usage.bytes)}`,
+    )
+  }
+  const { file, offset, what } = damages[0]!
+  return fail(
+    'journal',
+    `${dir} is DAMAGED in ${counted(damages.length, 'place')}, first ${file} at byte ${offset}: ${what}`,
+    check,
+  )
+}
+
+async function ends(dir: string, size: number, check: string, signal: AbortSignal): Promise<Finding> {
+  const reader = await openJournal(dir, { readOnly: true })
+  const until = performance.now() + READING
+  let instances = 0
+  let parked = 0
+  let all = true
+  try {
+    for await (const record of reader.heads()) {
+      if (signal.aborted || performance.now() > until) {
+        all = false
+        break
+      }
+      const head = headOf(record)
+      if (head === undefined) continue
+      instances++
+      if (head.header.held === 'parked') parked++
+    }
+  } finally {
+    await reader.close()()
+  }
+  const what = `${dir} opens: ${all ? '' : 'more than '}${counted(instances, 'instance')}, ${bytes(size)}; ${check} reads all of it`
+  return parked === 0
+    ? ok('journal', what)
+    : warn('journal', `${what}; ${parked} parked`, `duramen list ${JSON.stringify(dir)} --status parked`)
+}

@@ -1,0 +1,100 @@
+// What the machine has left: processors, memory, disk.
+import { stat, statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import si from 'systeminformation'
+import { bytes, printable } from '../text.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+
+/** Percent. */
+const BUSY = 90
+/** Parts of the whole that should be left, and that must be. */
+const SHORT = 0.1
+const GONE = 0.02
+/** ms over which the load is taken. */
+const SAMPLE = 500
+
+export async function cpu(signal: AbortSignal): Promise<Finding[]> {
+  await si.currentLoad() // the next one tells what has been since
+  await sleep(SAMPLE, undefined, { signal })
+  return [cpuFinding((await si.currentLoad()).currentLoad, availableParallelism())]
+}
+
+export function cpuFinding(percent: number, processors: number): Finding {
+  const what = `${Math.round(percent)} % of ${processors} in use`
+  return percent < BUSY ? ok('cpu', what) : warn('cpu', what, 'see with top what takes it')
+}
+
+export interface Memory {
+  readonly available: number
+  readonly total: number
+  /** The limit is a container's. */
+  readonly constrained: boolean
+}
+
+export async function memory(): Promise<Finding[]> {
+  const limit = process.constrainedMemory()
+  const constrained = limit > 0 && limit < totalmem()
+  if (constrained) return [memoryFinding({ available: process.availableMemory(), total: limit, constrained })]
+  const { available, total } = await si.mem()
+  return [memoryFinding({ available, total, constrained })]
+}
+
+export function memoryFinding({ available, total, constrained }: Memory): Finding {
+  const what = `${bytes(available)} of ${bytes(total)} left${constrained ? ' in this container' : ''}`
+  const more = constrained ? "raise the container's limit" : 'see with top what takes it'
+  if (available < total * GONE) return fail('memory', what, `${more}, before processes are killed for it`)
+  return available < total * SHORT ? warn('memory', what, more) : ok('memory', what)
+}
+
+export interface Disk {
+  readonly folders: readonly string[]
+  readonly free: number
+  readonly size: number
+  /** Files that can still be made; undefined where the file system does not count them. */
+  readonly files: number | undefined
+}
+
+/** Bytes that a journal needs to go on: its next segment. */
+const LEAST = 64e6
+
+/** A line for each file system that these folders are on, also of those that are not there yet. */
+export async function disk(folders: readonly string[]): Promise<Finding[]> {
+  const devices = new Map<number, string[]>()
+  for (const folder of new Set(folders)) {
+    const { dev } = await stat(await existing(folder))
+    devices.set(dev, [...(devices.get(dev) ?? []), folder])
+  }
+  return Promise.all(
+    [...devices.values()].map(async (those) => {
+      const { bavail, blocks, bsize, files, ffree } = await statfs(await existing(those[0]!))
+      return diskFinding({
+        folders: those,
+        free: bavail * bsize,
+        size: blocks * bsize,
+        files: files > 0 ? ffree : undefined,
+      })
+    }),
+  )
+}
+
+export function diskFinding({ folders, free, size, files }: Disk): Finding {
+  const of = `of ${folders.map(printable).join(' and ')}`
+  if (files === 0) return fail('disk', `the file system ${of} can't take another file`, 'remove files there')
+  const what = `${bytes(free)} of ${bytes(size)} left on the file system ${of}`
+  const next = 'free space there, or put the journal on another disk'
+  if (free < Math.min(LEAST, size * SHORT) || free < size * GONE) return fail('disk', what, next)
+  return free < size * SHORT ? warn('disk', what, next) : ok('disk', what)
+}
+
+/** The folder, or the nearest above it that is there. */
+export async function existing(folder: string): Promise<string> {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const there = await stat(path).then(
+      () => true,
+      ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+    )
+    if (there || path === dirname(path)) return path
+  }
+}

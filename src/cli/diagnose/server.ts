@@ -1,0 +1,132 @@
+// Who serves the port: nobody, this host, or another program; and how it answers.
+import { type Answer, get, type Handshake, handshake, objectIn } from '../probes/http.ts'
+import { listenerOn } from '../probes/programs.ts'
+import { type Knock, knock, knockSaid } from '../probes/tcp.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+
+const PATHS = ['/live', '/health', '/ready'] as const
+type Path = (typeof PATHS)[number]
+
+/** ms for an answer; the port comes first, and all of them are asked at once. */
+const ANSWER_LIMIT = 3_000
+const KNOCK_LIMIT = 2_000
+
+export interface ServerSeen {
+  /** `127.0.0.1:8000`. */
+  readonly place: string
+  readonly knock: Knock
+  /** Who listens there, where that is known. */
+  readonly program?: { readonly pid: number; readonly name: string } | undefined
+  readonly answers?: Readonly<Record<Path, Answer>>
+  readonly socket?: Handshake
+}
+
+export async function lookAtServer(url: URL, signal: AbortSignal): Promise<ServerSeen> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  const place = `${url.hostname}:${port}`
+  const knocked = await knock(host, port, { limit: KNOCK_LIMIT, signal })
+  if (knocked.outcome !== 'answered') return { place, knock: knocked }
+  const asking = { limit: ANSWER_LIMIT, signal }
+  const at = (path: string) => new URL(url.pathname.replace(/\/$/, '') + path, url)
+  const [program, live, health, ready, socket] = await Promise.all([
+    listenerOn(port).catch(() => undefined), // where no tool of the system tells, it is left out
+    get(at('/live'), asking),
+    get(at('/health'), asking),
+    get(at('/ready'), asking),
+    handshake(at('/ws'), asking),
+  ])
+  const answers = { '/live': live, '/health': health, '/ready': ready }
+  return { place, knock: knocked, program, answers, socket }
+}
+
+/** `writer`: the process that has the journal open. */
+export function serverFindings(seen: ServerSeen, writer: number | undefined): Finding[] {
+  const { place, knock, program, answers, socket } = seen
+  if (knock.outcome === 'refused')
+    return [fail('port', `nobody listens on ${place}`, 'start the application, as with: duramen supervise -- CMD')]
+  if (!answers || !socket)
+    return [fail('port', `${place} ${knockSaid(knock)}`, 'look at --host and --port, and at what filters connections')]
+  const who = program ? `${program.name} (pid ${program.pid})` : 'a program that this user may not see'
+  const health = answers['/health']
+  const ours = isHealth(objectIn(health)) || (program !== undefined && program.pid === writer)
+  if (!ours && health.outcome !== 'hangs') {
+    const stop = program ? `stop it (kill ${program.pid})` : 'stop it'
+    return [fail('port', `${place} is taken by another program: ${who}`, `${stop}, or take another port`)]
+  }
+  const port = ok('port', `${place} is ${ours ? 'served' : 'held'} by ${who}`)
+  return [port, ...merged(PATHS.map((path) => [path, pathFinding(path, answers[path])])), socketFinding(socket)]
+}
+
+/** What a host says of itself; no other program does. */
+const isHealth = (body: Record<string, unknown> | undefined): boolean =>
+  ['healthy', 'unhealthy', 'starting'].includes(String(body?.status))
+
+const RESTART = 'restart it; duramen monitor does that by itself'
+
+/** `what` goes on behind the path. */
+function pathFinding(path: Path, answer: Answer): Finding {
+  if (answer.outcome === 'hangs')
+    return fail('http', `no answer within ${answer.limit / 1000} s`, `its event loop may be blocked: ${RESTART}`)
+  if (answer.outcome === 'refused') return fail('http', 'refuses connections', RESTART)
+  if (answer.outcome === 'broken') return fail('http', `no whole answer (${answer.code})`, 'look at its log')
+  const { status } = answer
+  if (status === 404) return warn('http', 'is not mounted', "mount duramen's routes, so that it can be watched")
+  if (status === 401 || status === 403) return ok('http', `wants a token (${status})`)
+  if (path === '/health') return healthFinding(status, objectIn(answer))
+  if (status === 200) return ok('http', '200')
+  if (path === '/ready')
+    return warn('http', `${status}, not ready`, 'wait, and look at its log for the task that it waits for')
+  return fail('http', `${status}`, RESTART)
+}
+
+function healthFinding(code: number, body: Record<string, unknown> | undefined): Finding {
+  const { status, database } = body ?? {}
+  const said = `${code}, ${status ?? 'no JSON'}, database ${database ?? 'not told'}`
+  if (status === 'starting') return warn('http', said, 'wait for the end of its start-up')
+  if (database === 'disconnected') return fail('http', said, 'mend the database; a restart does not help')
+  if (code === 200) return ok('http', said)
+  return fail('http', said, 'look at its log, and at /health/detailed')
+}
+
+/** What is the same of several paths, in one line. */
+function merged(found: readonly (readonly [Path, Finding])[]): Finding[] {
+  const groups = new Map<string, { paths: Path[]; finding: Finding }>()
+  for (const [path, finding] of found) {
+    const key = JSON.stringify(finding)
+    const group = groups.get(key)
+    if (group) group.paths.push(path)
+    else groups.set(key, { paths: [path], finding })
+  }
+  return [...groups.values()].map(({ paths, finding }) => ({
+    ...finding,
+    what: `GET ${paths.join(', ')}: ${finding.what}`,
+  }))
+}
+
+function socketFinding(socket: Handshake): Finding {
+  const refused = (how: string, next: string) => fail('websocket', `/ws ${how}`, next)
+  switch (socket.outcome) {
+    case 'opened':
+      return ok('websocket', '/ws opens')
+    case 'hangs':
+      return refused(`does not answer the handshake within ${socket.limit / 1000} s`, RESTART)
+    case 'refused':
+    case 'broken': {
+      const code = socket.outcome === 'broken' ? ` (${socket.code})` : ''
+      return refused(`breaks the connection off${code}`, 'look at its log, and at the proxy before it')
+    }
+    case 'answered':
+      if (socket.status === 404)
+        return warn('websocket', '/ws is not mounted', 'mount it, if there is to be a dashboard')
+      if (socket.status === 401) return ok('websocket', '/ws wants a token (401)')
+      if (socket.status === 403)
+        return refused('refuses the handshake: 403', 'let it know this Host and Origin, or give a token')
+      if (socket.status === 503)
+        return refused('refuses the handshake: 503', 'raise MAX_WEBSOCKET_CONNECTIONS, or close dashboards')
+      return refused(
+        `answers ${socket.status} instead of 101`,
+        'let the proxy before it pass Upgrade on, or look at its log',
+      )
+  }
+}

@@ -1,0 +1,383 @@
+// V3 `duramen diagnose` against real trouble: each is told in one line with the next step, whatever else hangs.
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, open, readdir, writeFile } from 'node:fs/promises'
+import { createServer as createHttp, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
+import { fileJournal } from '../../src/journal/index.ts'
+import { add, must } from '../../src/testing/journal/case.ts'
+import { folder, start } from './command.ts'
+
+interface Told {
+  readonly check: string
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly what: string
+  readonly next?: string
+}
+
+/** In a folder of its own, without a database unless one is given. */
+async function diagnose(args: readonly string[], { cwd = '', more = {} } = {}) {
+  const none = { MONGODB_URI: '', DATABASE_URL: '' }
+  const { code, stdout, stderr } = await start(['diagnose', ...args, '--json'], {
+    cwd: cwd || (await folder()),
+    more: { ...none, ...more },
+  }).ended
+  expect(stderr).toBe('')
+  const { status, findings } = JSON.parse(stdout) as { status: string; findings: Told[] }
+  expect(code).toBe(status === 'fail' ? 1 : 0)
+  const of = (check: string) => findings.filter((finding) => finding.check === check)
+  for (const { level, what, next } of findings) {
+    expect(what).not.toMatch(/\n/)
+    if (level !== 'ok') expect(next, what).toMatch(/\S/)
+  }
+  return { code, stdout, findings, of, bad: findings.filter(({ level }) => level === 'fail') }
+}
+
+const ending: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end()
+})
+
+/** Listens until the end of the test; the answer is its port. */
+async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => sockets.add(socket))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  ending.push(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** One that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server)
+  await ending.pop()!()
+  return port
+}
+
+const asHost: RequestListener = ({ url }, response) => {
+  const body = {
+    '/live': {},
+    '/ready': {},
+    '/health': { status: 'healthy', timestamp: new Date().toISOString(), database: 'connected' },
+  }[url ?? '']
+  response.writeHead(body ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}))
+}
+
+/** One host, well but for what its WebSocket does. */
+async function host(upgrade?: (socket: Socket, key: string) => void): Promise<number> {
+  const server = createHttp(asHost)
+  if (upgrade)
+    server.on('upgrade', (request, socket) => upgrade(socket as Socket, request.headers['sec-websocket-key']!))
+  return listen(server)
+}
+
+describe('V3 the server', () => {
+  it('nothing runs', async () => {
+    const port = await freePort()
+    const { bad } = await diagnose(['--port', String(port)])
+    expect(bad).toEqual([
+      {
+        check: 'port',
+        level: 'fail',
+        what: `nobody listens on 127.0.0.1:${port}`,
+        next: 'start the application, as with: duramen supervise -- CMD',
+      },
+    ])
+  })
+
+  it.each([
+    ['that speaks HTTP', `require('http').createServer((q, s) => s.end('hello'))`],
+    ['that speaks something else', `require('net').createServer((s) => s.on('error', () => {}).end('220 mail\\r\\n'))`],
+  ])('the port is taken by another program %s: which one', async (_, program) => {
+    const script = `${program}.listen(0, '127.0.0.1', function () { console.log(this.address().port) })`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    ending.push(() => child.kill('SIGKILL'))
+    const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))))
+    const { bad } = await diagnose(['--port', String(port)])
+    expect(bad).toHaveLength(1)
+    expect(bad[0]).toMatchObject({ check: 'port', what: expect.stringContaining('taken by another program') })
+    expect(bad[0]!.what).toContain(`(pid ${child.pid})`)
+    const before = await diagnose(['--startup', '--port', String(port)])
+    expect(before.of('port')).toMatchObject([{ level: 'fail', what: expect.stringContaining(`(pid ${child.pid})`) }])
+  })
+
+  it('HTTP hangs', async () => {
+    const port = await listen(createServer(() => {}))
+    const { of } = await diagnose(['--port', String(port)])
+    expect(of('http')).toEqual([
+      {
+        check: 'http',
+        level: 'fail',
+        what: 'GET /live, /health, /ready: no answer within 3 s',
+        next: expect.stringContaining('restart it'),
+      },
+    ])
+    expect(of('port')).toMatchObject([{ level: 'ok', what: expect.stringContaining('held by') }])
+  })
+
+  it('an answer that never ends is none', async () => {
+    const port = await listen(
+      createHttp((request, response) => {
+        if (request.url === '/live') asHost(request, response)
+        else response.writeHead(200).write('{"status":')
+      }),
+    )
+    const { of } = await diagnose(['--port', String(port)])
+    expect(of('http').map(({ level, what }) => `${level} ${what}`)).toEqual([
+      'ok GET /live: 200',
+      'fail GET /health, /ready: no answer within 3 s',
+    ])
+  })
+
+  it('a host that is well, with a real handshake', async () => {
+    const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+    const port = await host((socket, key) => {
+      const accept = createHash('sha1')
+        .update(key + guid)
+        .digest('base64')
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      )
+    })
+    const { code, of } = await diagnose(['--port', String(port)])
+    expect(code).toBe(0)
+    expect(of('websocket')).toMatchObject([{ level: 'ok', what: '/ws opens' }])
+    expect(of('http').map(({ what }) => what)).toEqual([
+      'GET /live, /ready: 200',
+      'GET /health: 200, healthy, database connected',
+    ])
+    expect(of('port')[0]!.what).toContain('served by')
+  })
+
+  it.each<[string, (socket: Socket) => void, string]>([
+    [
+      'refuses',
+      (socket) => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'),
+      'refuses the handshake: 403',
+    ],
+    ['is full', (socket) => socket.end('HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n'), 'refuses the handshake: 503'],
+    ['breaks off', (socket) => socket.destroy(), 'breaks the connection off'],
+    ['says nothing', () => {}, 'does not answer the handshake within 3 s'],
+    [
+      'is none',
+      (socket) => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
+      'breaks the connection off (wrong Sec-WebSocket-Accept)',
+    ],
+  ])('a WebSocket that %s', async (_, upgrade, said) => {
+    const { bad } = await diagnose(['--port', String(await host(upgrade))])
+    expect(bad).toMatchObject([{ check: 'websocket', what: expect.stringContaining(said) }])
+  })
+
+  it('an unhealthy database is told from a host that hangs', async () => {
+    const port = await listen(
+      createHttp((request, response) => {
+        if (request.url !== '/health') return asHost(request, response)
+        response
+          .writeHead(503)
+          .end('{"status":"unhealthy","timestamp":"2026-01-01T00:00:00Z","database":"disconnected"}')
+      }),
+    )
+    const { bad } = await diagnose(['--port', String(port)])
+    expect(bad).toMatchObject([{ check: 'http', what: expect.stringContaining('database disconnected') }])
+    expect(bad[0]!.next).toContain('mend the database')
+  })
+})
+
+describe('V3 the database', () => {
+  const SECRET = 'hunter2%40'
+
+  it('is down, and no credentials are shown', async () => {
+    const port = await freePort()
+    for (const more of [
+      { MONGODB_URI: `mongodb://ann:${SECRET}@127.0.0.1:${port}/shop` },
+      { DATABASE_URL: `postgres://ann:${SECRET}@127.0.0.1:${port}/shop` },
+    ]) {
+      const { stdout, of } = await diagnose(['--startup'], { more })
+      expect(of('database')).toMatchObject([{ level: 'fail', what: expect.stringContaining(`127.0.0.1:${port}`) }])
+      expect(stdout).not.toMatch(/hunter2|ann/)
+    }
+  })
+
+  it.each([
+    ['N', 'ok', /answers$/],
+    ['S', 'ok', /answers, with TLS$/],
+    ['HTTP/1.1 400 Bad Request\r\n\r\n', 'fail', /not as PostgreSQL does/],
+  ])('a server that answers %j to the request for TLS', async (reply, level, said) => {
+    let asked = Buffer.alloc(0)
+    const port = await listen(
+      createServer((socket) => {
+        socket
+          .on('error', () => {})
+          .once('data', (bytes) => {
+            asked = bytes
+            socket.write(reply)
+          })
+      }),
+    )
+    const { of } = await diagnose(['--startup'], { more: { DATABASE_URL: `postgresql://127.0.0.1:${port}/shop` } })
+    expect(of('database')).toMatchObject([{ level, what: expect.stringMatching(said) }])
+    expect(asked.toString('hex')).toBe('0000000804d2162f')
+  })
+
+  it('an address that is none is not printed', async () => {
+    const { stdout, of } = await diagnose(['--startup'], { more: { MONGODB_URI: SECRET, DATABASE_URL: SECRET } })
+    expect(of('database').map(({ level }) => level)).toEqual(['fail', 'ok'])
+    expect(stdout).not.toContain('hunter2')
+  })
+})
+
+describe('V3 the journal', () => {
+  async function sample() {
+    const dir = await folder()
+    const journal = await fileJournal(join(dir, 'data'))
+    for (let seq = 0; seq < 50; seq++) await add(journal, `order/o-${seq % 5}`, Math.floor(seq / 5), `text ${seq}`)
+    return { dir, journal }
+  }
+
+  it('that is sound, beside its writer, which is named; nothing is changed', async () => {
+    const { dir, journal } = await sample()
+    const before = await readdir(join(dir, 'data'))
+    const { of } = await diagnose(['--port', String(await freePort())], { cwd: dir })
+    expect(of('journal')).toMatchObject([{ level: 'ok', what: expect.stringContaining('50 records of 5 streams') }])
+    expect(of('processes')[0]!.what).toContain(`pid ${process.pid} writes to ./data`)
+    expect(await readdir(join(dir, 'data'))).toEqual(before)
+    await must(journal.close())
+  })
+
+  it('that is damaged: where, and what to do', async () => {
+    const { dir, journal } = await sample()
+    await must(journal.close())
+    const [segment] = (await readdir(join(dir, 'data'))).filter((name) => name.endsWith('.log'))
+    const path = join(dir, 'data', segment!)
+    const file = await open(path, 'r+')
+    await file.write(Buffer.from('????'), 0, 4, 700)
+    await file.close()
+    const { of } = await diagnose(['--startup'], { cwd: dir })
+    expect(of('journal')).toMatchObject([{ level: 'fail', next: 'duramen check "./data"' }])
+    expect(of('journal')[0]!.what).toMatch(/DAMAGED in 1 place, first .*\.log at byte \d+/)
+  })
+})
+
+describe('V3 the disk', () => {
+  const root = process.getuid?.() === 0
+  const mounted = (dir: string) =>
+    root && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dir]).status === 0
+
+  it('that is full', async (context) => {
+    const dir = await folder()
+    const small = join(dir, 'small')
+    await mkdir(small)
+    if (!mounted(small)) return context.skip()
+    ending.push(() => spawnSync('umount', ['-l', small]))
+    await writeFile(join(small, 'filler'), Buffer.alloc(1 << 20)).catch(() => {})
+    const { bad } = await diagnose(['--startup', '--journal', join(small, 'data')])
+    expect(bad).toMatchObject([{ check: 'disk', what: expect.stringMatching(/^0 B of 1\.0 MB left .*small\/data$/) }])
+    expect(bad[0]!.next).toContain('free space')
+  })
+})
+
+describe('V3 what a start needs', () => {
+  it('variables, models and packages, each with what is wrong of it', async () => {
+    const cwd = await folder()
+    const good = Buffer.from('weights')
+    const sha256 = createHash('sha256').update(good).digest('hex')
+    await writeFile(join(cwd, 'good.onnx'), good)
+    await writeFile(join(cwd, 'other.onnx'), 'other')
+    await writeFile(join(cwd, 'empty.onnx'), '')
+    await writeFile(join(cwd, 'lfs.onnx'), `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize 7\n`)
+    await mkdir(join(cwd, 'node_modules/old'), { recursive: true })
+    await writeFile(join(cwd, 'node_modules/old/package.json'), '{"version":"1.9.0"}')
+    const manifest = { engines: { node: '>=99' }, dependencies: { gone: '^1.0.0', old: '^2.0.0' } }
+    await writeFile(join(cwd, 'package.json'), JSON.stringify({ ...manifest, duramen: { models: ['lfs.onnx'] } }))
+    await writeFile(
+      join(cwd, 'package-lock.json'),
+      JSON.stringify({ packages: { '': { dependencies: { old: '^1.0.0' } } } }),
+    )
+    const wanted = [`good.onnx:${sha256}`, `other.onnx:${sha256}`, 'empty.onnx', 'missing.onnx']
+    const { findings } = await diagnose(
+      ['--startup', '--env', 'SECRET_KEY', ...wanted.flatMap((one) => ['--model', one])],
+      { cwd, more: { NODE_ENV: 'production', DEBUG: '1', AUTO_MIGRATE: 'false' } },
+    )
+    const lines = findings.map(({ check, level, what }) => `${level} ${check}: ${what}`)
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'fail environment: not set: SECRET_KEY',
+        'fail environment: on in production: DEBUG',
+        `fail runtime: Node ${process.versions.node}, and package.json needs >=99`,
+        'fail dependencies: missing: gone',
+        'fail lock file: package-lock.json is older than package.json: gone, old',
+        'ok models: good.onnx, 7 B, hash as it should be',
+        `fail models: other.onnx has another hash: ${createHash('sha256').update('other').digest('hex')}`,
+        'fail models: empty.onnx is empty',
+        'fail models: missing.onnx is not there',
+        'fail models: lfs.onnx is a pointer of git-lfs, not the file',
+      ]),
+    )
+  })
+})
+
+describe('V3 within 10 s', () => {
+  it('a check that hangs costs its limit and hides none of the others; one that throws is a finding', async () => {
+    expect(CHECK_LIMIT).toBeLessThan(9_000)
+    const looked = await lookAll(
+      [
+        { name: 'stuck', look: () => new Promise(() => {}) },
+        { name: 'broken', look: () => Promise.reject(new Error('no such tool')) },
+        { name: 'well', look: async () => [{ check: 'well', level: 'ok', what: 'fine' }] },
+      ],
+      10,
+    )
+    expect(looked.hung).toBe(true)
+    expect(looked.findings.map(({ check, level }) => `${check} ${level}`)).toEqual([
+      'stuck fail',
+      'broken fail',
+      'well ok',
+    ])
+  })
+
+  it('all that can hang does, and every line is there', async () => {
+    const port = await listen(createServer(() => {}))
+    const address = `127.0.0.1:${port}/shop`
+    const { findings, of } = await diagnose(['--port', String(port)], {
+      more: { MONGODB_URI: `mongodb://${address}`, DATABASE_URL: `postgres://${address}` },
+    })
+    expect(of('database').map(({ level }) => level)).toEqual(['fail', 'fail'])
+    expect(new Set(findings.map(({ check }) => check))).toEqual(
+      new Set([
+        'port',
+        'http',
+        'websocket',
+        'cpu',
+        'processes',
+        'memory',
+        'disk',
+        'database',
+        'runtime',
+        'dependencies',
+        'folders',
+        'models',
+        'usb',
+        'journal',
+      ]),
+    )
+  })
+})
+
+it('for people: a line each, aligned, with the next step behind an arrow; colours when forced', async () => {
+  const cwd = await folder()
+  const args = ['diagnose', '--startup', '--model', 'gone\u001b[31m.onnx']
+  const { code, stdout } = await start(args, { cwd, more: { MONGODB_URI: '', DATABASE_URL: '' } }).ended
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/^fail {2}models {8}gone\\u001b\[31m\.onnx is not there → fetch it, or mend its path$/m)
+  expect(stdout).toMatch(/\n1 failure, \d warnings?\.\n$/)
+  const forced = await start(args, { cwd, more: { FORCE_COLOR: '1' } }).ended
+  expect(forced.stdout).toContain('\u001b[31mfail\u001b[39m')
+  expect(await readdir(cwd), 'nothing is made').toEqual([])
+})
