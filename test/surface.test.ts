@@ -25,7 +25,15 @@ import {
   repairJournal,
   restoreJournal,
 } from '../src/journal/index.ts'
-import { createDevice, type Device, imagePipeline, loadOnce, schedule, supervisor } from '../src/machines/index.ts'
+import {
+  createDevice,
+  type Device,
+  imagePipeline,
+  loadOnce,
+  schedule,
+  startup,
+  supervisor,
+} from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
 
@@ -102,6 +110,8 @@ function calls(
     (v) => withDriver({}, { [name]: v }),
     'undefined,5',
   ])
+  // likewise
+  const wrongNeed = { id: 'needy', needs: ['nothing'], run: () => {} }
   const durations = ['deviceHealthThreshold', 'patience', 'callTimeout', 'poll', 'accessEvery'].map(
     (name): [string, Call, string] => [`createDevice ${name}`, (v) => withDriver({}, { [name]: v }), 'undefined,5'],
   )
@@ -235,6 +245,34 @@ function calls(
     ['schedule anchor', (v) => schedule(host, machine, 's', { every: '1h', anchor: v }), 'undefined'],
     ['schedule cron', (v) => schedule(host, machine, 's', { cron: v }), ''],
     ['schedule grace', (v) => schedule(host, machine, 's', { every: '1h', grace: v }), `${nothing},5`],
+    ['startup host', (v) => startup(v, []), ''],
+    ['startup tasks', (v) => startup(host, v), 'array'],
+    ['startup task', (v) => startup(host, [v]), ''],
+    ['startup task.id', (v) => startup(host, [wrongNeed, { id: v, run: () => {} }]), ''],
+    ...[
+      'run',
+      'needs',
+      'once',
+      'critical',
+      'heavy',
+      'version',
+      'timeout',
+      'stopTimeout',
+      'done',
+      'stop',
+      'ready',
+      'retry',
+    ].map((name): [string, Call, string] => [
+      `startup task.${name}`,
+      (v) => startup(host, [{ id: 'a', run: () => {}, [name]: v } as never, wrongNeed]),
+      '',
+    ]),
+    ...['id', 'grace', 'signals', 'service', 'process', 'env', 'schema'].map((name): [string, Call, string] => [
+      `startup ${name}`,
+      (v) => startup(host, [wrongNeed], { [name]: v }),
+      '',
+    ]),
+    ...options('startup options', (v) => startup(host, [wrongNeed], v)),
     ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
     ['imagePipeline options', (v) => imagePipeline(host, v), ''],
     ['createDevice host', (v) => createDevice(v, { driver: simulatedDriver() }), ''],

@@ -74,6 +74,9 @@ export type DuramenErrorCode =
   | 'CHILD_FAILED'
   // telling people
   | 'NOTIFY_FAILED'
+  // start-up
+  | 'STARTUP_FAILED'
+  | 'TASK_TIMEOUT'
 
 /** Where it went wrong; only what is known is set. */
 export interface ErrorPlace {

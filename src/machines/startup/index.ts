@@ -1,2 +1,179 @@
-// What `duramen/machines` offers of start-ups.
+// A start-up on a host: checks what it is given, begins, and answers for it.
+//
+// S8 The records of a start-up are those of one process at a time: its journal is a local one, which that process alone has.
+// The other rules: S1 in graph.ts and options.ts, S2 and S3 in machine.ts and run-task.ts, S6 in boot.ts, S7 in signals.ts.
+import type { Observable } from 'rxjs'
+import { DuramenError } from '../../ports/errors.ts'
+import { badOption, optionsGiven } from '../../ports/given.ts'
+import type { DurableMachine } from '../../runtime/durable.ts'
+import type { Host } from '../../runtime/host.ts'
+import { Boot, type StartupActor } from './boot.ts'
+import { Desk } from './desk.ts'
+import { prepareEnvironment } from './environment.ts'
+import type { startupMachine } from './machine.ts'
+import { mermaidOf } from './mermaid.ts'
+import { type Given, type OnceTask, type StartupOptions, type StartupTask, settingsOf, tasksGiven } from './options.ts'
+import type { StartupHealth, StartupReport } from './report.ts'
+import { isInside } from './run-task.ts'
+import { onSignals } from './signals.ts'
+import { startupsOf } from './startups.ts'
+
+export type { EnvironmentOptions } from './environment.ts'
 export { loadOnce } from './load-once.ts'
+export { startupMachine } from './machine.ts'
+export type { OnceTask, StartupOptions, StartupTask, TaskContext, TaskRetry } from './options.ts'
+export type { StartupHealth, StartupReport, TaskReport } from './report.ts'
+export type {
+  FormerBoot,
+  Ran,
+  StartupContext,
+  StartupEvent,
+  StartupInput,
+  StartupMessage,
+  Stopped,
+  Task,
+  TaskOrder,
+  TaskPlan,
+  TaskState,
+} from './types.ts'
+
+/** A start-up that has begun. */
+export interface Startup {
+  readonly id: string
+  /** The machine of which it is the instance with its id: for `host.list`, history and the host's operators. */
+  readonly machine: DurableMachine<typeof startupMachine>
+  /**
+   * Resolves once everything critical is up (S6). Rejects with STARTUP_FAILED once all that was started has been stopped: which
+   * task has failed, and why, its error as the cause (S3). A failure that nobody looks at ends the process, as Node does with
+   * what nobody handles; where it was shut down before it was ready, it does not. Rejects with BAD_OPTION inside of a task.
+   */
+  ready(): Promise<void>
+  /** How it is doing, for health checks (S6). */
+  health(): StartupHealth
+  /** What ran, when, how long, with what outcome (S8). */
+  report(): StartupReport
+  /** The tasks as a Mermaid flowchart, coloured by their states (S8). */
+  mermaid(): string
+  /** The report now, and after each commit. Completes once all has ended, or the host is closed. */
+  readonly status$: Observable<StartupReport>
+  /** The value of a task that is done. Throws BAD_OPTION for any other, and for one that runs once. */
+  result<T = unknown>(id: string): T
+  /**
+   * Stops the tasks in the reverse order in which they were done, each within its `stopTimeout` (S7); what still runs is told to
+   * end first. Resolves with the report once all has ended, whatever has failed on the way; inside of a task at once, as a
+   * request. Does not close the host, nor end the process. May be called twice. A host that is closed without it aborts
+   * what runs, and stops nothing; the next start reports this one as `unfinished`.
+   */
+  shutdown(options?: ShutdownOptions): Promise<StartupReport>
+}
+
+/** Of one call. */
+export interface ShutdownOptions {
+  /** Why, for the records. Default `shutdown()`. */
+  reason?: string
+}
+
+/**
+ * Starts what a process is made of, in the order of its needs: `startup(host, [{ id, needs, run }, …])`. All that can be known to
+ * be wrong is refused before anything runs; then it resolves, as soon as the beginning is on disk. From then on SIGTERM and
+ * SIGINT shut down, close the host and end the process: exit code 0, or 1 where something has failed; a second one ends it at once.
+ *
+ * The host's journal has to be a local one: two processes on one journal would drop each other's tasks.
+ *
+ * Rejects with BAD_OPTION (also where the environment does not fit, or the start-up has begun already), PAUSED (an operator
+ * holds it), CLOSED (an operator has stopped it), or what host and journal answer.
+ */
+export async function startup(
+  host: Host,
+  tasks: readonly (StartupTask | OnceTask)[],
+  options?: StartupOptions,
+): Promise<Startup> {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption('startup', host, 'is no host', 'Give what openHost() has answered, then the tasks.')
+  const settings = settingsOf(options)
+  const given = tasksGiven(tasks)
+  const startups = startupsOf(host)
+  startups.take(settings.id)
+  const desk = new Desk(settings, given, host.clock, host.logger)
+  let begun!: (boot: Boot | undefined) => void
+  const beginning = new Promise<Boot | undefined>((resolve) => {
+    begun = resolve
+  })
+  const unlisten = onSignals(settings.process, settings.signals, host.clock, (signal) => endOf(host, beginning, signal))
+  const leave = () => {
+    unlisten()
+    startups.leave(desk)
+  }
+  try {
+    await prepareEnvironment(settings.process.env, settings.environment, host.logger)
+    await host.register(startups.machine)
+    const actor = await host.actor(startups.machine, settings.id, { input: { id: settings.id } })
+    await begin(host, actor, desk, given)
+    const boot = new Boot(desk, settings, actor, leave)
+    startups.open(desk, desk)
+    begun(boot)
+    return handleOf(startups.machine, boot)
+  } catch (error) {
+    leave()
+    begun(undefined)
+    throw error
+  }
+}
+
+/** S7: a signal has come. Answers the exit code. */
+async function endOf(host: Host, beginning: Promise<Boot | undefined>, signal: string): Promise<number> {
+  host.logger.info(`${signal}: shutting down`)
+  const boot = await beginning
+  await boot?.shutdown(signal)
+  try {
+    await host.close()
+  } catch (error) {
+    host.logger.error('the host could not be closed', error as object)
+    return 1
+  }
+  return boot?.exitCode ?? 1
+}
+
+/** What the kernel has parked is let go on: a new process begins it all anew. What somebody else holds is not ours to let go. */
+async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonly Given[]): Promise<void> {
+  const where = { machine: actor.machine, instance: actor.id }
+  if (actor.getSnapshot().status !== 'active')
+    throw new DuramenError('CLOSED', `the start-up '${actor.id}' was ended by host.stop`, {
+      where,
+      hint: 'host.purge frees its id, and what it knows of tasks that run once is gone then; or give another id.',
+    })
+  const event = { type: 'BEGIN', boot: desk.boot, tasks: given.map(({ plan }) => plan) } as const
+  try {
+    await actor.send(event)
+  } catch (error) {
+    if ((error as DuramenError).code !== 'PARKED') throw error
+    host.logger.warn(`${(error as DuramenError).message}; a new process begins it anew`, where)
+    await host.resume(startupsOf(host).machine, actor.id, { who: 'startup', why: 'a new process begins' })
+    await actor.send(event)
+  }
+}
+
+function handleOf(machine: Startup['machine'], boot: Boot): Startup {
+  const { desk } = boot
+  return {
+    id: desk.id,
+    machine,
+    async ready() {
+      if (isInside(desk))
+        throw new DuramenError('BAD_OPTION', 'ready() inside of a task would wait for itself', {
+          hint: 'Say with needs what the task waits for.',
+        })
+      return boot.ready
+    },
+    health: () => boot.health,
+    report: () => boot.report,
+    mermaid: () => mermaidOf(boot.report.tasks),
+    status$: boot.report$.asObservable(),
+    result: <T>(id: string) => desk.result(id) as T,
+    async shutdown(options) {
+      const { reason = 'shutdown()' } = optionsGiven('shutdown', options, "Leave it out, or give { reason: 'why' }.")
+      if (typeof reason !== 'string') throw badOption('reason', reason, 'is no text', 'Say why, or leave it out.')
+      return boot.shutdown(reason)
+    },
+  }
+}

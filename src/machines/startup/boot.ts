@@ -1,0 +1,232 @@
+// One start of a process, from its BEGIN to its end: follows the machine, and answers for it.
+//
+// S3 `ready` rejects once all that was started has been stopped; nobody is kept from seeing it.
+// S6 Who has started the process is told of each step, once that it is ready, and how long to wait: never longer than what is under
+//    way may take, so that it can act when nothing is.
+// S7 Where the journal takes nothing any more, all is stopped all the same, in the reverse order, and the start-up has failed.
+import { BehaviorSubject } from 'rxjs'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { printable } from '../../ports/printable.ts'
+import type { DurableActor } from '../../runtime/actor.ts'
+import type { Desk } from './desk.ts'
+import type { startupMachine } from './machine.ts'
+import type { Settings } from './options.ts'
+import {
+  healthOf,
+  reportOf,
+  type StartupHealth,
+  type StartupReport,
+  type StartupSnapshot,
+  statusLine,
+} from './report.ts'
+import { isInside } from './run-task.ts'
+import type { StartupMessage, Task } from './types.ts'
+
+export type StartupActor = DurableActor<typeof startupMachine>
+
+/** How long nothing may come of what is over by its own limits, ms; then the journal counts as failed. */
+const SLACK = 10_000
+const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
+  failed: 'error',
+  retrying: 'warn',
+  blocked: 'warn',
+  aborted: 'warn',
+  degraded: 'warn',
+}
+
+export class Boot {
+  readonly desk: Desk
+  /** Resolves once all that is critical is up. */
+  readonly ready: Promise<void>
+  /** Resolves once all has ended. */
+  readonly over: Promise<void>
+  readonly report$: BehaviorSubject<StartupReport>
+  private readonly settings: Settings
+  private readonly actor: StartupActor
+  private readonly leave: () => void
+  private readonly listening: { unsubscribe(): void }[]
+  private snapshot: StartupSnapshot
+  private ending: Promise<StartupReport> | undefined
+  private unwatch = () => {}
+  private told = ''
+  private stopping = false
+  private isReady = false
+  private isOver = false
+  private stuck = false
+  private resolveReady!: () => void
+  private rejectReady!: (error: DuramenError) => void
+  private resolveOver!: () => void
+
+  /** Its BEGIN is durable. `leave`: called once it is over. */
+  constructor(desk: Desk, settings: Settings, actor: StartupActor, leave: () => void) {
+    this.desk = desk
+    this.settings = settings
+    this.actor = actor
+    this.leave = leave
+    this.ready = new Promise((resolve, reject) => {
+      this.resolveReady = resolve
+      this.rejectReady = reject
+    })
+    this.over = new Promise((resolve) => {
+      this.resolveOver = resolve
+    })
+    this.snapshot = actor.getSnapshot()
+    this.report$ = new BehaviorSubject(reportOf(this.snapshot))
+    desk.changed = () => this.watch()
+    this.listening = [
+      actor.on('*', (message) => this.log(message)),
+      actor.subscribe({ next: (snapshot) => this.seen(snapshot), complete: () => this.left() }),
+    ]
+    this.seen(this.snapshot)
+  }
+
+  get report(): StartupReport {
+    return this.report$.value
+  }
+
+  get health(): StartupHealth {
+    return this.stuck ? 'unhealthy' : healthOf(this.snapshot, this.settings.grace, this.desk.clock.now())
+  }
+
+  /** S7: 0 where all went well. */
+  get exitCode(): number {
+    return this.report.state === 'failed' || !this.desk.endedWell ? 1 : 0
+  }
+
+  /** Resolves once all has ended; within a task at once, as that would wait for itself. */
+  async shutdown(reason: string): Promise<StartupReport> {
+    this.ending ??= this.end(reason)
+    return isInside(this.desk) ? this.report : this.ending
+  }
+
+  private async end(reason: string): Promise<StartupReport> {
+    if (!this.isOver)
+      try {
+        await this.actor.send({ type: 'SHUTDOWN', boot: this.desk.boot, reason })
+      } catch (error) {
+        if (!this.isOver) await this.stopByHand(error as DuramenError)
+      }
+    await this.over
+    return this.report
+  }
+
+  /** A state of the machine is committed. */
+  private seen(snapshot: StartupSnapshot): void {
+    if (this.isOver || snapshot.context.boot !== this.desk.boot) return
+    this.snapshot = snapshot
+    this.report$.next(reportOf(snapshot))
+    const { service } = this.settings
+    const line = statusLine(this.report)
+    if (line !== this.told) service?.status(printable(line))
+    this.told = line
+    const { state, readyAt } = this.report
+    if (readyAt !== null && !this.isReady) {
+      this.isReady = true
+      service?.ready()
+      this.resolveReady()
+    }
+    if (state === 'stopping') this.stop(snapshot.context.reason ?? 'the start has failed')
+    if (state === 'failed' || state === 'stopped') this.finish(this.failure(snapshot))
+    else this.watch()
+  }
+
+  private stop(reason: string): void {
+    if (!this.stopping) this.settings.service?.stopping()
+    this.stopping = true
+    this.desk.abort(reason)
+  }
+
+  /** K1: what is said is on record. */
+  private log({ type, message, task }: StartupMessage): void {
+    const { logger, errors } = this.desk
+    const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
+    logger[LEVELS[type] ?? 'info'](`start-up ${this.desk.id}: ${printable(message)}`, error as object | undefined)
+  }
+
+  /** Sees to it that something comes of what is under way. */
+  private watch(): void {
+    this.unwatch()
+    const { state } = this.report
+    const { clock, limit } = this.desk
+    const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
+    const starts = state === 'starting' || state === 'stopping'
+    if (this.isOver || this.stuck || (!starts && limit === undefined && retries.length === 0)) return
+    const now = clock.now()
+    const wait = Math.max(0, (limit ?? now) - now, ...retries.map((at) => at - now)) + SLACK
+    if (starts) this.settings.service?.extend(wait)
+    this.unwatch = clock.after(wait, () => void this.stopByHand(stalled()))
+  }
+
+  /** Without the journal. */
+  private async stopByHand(cause: DuramenError): Promise<void> {
+    if (this.stuck) return
+    this.stuck = true
+    this.unwatch()
+    const { desk } = this
+    desk.endedWell = false
+    desk.logger.error(`start-up ${desk.id}: the journal does not take how it goes on; all is stopped`, cause)
+    this.stop(cause.message)
+    await desk.stopAll()
+    this.report$.next({ ...this.report, state: 'failed', endedAt: desk.clock.now() })
+    this.finish(this.failed(`the journal does not take how it goes on: ${cause.message}`, cause))
+  }
+
+  /** The host is closed: it aborts what runs by itself, and stops nothing. */
+  private left(): void {
+    this.finish(this.failed('its host was closed before it was ready'), 'asked for')
+  }
+
+  private finish(error: DuramenError, asked?: 'asked for'): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.unwatch()
+    for (const one of this.listening) one.unsubscribe()
+    if (!this.isReady) {
+      // who has asked for the end, and does not look, must not die of it
+      if (asked || (!this.snapshot.context.failure && !this.stuck)) this.ready.catch(() => {})
+      this.rejectReady(error)
+    }
+    this.desk.clear()
+    this.leave()
+    this.report$.complete()
+    this.resolveOver()
+  }
+
+  /** Why it is not ready, once it is over. */
+  private failure({ context: { failure, reason, tasks } }: StartupSnapshot): DuramenError {
+    if (!failure) return this.failed(`it was shut down before it was ready: ${reason}`)
+    const root = rootOf(tasks, failure.task)
+    const cause = this.desk.errors.get(root.id) ?? root.problem
+    const blocked = root.id === failure.task ? '' : `${failure.task} can't run, as it needs ${root.id}; `
+    return this.failed(`${blocked}${root.id} has failed: ${root.problem?.message}`, cause)
+  }
+
+  private failed(why: string, cause?: unknown): DuramenError {
+    const { machine, id } = this.actor
+    return new DuramenError('STARTUP_FAILED', `start-up ${id}: ${why}`, {
+      where: { machine, instance: id },
+      hint: 'See the cause. What was started has been stopped; start the process again once it is mended.',
+      ...(cause !== undefined && { cause }),
+    })
+  }
+}
+
+/** The task because of which another one has failed, or can't run. */
+function rootOf(tasks: readonly Task[], id: string): Task {
+  const byId = new Map(tasks.map((task) => [task.id, task]))
+  let task = byId.get(id)!
+  while (task.state === 'blocked') {
+    const lost = task.needs
+      .map((need) => byId.get(need)!)
+      .find(({ state }) => state === 'blocked' || state === 'failed')
+    if (!lost) break
+    task = lost
+  }
+  return task
+}
+
+const stalled = () =>
+  new DuramenError('TIMEOUT', 'nothing has come of what was under way', {
+    hint: 'See whether the journal hangs, or an operator has paused the start-up.',
+  })

@@ -1,0 +1,110 @@
+// S8 A start-up as data: what ran, when, how long, with what outcome; and how it is doing, for health checks (S6).
+import type { SnapshotFrom } from 'xstate'
+import type { Problem } from '../problems.ts'
+import type { startupMachine } from './machine.ts'
+import type { FormerBoot, Task, TaskState } from './types.ts'
+
+/** What there is to know of a task. */
+export interface TaskReport {
+  readonly id: string
+  readonly needs: readonly string[]
+  readonly once: boolean
+  readonly critical: boolean
+  readonly state: TaskState
+  /** What people are told once it is done. */
+  readonly said: string
+  readonly attempts: number
+  /** When its first attempt began, ms since the epoch. */
+  readonly startedAt: number | null
+  readonly endedAt: number | null
+  /** How long its last attempt took. */
+  readonly ms: number | null
+  readonly error: Problem | null
+}
+
+/** A start-up as data, as it is committed. Times in ms since the epoch. */
+export interface StartupReport {
+  readonly id: string
+  /** Which start of the process it is. */
+  readonly boot: string
+  readonly state: 'starting' | 'ready' | 'degraded' | 'stopping' | 'failed' | 'stopped'
+  readonly startedAt: number
+  readonly readyAt: number | null
+  readonly endedAt: number | null
+  readonly tasks: readonly TaskReport[]
+  /** Ids of the tasks that are done, or were before, in order of their completion. */
+  readonly order: readonly string[]
+  /** The start before this one; null: this is the first. `unfinished`: that process has ended without a shutdown. */
+  readonly former: FormerBoot | null
+}
+
+/** How a start-up is doing. `starting` turns into `unhealthy` once the grace period is over. */
+export type StartupHealth = 'starting' | 'healthy' | 'degraded' | 'unhealthy' | 'stopping'
+
+export type StartupSnapshot = SnapshotFrom<typeof startupMachine>
+
+/** `idle` comes before the first start, and is never told. */
+const stateOf = ({ value }: StartupSnapshot) =>
+  (typeof value === 'string' ? value : (value as { running: string }).running) as StartupReport['state']
+
+export function reportOf(snapshot: StartupSnapshot): StartupReport {
+  const { context } = snapshot
+  const { id, boot, startedAt, readyAt, endedAt, tasks, order, former } = context
+  return {
+    id,
+    boot: boot ?? '',
+    state: stateOf(snapshot),
+    startedAt,
+    readyAt,
+    endedAt,
+    tasks: tasks.map(taskReport),
+    order: order.map((n) => tasks[n]!.id),
+    former,
+  }
+}
+
+const taskReport = ({
+  id,
+  needs,
+  once,
+  critical,
+  state,
+  said,
+  attempt,
+  startedAt,
+  endedAt,
+  ms,
+  problem,
+}: Task): TaskReport => ({
+  id,
+  needs,
+  once,
+  critical,
+  state,
+  said,
+  attempts: attempt,
+  startedAt,
+  endedAt,
+  ms,
+  error: problem,
+})
+
+/** S6: `grace` and `now` in ms. */
+export function healthOf(snapshot: StartupSnapshot, grace: number, now: number): StartupHealth {
+  const { failure, startedAt } = snapshot.context
+  if (failure) return 'unhealthy'
+  const state = stateOf(snapshot)
+  if (state === 'starting') return now - startedAt < grace ? state : 'unhealthy'
+  if (state === 'degraded') return state
+  return state === 'ready' ? 'healthy' : 'stopping'
+}
+
+/** What it is doing, in one line. */
+export function statusLine({ state, tasks }: StartupReport): string {
+  const busy = tasks.filter(
+    (task) => task.state === 'running' || task.state === 'retrying' || task.state === 'stopping',
+  )
+  const done = tasks.filter((task) => task.state === 'done' || task.state === 'skipped').length
+  const how = state === 'starting' ? `${state} ${done}/${tasks.length}` : state
+  return busy.length ? `${how}: ${busy.map(({ id }) => id).join(', ')}` : how
+}

@@ -1,0 +1,232 @@
+// One attempt at a task, and its stop: with limits, told to end by a signal, and never twice at once.
+//
+// S2 In a process a task runs once at a time, also when it has been given up because it ignores its signal: who is asked to run
+//    it again, in this start-up or a later one, waits for it. Such a task is not tried again; a value that still comes of it is
+//    stopped at once, and nobody gets it.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock } from '../../ports/clock.ts'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { partOf, textOf } from '../../ports/thrown.ts'
+import type { Problem } from '../problems.ts'
+import type { Given, TaskContext } from './options.ts'
+import type { Ran, Stopped } from './types.ts'
+
+/** The start-up that a task is part of, as its tasks see it. */
+export interface World {
+  readonly id: string
+  readonly boot: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Fires when all is stopped. */
+  readonly ending: AbortSignal
+  /** Throws BAD_OPTION. */
+  resultFor(task: Given, id: string): unknown
+}
+
+/** An attempt, and what stays in the process: its value, or what it threw. */
+export interface Attempted {
+  readonly ran: Ran
+  readonly value?: unknown
+  readonly error?: unknown
+  /** It still runs, although it was told to end. */
+  readonly ignored?: boolean
+}
+
+/** How often a task is asked whether it is ready, ms. */
+const READY_EVERY = 250
+/** What of an error's message goes into the journal, in characters. */
+const MOST = 2000
+
+type End = { readonly value: unknown } | { readonly error: unknown }
+
+/** What runs now, by its start-up and task. */
+const atWork = new Map<string, Promise<unknown>>()
+const nameOf = ({ id }: World, { plan }: Given) => `${id}/${plan.id}`
+
+const inside = new AsyncLocalStorage<{ readonly world: World; open: boolean }>()
+
+/** Whether who calls is part of a task of this start-up that has not ended: to wait for the whole there would last for ever. */
+export function isInside(world: World): boolean {
+  const task = inside.getStore()
+  return task?.world === world && task.open
+}
+
+async function within<T>(world: World, fn: () => T): Promise<Awaited<T>> {
+  const task = { world, open: true }
+  try {
+    return await inside.run(task, fn)
+  } finally {
+    task.open = false
+  }
+}
+
+/** Rejects only where its host closes and it has not been done: then it has not been at all. `left`: the host closes. */
+export async function attempt(world: World, task: Given, nth: number, left: AbortSignal): Promise<Attempted> {
+  const { clock, ending } = world
+  const { plan, timeout, stopTimeout } = task
+  const began = clock.now()
+  const controller = new AbortController()
+  const { signal } = controller
+  const late = tooLate(`${plan.id} did not end within ${timeout} ms`)
+  const cancel = clock.after(timeout, () => controller.abort(late))
+  const told = aborted(signal)
+  const unlink = linked([ending, left], controller)
+  const context = contextOf(world, task, nth, signal)
+  let unready: unknown
+  const facts = (outcome: Ran['outcome'], error?: unknown, final = false): Ran => ({
+    outcome,
+    ms: clock.now() - began,
+    problem: error === undefined ? null : problemIn(error),
+    final,
+  })
+  const failed = (error: unknown, final = false): Attempted => ({ ran: facts('failed', error, final), error })
+  /** It was told to end, and has. */
+  const calledOff = (): Attempted => {
+    if (signal.reason === late) return failed(unready === undefined ? late : tooLate(late.message, unready))
+    left.throwIfAborted()
+    return { ran: facts('aborted') }
+  }
+  try {
+    const former = atWork.get(nameOf(world, task))
+    if (former) await Promise.race([former, told])
+    if (signal.aborted) return calledOff()
+
+    const run: Promise<End> = within(world, () => task.run(context)).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    )
+    occupy(world, task, run)
+    const end = (await Promise.race([run, told])) ?? (await limited(clock, stopTimeout, run))
+    if (end === undefined) {
+      occupy(
+        world,
+        task,
+        run.then((end) => ('value' in end ? putAway(world, task, end.value, nth) : undefined)),
+      )
+      const why = signal.reason === late ? late.message : `${plan.id} was told to end`
+      return { ...failed(tooLate(`${why}; it ignores its AbortSignal, and still runs`), true), ignored: true }
+    }
+    if ('error' in end) return signal.aborted ? calledOff() : failed(end.error ?? new Error(textOf(end.error)))
+    const { value } = end
+    while (task.ready && !signal.aborted) {
+      try {
+        const ready = await Promise.race([task.ready(value, context), told.then(() => false)])
+        if (ready || ready === undefined) break
+      } catch (error) {
+        unready = error
+      }
+      await limited(clock, READY_EVERY, told)
+    }
+    if (signal.reason !== late || plan.once) return { ran: facts('done'), value }
+    await putAway(world, task, value, nth)
+    return calledOff()
+  } finally {
+    cancel()
+    unlink()
+  }
+}
+
+/** Rejects only where its host closes. */
+export async function stop(
+  world: World,
+  task: Given,
+  value: unknown,
+  nth: number,
+  left: AbortSignal,
+): Promise<Stopped> {
+  const { clock } = world
+  const { stopTimeout, plan } = task
+  const began = clock.now()
+  const controller = new AbortController()
+  const unlink = linked([left], controller)
+  const context = contextOf(world, task, nth, controller.signal)
+  const work: Promise<End> = within(world, () => task.stop?.(value, context)).then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  const end = await limited(clock, stopTimeout, Promise.race([work, aborted(left)]))
+  unlink()
+  left.throwIfAborted()
+  const error =
+    end === undefined ? tooLate(`${plan.id} was not stopped within ${stopTimeout} ms`) : partOf(end, 'error')
+  if (end === undefined) controller.abort(error)
+  const ms = clock.now() - began
+  if (end !== undefined && 'value' in end) return { outcome: 'stopped', ms, problem: null }
+  world.logger.error(`${plan.id} could not be stopped: ${problemIn(error).message}`, error as object)
+  return { outcome: 'failed', ms, problem: problemIn(error) }
+}
+
+/** A value that nobody gets is stopped. */
+async function putAway(world: World, task: Given, value: unknown, nth: number): Promise<void> {
+  if (task.stop) await stop(world, task, value, nth, new AbortController().signal)
+}
+
+/** Nobody else runs it until then. */
+function occupy(world: World, task: Given, until: Promise<unknown>): void {
+  const name = nameOf(world, task)
+  atWork.set(name, until)
+  void until.then(() => {
+    if (atWork.get(name) === until) atWork.delete(name)
+  })
+}
+
+function contextOf(world: World, task: Given, nth: number, signal: AbortSignal): TaskContext {
+  const { id, boot, logger } = world
+  const { plan } = task
+  const say =
+    (level: keyof Logger) =>
+    (message: string, details?: object): void =>
+      logger[level](`${plan.id}: ${message}`, details)
+  return {
+    id: plan.id,
+    key: plan.once ? `startup/${id}/${plan.id}@${plan.version}` : `startup/${id}/${plan.id}/${boot}`,
+    attempt: nth,
+    boot,
+    signal,
+    result: <T>(other: string) => world.resultFor(task, other) as T,
+    log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+  }
+}
+
+/** An error as the journal keeps it: whatever was thrown, and not all of a long message. */
+export function problemIn(error: unknown): Problem {
+  const code = partOf(error, 'code')
+  const message = textOf(error)
+  const cut = message.length > MOST ? `${message.slice(0, MOST)}… (${message.length} characters)` : message
+  return { code: typeof code === 'string' ? code.slice(0, 100) : 'FAILED', message: cut }
+}
+
+const tooLate = (message: string, cause?: unknown) =>
+  new DuramenError('TASK_TIMEOUT', message, {
+    hint: 'See what it waits for, have it heed ctx.signal, or raise its timeout or stopTimeout.',
+    ...(cause !== undefined && { cause }),
+  })
+
+/** Aborts with the first of the signals; the answer ends that. */
+function linked(signals: readonly AbortSignal[], controller: AbortController): () => void {
+  const links = signals.map((signal) => {
+    const abort = () => controller.abort(signal.reason)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    return () => signal.removeEventListener('abort', abort)
+  })
+  return () => {
+    for (const unlink of links) unlink()
+  }
+}
+
+const aborted = (signal: AbortSignal) =>
+  new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+
+/** What a promise comes to, or undefined after so long. */
+async function limited<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let cancel = () => {}
+  const passed = new Promise<undefined>((resolve) => {
+    cancel = clock.after(ms, () => resolve(undefined))
+  })
+  return Promise.race([promise, passed]).finally(cancel)
+}

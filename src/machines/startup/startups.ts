@@ -1,0 +1,72 @@
+// The start-ups of one host: one durable machine for all of them, and which this process has begun.
+//
+// S2 Effects of a former process begin again with the host, before anybody knows that it is one: they wait for a boot that never
+//    comes, until the BEGIN of this process drops them. One host begins a start-up once.
+import { fromPromise } from 'xstate'
+import { DuramenError } from '../../ports/errors.ts'
+import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
+import type { Host } from '../../runtime/host.ts'
+import { Openings } from '../openings.ts'
+import type { Desk } from './desk.ts'
+import { startupMachine } from './machine.ts'
+import type { StartupContext } from './types.ts'
+
+/** A process that ends in the middle of a start-up, however often, must not keep the next one from starting. */
+const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
+
+export class Startups {
+  readonly machine: DurableMachine<typeof startupMachine>
+  private readonly taken = new Set<string>()
+  private readonly openings = new Openings<Desk>()
+
+  constructor() {
+    const machine = durable(
+      startupMachine.provide({
+        actors: {
+          task: fromPromise(async ({ input, signal }) => (await this.opened(input, signal)).run(input, signal)),
+          stop: fromPromise(async ({ input, signal }) => (await this.opened(input, signal)).stop(input, signal)),
+        },
+      }),
+      { id: 'startup', attributes: ({ context }) => attributesOf(context), retry: UNCOUNTED },
+    )
+    this.machine = slotless(machine, 'task', 'stop')
+  }
+
+  /** Throws BAD_OPTION when it has begun already, and has not ended. */
+  take(id: string): void {
+    if (this.taken.has(id))
+      throw new DuramenError('BAD_OPTION', `the start-up '${id}' has begun already`, {
+        where: { machine: this.machine.id, instance: id },
+        hint: 'Use what the first call has answered, shut that down first, or give this one another id.',
+      })
+    this.taken.add(id)
+  }
+
+  open({ id, boot }: Desk, desk: Desk): void {
+    this.openings.open(nameOf(id, boot), desk)
+  }
+
+  leave({ id, boot }: Desk): void {
+    this.openings.close(nameOf(id, boot))
+    this.taken.delete(id)
+  }
+
+  private opened({ id, boot }: { id: string; boot: string }, signal: AbortSignal): Promise<Desk> {
+    return this.openings.opened(nameOf(id, boot), signal)
+  }
+}
+
+const nameOf = (id: string, boot: string) => `${id}/${boot}`
+
+/** What `host.list` shows of a start-up without running code. */
+function attributesOf({ tasks, failure }: StartupContext): Record<string, unknown> {
+  return { tasks: tasks.length, ...(failure && { problem: `${failure.task}: ${failure.problem.message}` }) }
+}
+
+const known = new WeakMap<Host, Startups>()
+
+export function startupsOf(host: Host): Startups {
+  const startups = known.get(host) ?? new Startups()
+  known.set(host, startups)
+  return startups
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { noUnhandledRejections, refused, settle } from '../support/host.ts'
+import { place } from './world.ts'
+
+noUnhandledRejections()
+
+test('S1 tasks run in the order of their needs, side by side where they can; S7 shutdown is the reverse of completion', async () => {
+  const { open, start, task, log, sleep, clock } = place()
+  const host = await open()
+  const slow = task('slow', ['a'], {
+    run: async () => {
+      log.push('slow')
+      await sleep(1000)
+      return 'slow'
+    },
+  })
+  const app = await start(host, [task('last', ['slow', 'b']), slow, task('b', ['a']), task('a')])
+  expect(log).toEqual(['a', 'slow', 'b'])
+  expect(app.report()).toMatchObject({ state: 'starting', order: ['a', 'b'] })
+  expect(app.health()).toBe('starting')
+  await clock.advance(1000)
+  await app.ready()
+  expect(app.report()).toMatchObject({ state: 'ready', order: ['a', 'b', 'slow', 'last'] })
+  expect(app.health()).toBe('healthy')
+  expect(app.result('slow')).toBe('slow')
+  const report = await app.shutdown({ reason: 'enough' })
+  expect(log.slice(4)).toEqual(['stop last', 'stop slow', 'stop b', 'stop a'])
+  expect(report).toMatchObject({ state: 'stopped' })
+  expect(report.tasks.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped', 'stopped'])
+})
+
+test('S3 a critical task that fails stops what was started in reverse order, and ready() says which, why, with its error', async () => {
+  const { open, start, task, log } = place()
+  const host = await open()
+  const broken = new Error('no model')
+  const app = await start(host, [
+    task('a'),
+    task('b', ['a']),
+    task('model', ['b'], {
+      run: () => {
+        throw broken
+      },
+    }),
+    task('server', ['model']),
+  ])
+  const error = await refused(app.ready())
+  expect(error).toMatchObject({ code: 'STARTUP_FAILED', cause: broken })
+  expect(error.message).toContain('model')
+  expect(error.message).toContain('no model')
+  expect(log).toEqual(['a', 'b', 'stop b', 'stop a'])
+  expect(app.health()).toBe('unhealthy')
+  expect(app.report()).toMatchObject({ state: 'failed', order: ['a', 'b'] })
+  await settle()
+})
