@@ -1,21 +1,28 @@
 import { expect, test } from 'vitest'
-import { orderLine, reportLines, type ToldReport, type ToldTask } from '../../src/machines/startup/log-lines.ts'
+import { reportLines, type StartupReport, type TaskReport } from '../../src/machines/index.ts'
+import { orderLine } from '../../src/machines/startup/log-lines.ts'
 
-const task = (id: string, parts: Partial<ToldTask> = {}): ToldTask => ({
+const task = (id: string, parts: Partial<TaskReport> = {}): TaskReport => ({
   id,
   state: 'done',
   said: id,
+  needs: [],
+  once: false,
+  critical: true,
+  startedAt: null,
+  endedAt: null,
   attempts: 1,
   ms: 20,
   error: null,
   ...parts,
 })
-const report = (tasks: ToldTask[], parts: Partial<ToldReport> = {}): ToldReport => ({
+const report = (tasks: TaskReport[], parts: Partial<StartupReport> = {}): StartupReport => ({
   id: 'startup',
   boot: 'b2',
   state: 'ready',
   startedAt: 1000,
   readyAt: 3400,
+  endedAt: null,
   tasks,
   order: tasks.filter(({ state }) => state === 'done' || state === 'skipped').map(({ id }) => id),
   former: null,
@@ -37,14 +44,14 @@ test('S8 a report tells each task, what became of it, and that the process befor
   const tasks = [
     task('model', { said: 'model initialised', ms: 1234 }),
     task('seed_roles', { state: 'skipped', attempts: 0, ms: null }),
-    task('web', { state: 'failed', attempts: 3, error: { code: 'EADDRINUSE', message: 'port 80\nis taken' } }),
+    task('web', { state: 'failed', attempts: 3, error: { code: 'EADDRINUSE', message: 'port 80\x1bis taken' } }),
   ]
-  const former = { boot: 'b1', state: 'unfinished' }
+  const former = { boot: 'b1', state: 'unfinished' } as const
   expect(reportLines(report(tasks, { state: 'degraded', former }))).toEqual([
     'start-up startup: degraded, ready after 2.4 s (boot b2)',
     '  model       done         1.2 s',
     '  seed_roles  skipped',
-    '  web         failed       20 ms  3 attempts  EADDRINUSE: port 80 is taken',
+    '  web         failed       20 ms  3 attempts  EADDRINUSE: port 80\\u001bis taken',
     '  order: model initialised → seed_roles (skipped)',
     '  the process before (boot b1) ended without a shutdown',
   ])

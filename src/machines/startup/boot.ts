@@ -10,6 +10,7 @@ import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { Desk } from './desk.ts'
+import { orderLine } from './log-lines.ts'
 import type { startupMachine } from './machine.ts'
 import type { Settings } from './options.ts'
 import {
@@ -137,11 +138,15 @@ export class Boot {
     this.desk.abort(reason)
   }
 
-  /** K1: what is said is on record. */
-  private log({ type, message, task }: StartupMessage): void {
+  /** K1: what is said is on record. S8: once it is ready, in which order all came about. */
+  log({ type, message, task }: StartupMessage): void {
     const { logger, errors } = this.desk
     const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
-    logger[LEVELS[type] ?? 'info'](`start-up ${this.desk.id}: ${printable(message)}`, error as object | undefined)
+    const order = task === null ? `: ${orderLine(this.report)}` : ''
+    logger[LEVELS[type] ?? 'info'](
+      `start-up ${this.desk.id}: ${printable(message)}${order}`,
+      error as object | undefined,
+    )
   }
 
   /** Sees to it that something comes of what is under way. */
@@ -181,7 +186,10 @@ export class Boot {
     if (this.isOver) return
     this.isOver = true
     this.unwatch()
-    for (const one of this.listening) one.unsubscribe()
+    // what this very commit says comes after its state
+    queueMicrotask(() => {
+      for (const one of this.listening) one.unsubscribe()
+    })
     if (!this.isReady) {
       // who has asked for the end, and does not look, must not die of it
       if (asked || (!this.snapshot.context.failure && !this.stuck)) this.ready.catch(() => {})

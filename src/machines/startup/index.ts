@@ -17,9 +17,11 @@ import type { StartupHealth, StartupReport } from './report.ts'
 import { isInside } from './run-task.ts'
 import { onSignals } from './signals.ts'
 import { startupsOf } from './startups.ts'
+import type { StartupMessage } from './types.ts'
 
 export type { EnvironmentOptions } from './environment.ts'
 export { loadOnce } from './load-once.ts'
+export { reportLines } from './log-lines.ts'
 export { startupMachine } from './machine.ts'
 export type { OnceTask, StartupOptions, StartupTask, TaskContext, TaskRetry } from './options.ts'
 export type { StartupHealth, StartupReport, TaskReport } from './report.ts'
@@ -108,8 +110,11 @@ export async function startup(
     await prepareEnvironment(settings.process.env, settings.environment, host.logger)
     await host.register(startups.machine)
     const actor = await host.actor(startups.machine, settings.id, { input: { id: settings.id } })
-    await begin(host, actor, desk, given)
+    const said: StartupMessage[] = []
+    const listening = actor.on('*', (message) => said.push(message))
+    await begin(host, actor, desk, given).finally(() => listening.unsubscribe())
     const boot = new Boot(desk, settings, actor, leave)
+    for (const message of said) boot.log(message)
     startups.open(desk, desk)
     begun(boot)
     return handleOf(startups.machine, boot)

@@ -36,6 +36,6 @@ export function mermaidOf(tasks: readonly DrawnTask[]): string {
   return ['flowchart LR', ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
-/** Any text as a label: what could mean something to Mermaid goes by its number. */
+/** Any text as a label: what could mean something to Mermaid, or to the Markdown in it, goes by its number. */
 const labelOf = (text: string) =>
-  text.replace(/\p{Cc}/gu, ' ').replace(/[^\p{L}\p{M}\p{N} _.:/@+-]/gu, (mark) => `#${mark.codePointAt(0)};`)
+  text.replace(/\p{Cc}/gu, ' ').replace(/[^\p{L}\p{M}\p{N} _:/@-]/gu, (mark) => `#${mark.codePointAt(0)};`)
