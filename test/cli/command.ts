@@ -28,8 +28,8 @@ export interface Running {
   readonly pid: number
   readonly ended: Promise<Ended>
   kill(signal: NodeJS.Signals): void
-  /** Resolves once this is in its output; rejects when it ends without. */
-  says(text: string): Promise<void>
+  /** Resolves with its output once this is in it; rejects when it ends without. */
+  says(text: string): Promise<string>
 }
 
 /** `more`: what its environment has beside this process's. */
@@ -66,6 +66,7 @@ export function start(args: readonly string[], { main = MAIN, cwd = '.', more = 
         if (over) throw new Error(`it ended without "${text}":\n${stdout}${stderr}`)
         await new Promise<void>((resolve) => (changed = resolve))
       }
+      return stdout
     },
   }
 }
