@@ -4,7 +4,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as core from 'duramen'
 import * as journals from 'duramen/journal'
-import type { ChildRunner, Notifier, Schedule } from 'duramen/machines'
+import {
+  type ChildRunner,
+  type Notifier,
+  type Schedule,
+  type Startup,
+  type StartupOptions,
+  type StartupTask,
+  startup,
+} from 'duramen/machines'
 import * as testing from 'duramen/testing'
 import * as xstate from 'xstate'
 
@@ -31,6 +39,9 @@ const report = core.durable(xstate.createMachine({ id: 'report' }))
 declare const host: core.Host
 declare const actor: core.DurableActor<typeof orderMachine>
 declare const nightly: Schedule
+declare const app: Startup
+declare const tasks: StartupTask[]
+declare const schema: NonNullable<StartupOptions['schema']>
 declare const runner: ChildRunner
 declare const notifier: Notifier
 declare const keys: journals.FileKeys
@@ -44,6 +55,11 @@ declare function orderThatCharges(charged: Map<string, number>): typeof order
 declare function myJournal(place: string): Promise<journals.Journal>
 declare function emptyPlace(): string
 declare function placeOf(journal: journals.Journal): string
+
+declare function connect(): Promise<{ execute(sql: string, values: unknown[]): Promise<void>; close(): Promise<void> }>
+declare function connectMetrics(options: { signal: AbortSignal }): Promise<void>
+declare function seed(database: unknown, key: string): Promise<void>
+declare function act(): Promise<void>
 
 export const given = {
   ...core,
@@ -59,6 +75,17 @@ export const given = {
   host,
   actor,
   nightly,
+  app,
+  startup,
+  tasks,
+  schema,
+  connect,
+  connectMetrics,
+  seed,
+  loadModel: act,
+  listen: connect,
+  openRoutes: act,
+  closeRoutes: act,
   runner,
   notifier,
   keys,
