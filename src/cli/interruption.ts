@@ -8,6 +8,8 @@ export interface Interruption {
   readonly signal: AbortSignal
   /** What a shell expects from a program that was ended so. Undefined as long as it was not. */
   readonly exitCode: number | undefined
+  /** Nothing is heard of from here on: for a command to which signals and readers that have gone mean something else. */
+  release(): void
 }
 
 /** From here on the first signal aborts, and the second ends the process at once. */
@@ -28,15 +30,20 @@ export function interruption(): Interruption {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      interrupt('SIGPIPE')
-    })
+  const unread = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    interrupt('SIGPIPE')
+  }
+  const streams = [process.stdout, process.stderr]
+  for (const stream of streams) stream.on('error', unread)
   return {
     signal: controller.signal,
     get exitCode() {
       return exitCode
+    },
+    release() {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+      for (const stream of streams) stream.off('error', unread)
     },
   }
 }

@@ -7,6 +7,7 @@ import { addCompletion } from './commands/completion.ts'
 import { addDemo } from './commands/demo.ts'
 import { addHealthCommands } from './commands/health.ts'
 import { addJournalCommands } from './commands/journal.ts'
+import { addSupervise } from './commands/supervise.ts'
 import { exitCodeOf } from './failure.ts'
 import { interruption } from './interruption.ts'
 
@@ -22,6 +23,7 @@ if (json) program.configureOutput({ writeErr() {} }) // failure.ts says it
 addDemo(program, interrupted)
 addJournalCommands(program, interrupted)
 addHealthCommands(program)
+addSupervise(program, interrupted)
 addCompletion(program)
 
 try {

@@ -99,7 +99,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       over = true
       await Promise.allSettled(ends)
       await tidy(own)
-      await Promise.race([read, sleep(READ_OUT)])
+      await within(READ_OUT, read)
       child.stdout.destroy()
       child.stderr.destroy()
       forget(place)
@@ -163,6 +163,13 @@ function spawnIn(folder: string, { command, args, cwd, env }: ChildOrder) {
   } catch (error) {
     throw unstartable(error as NodeJS.ErrnoException, { command, args, cwd, env })
   }
+}
+
+/** Resolves once it is done, or the time is over. */
+async function within(limit: number, done: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([done, sleep(limit, undefined, { signal: over.signal }).catch(() => {})])
+  over.abort()
 }
 
 const failed = (error: unknown): DuramenError =>

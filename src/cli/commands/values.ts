@@ -1,6 +1,7 @@
 // What stands behind an option or an argument, read and refused in one place.
 import { InvalidArgumentError } from 'commander'
 import type { ChainHead } from '../../journal/index.ts'
+import { milliseconds } from '../../runtime/duration.ts'
 import type { UsbId } from '../diagnose/usb.ts'
 import { createScreen, type Screen } from '../screen.ts'
 
@@ -46,3 +47,19 @@ export function usbId(text: string): UsbId {
 export const several =
   <T>(read: (text: string) => T) =>
   (text: string, before: readonly T[] = []): readonly T[] => [...before, read(text)]
+
+/** In ms. */
+export function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  if (unit !== undefined) return milliseconds(`${Number(count)}${unit as 's'}`, 'time')
+  throw new InvalidArgumentError('Give a number and its unit, such as 500ms, 3s, 5m or 1h.')
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9 }
+
+/** `10MB` → 10,000,000. */
+export function bytes(text: string): number {
+  const [, count, unit = ''] = /^([1-9]\d{0,8})([KMG]?B)?$/i.exec(text) ?? []
+  if (count !== undefined) return Number(count) * UNITS[unit.toUpperCase()]!
+  throw new InvalidArgumentError('Give a number of bytes, such as 500000, 10MB or 1GB.')
+}

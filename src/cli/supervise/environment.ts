@@ -1,0 +1,28 @@
+// What a supervised program finds in its environment: set only where the user has not.
+//
+// S4 what must be there when a process starts. V1 `--dev` and `--prod`.
+
+export type Mode = 'dev' | 'prod'
+
+/** glibc: few arenas, and memory given back early; buffers of a camera or a model would else stay with the process. */
+const MEMORY = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' }
+
+const MODES = {
+  dev: { HOST: '127.0.0.1', PORT: '8000', NODE_ENV: 'development' },
+  prod: { HOST: '0.0.0.0', PORT: '8000', NODE_ENV: 'production' },
+}
+
+export function environmentFor(
+  given: Readonly<Record<string, string | undefined>>,
+  mode: Mode | undefined,
+): Record<string, string> {
+  const { NODE_OPTIONS: nodeOptions = '', ...rest } = given
+  const set = Object.entries({ ...MEMORY, ...(mode && MODES[mode]), ...rest })
+  const env = Object.fromEntries(set.filter((entry): entry is [string, string] => entry[1] !== undefined))
+  // it names this process: systemd's watchdog would be pinged by nobody
+  delete env.WATCHDOG_PID
+  return {
+    ...env,
+    NODE_OPTIONS: /(^|\s)--expose[-_]gc(\s|$)/.test(nodeOptions) ? nodeOptions : `${nodeOptions} --expose-gc`.trim(),
+  }
+}

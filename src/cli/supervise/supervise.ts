@@ -1,0 +1,177 @@
+// `duramen supervise -- CMD`: a program that is looked after by this process (V1).
+//
+// V1 the history is on record, in a folder of its own that one supervisor at a time may have; whoever comes after one that was
+//   killed goes on counting, and ends what was left before it starts the program again.
+import { mkdir, realpath } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { serveControl } from '../../adapters/process/control.ts'
+import { type ControlRequest, childRunner } from '../../adapters/process/index.ts'
+import { fsError } from '../../journal/fs-error.ts'
+import { fileJournal } from '../../journal/index.ts'
+import { type Supervisor, type SupervisorOptions, supervisor } from '../../machines/index.ts'
+import type { Child, ChildRunner, SupervisorStatus } from '../../ports/child.ts'
+import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { textOf } from '../../ports/thrown.ts'
+import { type Host, openHost } from '../../runtime/host.ts'
+import { EXIT, exitOfSignal } from '../exit-codes.ts'
+import { printable } from '../text.ts'
+import { environmentFor, type Mode } from './environment.ts'
+import { supervisorLog } from './log.ts'
+import { notifierFor, type People } from './notifiers.ts'
+import { onSignals } from './signals.ts'
+import { watchFiles } from './watch.ts'
+
+type Limits = Pick<SupervisorOptions, 'restartDelay' | 'maxRestarts' | 'window' | 'stable' | 'backoff' | 'stopTimeout'>
+
+export interface SuperviseCommand {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly name: string
+  /** undefined: `.duramen/supervise/<name>`. */
+  readonly state: string | undefined
+  readonly mode: Mode | undefined
+  /** What is watched; undefined: nothing, or with `--dev` the sources in the working folder. */
+  readonly watch: readonly string[] | undefined
+  readonly limits: Limits
+  readonly people: People
+  /** undefined: `logs` in the state folder. */
+  readonly logDir: string | undefined
+  readonly logSize: number
+  readonly logKeep: number
+  readonly json: boolean
+}
+
+/** Looks after the program until it has ended for good. The answer: the exit code. */
+export async function supervise(given: SuperviseCommand): Promise<number> {
+  const state = await made(given.state ?? join('.duramen', 'supervise', given.name))
+  const logDir = resolve(given.logDir ?? join(state, 'logs'))
+  const logger = supervisorLog(given.name)
+  const notifier = notifierFor(given.people, logger)
+  const program = kept(childRunner(state, { logDir, logSize: given.logSize, logKeep: given.logKeep, logger }), logger)
+  if (process.pid === 1)
+    logger.warn(
+      'This is process 1, which nobody reaps orphans for: use `docker run --init`, or `init: true` in compose.yaml',
+    )
+
+  let one: Supervisor | undefined
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= one?.stop()
+    stopping?.catch(() => {}) // it is looked at below
+  }
+  let asked = false
+  const unlisten = onSignals(
+    {
+      stop(signal) {
+        logger.info(`${signal}: ${given.name} is ended`)
+        asked = true
+        stop()
+      },
+      kill(signal) {
+        program.child()?.signal('SIGKILL')
+        process.exit(exitOfSignal(signal))
+      },
+      pass: (signal) => program.child()?.signal(signal),
+    },
+    process.stdin.isTTY || process.stdout.isTTY,
+  )
+  const closing: (() => unknown)[] = [unlisten]
+  try {
+    const host = await opened(state, logger)
+    closing.unshift(() => host.close())
+    if (asked) return EXIT.fine
+    logger.info(
+      `${given.name} is looked after, with the state folder ${state}: ${printable([given.command, ...given.args].join(' '))}`,
+    )
+    const { command, args } = given
+    const order = { command, args, cwd: process.cwd(), env: environmentFor(process.env, given.mode) }
+    one = await supervisor(host, {
+      id: given.name,
+      runner: program.runner,
+      order,
+      ...given.limits,
+      ...(notifier === undefined ? {} : { notifier }),
+    })
+    if (asked) stop()
+    closing.unshift(await controlled(state, one, stop, logger))
+    const { mode, watch = mode === 'dev' ? [] : undefined } = given
+    if (watch !== undefined) closing.unshift(await reloading(one, watch, [state, logDir], logger))
+    const { outcome } = await one.ended
+    await stopping
+    return outcome === 'critical' ? EXIT.critical : EXIT.fine
+  } finally {
+    for (const close of closing) await close()
+  }
+}
+
+async function made(folder: string): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return await realpath(folder)
+  } catch (error) {
+    throw fsError(error, `make the state folder ${folder}`, { file: folder })
+  }
+}
+
+/** A runner of which the child that was begun last is known, and that says what to do where none could be begun. */
+function kept(runner: ChildRunner, logger: Logger): { readonly runner: ChildRunner; child(): Child | undefined } {
+  let last: Child | undefined
+  const start: ChildRunner['start'] = (order) =>
+    pipe(
+      runner.start(order),
+      TE.map((child) => (last = child)),
+      TE.mapLeft((error) => {
+        if (error.hint !== undefined) logger.warn(error.hint)
+        return error
+      }),
+    )
+  return { runner: { ...runner, start }, child: () => last }
+}
+
+async function opened(state: string, logger: Logger): Promise<Host> {
+  try {
+    return await openHost({ journal: await fileJournal(join(state, 'journal')), logger })
+  } catch (error) {
+    if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
+    throw new DuramenError('LOCKED', `Another supervisor has ${state}: process ${error.where.pid}`, {
+      cause: error,
+      where: error.where,
+      hint: 'Stop that one, or give this one a --name of its own.',
+    })
+  }
+}
+
+/** Answers at the control socket. Without one the program is looked after all the same. */
+async function controlled(
+  state: string,
+  one: Supervisor,
+  stop: () => void,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  const answer = async ({ do: wanted, why }: ControlRequest): Promise<SupervisorStatus> => {
+    if (wanted === 'restart') await one.restart(why ?? 'asked for at the control socket')
+    if (wanted === 'stop') stop()
+    return one.status()
+  }
+  try {
+    return (await serveControl(state, answer)).close
+  } catch (error) {
+    logger.warn(`There is no control socket: ${textOf(error)}`)
+    return async () => {}
+  }
+}
+
+function reloading(one: Supervisor, paths: readonly string[], apart: readonly string[], logger: Logger) {
+  return watchFiles(
+    { folder: process.cwd(), paths, apart },
+    (path) => {
+      one.restart(`${path} has changed`).catch((error) => {
+        if (!isDuramenError(error) || error.code !== 'CLOSED') logger.warn(textOf(error))
+      })
+    },
+    logger,
+  )
+}

@@ -1,0 +1,285 @@
+// V1: `duramen supervise` with real programs: what it ends with, what it leaves, what it passes on.
+import { spawn, spawnSync } from 'node:child_process'
+import { appendFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { askControl } from '../../src/adapters/process/control.ts'
+import { processTable } from '../../src/adapters/process/table.ts'
+import { environmentFor } from '../../src/cli/supervise/environment.ts'
+import { noSmallDisk, smallDisk } from '../journal/disk.ts'
+import { lines, livingOf, MAIN, newFolder, supervise, watched } from './supervised.ts'
+
+const linux = it.runIf(process.platform === 'linux')
+const stateIn = (folder: string) => join(folder, '.duramen', 'supervise', 'app')
+
+/** Writes its pid into `pids`, and stays. */
+const STAYS = ['sh', '-c', 'echo $$ >> pids; exec sleep 300']
+
+it('V1 a program that fails too often is given up as CRITICAL with exit code 3, whatever its own is', async () => {
+  const folder = await newFolder()
+  const one = supervise(
+    folder,
+    ['--max-restarts', '3'],
+    ['sh', '-c', 'echo $$ >> pids; echo out; echo err >&2; exit 9'],
+  )
+  expect(await one.ended).toEqual({ code: 3, signal: null })
+  expect(await lines(join(folder, 'pids'), 4)).toHaveLength(4)
+  expect(one.output.stdout).toBe('out\n'.repeat(4))
+  expect(one.output.stderr).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - app - INFO - /)
+  expect(one.output.stderr).toContain('CRITICAL: app was restarted 3 times')
+  expect((await readFile(join(stateIn(folder), 'logs', 'output.log'), 'utf8')).match(/out|err/g)).toHaveLength(8)
+})
+
+it('V1 a program that ends with code 0 is not started again: exit code 0', async () => {
+  const folder = await newFolder()
+  const one = supervise(folder, [], ['sh', '-c', 'echo $$ >> pids'])
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(await lines(join(folder, 'pids'), 1)).toHaveLength(1)
+})
+
+it.each([
+  ['is missing', 'not-there', 'no program not-there'],
+  ['is not executable', './plain', 'chmod +x'],
+  ['is a folder', './folder', 'is a folder'],
+])('V1 a program that %s is given up at once, with what to do', async (_, command, hint) => {
+  const folder = await newFolder()
+  await writeFile(join(folder, 'plain'), '')
+  await mkdir(join(folder, 'folder'))
+  const one = supervise(folder, [], [command])
+  expect(await one.ended).toEqual({ code: 3, signal: null })
+  expect(one.output.stderr).toContain(hint)
+})
+
+it.each(['SIGTERM', 'SIGINT'] as const)(
+  'V1 %s ends the program with all that it has begun: exit code 0',
+  async (signal) => {
+    const folder = await newFolder()
+    const script =
+      'sleep 300 & echo $! >> pids; (trap "" TERM; echo $$ >> pids; exec setsid sleep 300) & echo $$ >> pids; wait'
+    const one = supervise(folder, [], ['sh', '-c', script])
+    await lines(join(folder, 'pids'), 3)
+    one.process.kill(signal)
+    one.process.kill(signal) // npm and terminals say it twice
+    expect(await one.ended).toEqual({ code: 0, signal: null })
+    expect(await livingOf(join(folder, 'pids'))).toEqual([])
+    expect(await readdir(stateIn(folder))).toEqual(['journal', 'logs'])
+  },
+)
+
+it('V1 a second signal ends it at once: exit code 128 and its number', async () => {
+  const folder = await newFolder()
+  const script = 'trap "echo asked >> asked" TERM; echo $$ >> pids; while :; do sleep 0.05; done'
+  const one = supervise(folder, ['--stop-timeout', '1h'], ['sh', '-c', script])
+  await lines(join(folder, 'pids'), 1)
+  one.process.kill('SIGTERM')
+  await lines(join(folder, 'asked'), 1)
+  await sleep(300) // what follows sooner is the same keypress
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 143, signal: null })
+  expect(await livingOf(join(folder, 'pids'))).toEqual([])
+})
+
+it('V1 SIGHUP, SIGUSR1 and SIGUSR2 are the program’s', async () => {
+  const folder = await newFolder()
+  const script =
+    'for s in HUP USR1 USR2; do trap "echo $s >> got" $s; done; echo $$ >> pids; while :; do sleep 0.05; done'
+  const one = supervise(folder, [], ['sh', '-c', script])
+  await lines(join(folder, 'pids'), 1)
+  for (const [at, signal] of (['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const).entries()) {
+    one.process.kill(signal)
+    await lines(join(folder, 'got'), at + 1)
+  }
+  expect(await lines(join(folder, 'got'), 3)).toEqual(['HUP', 'USR1', 'USR2'])
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+})
+
+linux('V1 Ctrl+C in a terminal gives 0 and leaves nothing; a terminal that is closed leaves nothing', async () => {
+  for (const end of ['type', 'close'] as const) {
+    const folder = await newFolder()
+    const command = `${process.execPath} ${MAIN} supervise -- sh -c 'echo $$ >> pids; sleep 300 & echo $! >> pids; wait'; echo $? > code`
+    const terminal = spawn('script', ['-qefc', command, '/dev/null'], {
+      cwd: folder,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    const one = watched(terminal)
+    await lines(join(folder, 'pids'), 2)
+    if (end === 'type') {
+      terminal.stdin!.write('\x03')
+      await one.ended
+      expect(await lines(join(folder, 'code'), 1)).toEqual(['0'])
+    } else {
+      terminal.kill('SIGKILL')
+      await one.ended
+      while ((await livingOf(join(folder, 'pids'))).length > 0) await sleep(20)
+    }
+    expect(await livingOf(join(folder, 'pids'))).toEqual([])
+  }
+})
+
+it('V1 two supervisors never have one state folder: the second is refused and told what to do', async () => {
+  const folder = await newFolder()
+  const first = supervise(folder, [], STAYS)
+  await lines(join(folder, 'pids'), 1)
+  const second = supervise(folder, [], STAYS)
+  expect(await second.ended).toEqual({ code: 1, signal: null })
+  expect(second.output.stderr).toContain(`process ${first.pid}`)
+  expect(second.output.stderr).toContain('--name')
+  const third = supervise(folder, ['--name', 'other'], STAYS)
+  expect(await lines(join(folder, 'pids'), 2)).toHaveLength(2)
+  for (const one of [first, third]) one.process.kill('SIGTERM')
+  expect(await Promise.all([first.ended, third.ended])).toEqual([
+    { code: 0, signal: null },
+    { code: 0, signal: null },
+  ])
+})
+
+it('V1 the control socket: status, a restart that does not count, stop', async () => {
+  const folder = await newFolder()
+  const one = supervise(folder, ['--max-restarts', '0'], STAYS)
+  const [pid] = await lines(join(folder, 'pids'), 1)
+  await one.says('started, pid')
+  while ((await askControl(stateIn(folder), { do: 'status' }).catch(() => null)) === null) await sleep(10)
+  expect(await askControl(stateIn(folder), { do: 'status' })).toMatchObject({
+    state: 'running',
+    pid: Number(pid),
+    restarts: 0,
+  })
+  await askControl(stateIn(folder), { do: 'restart', why: 'new settings' })
+  await lines(join(folder, 'pids'), 2)
+  await one.says('new settings')
+  await askControl(stateIn(folder), { do: 'stop' })
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(await livingOf(join(folder, 'pids'))).toEqual([])
+  await expect(askControl(stateIn(folder), { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+it('V1 a reader that goes (`| head -1`) ends nothing: the program goes on, and its output is kept', async () => {
+  const folder = await newFolder()
+  const one = supervise(
+    folder,
+    [],
+    ['sh', '-c', 'echo first; while [ ! -e go ]; do sleep 0.02; done; seq 100000; exit 0'],
+  )
+  await one.says('first')
+  one.process.stdout!.destroy()
+  await writeFile(join(folder, 'go'), '')
+  await new Promise((resolve) => one.process.once('exit', resolve))
+  expect(one.process.exitCode).toBe(0)
+  expect(await readFile(join(stateIn(folder), 'logs', 'output.log'), 'utf8')).toMatch(/\n99999\n100000\n$/)
+  expect(one.output.stderr.match(/no longer goes to stdout/g)).toHaveLength(1)
+})
+
+linux(
+  'V1 a program that floods its output with 1 GB costs a supervisor no memory, and only so many files',
+  async () => {
+    const folder = await newFolder()
+    const script = 'echo $$ >> pids; head -c 1000000000 /dev/zero; echo done >> pids; exec sleep 300'
+    const command = [MAIN, 'supervise', '--log-size', '4MB', '--log-keep', '3', '--', 'sh', '-c', script]
+    const flooded = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+    let bytes = 0
+    flooded.stdout.on('data', (piece: Buffer) => void (bytes += piece.length))
+    await lines(join(folder, 'pids'), 1)
+    const before = peak(await readFile(`/proc/${flooded.pid}/status`, 'utf8'))
+    await lines(join(folder, 'pids'), 2)
+    expect(peak(await readFile(`/proc/${flooded.pid}/status`, 'utf8')) - before).toBeLessThan(80_000)
+    const one = watched(flooded)
+    flooded.kill('SIGTERM')
+    expect(await one.ended).toEqual({ code: 0, signal: null })
+    expect(bytes).toBe(1_000_000_000)
+    const logs = join(stateIn(folder), 'logs')
+    const kept = (await readdir(logs)).filter((name) => name.startsWith('output.log')).sort()
+    expect(kept).toEqual(['output.log', 'output.log.1', 'output.log.2', 'output.log.3'])
+    for (const name of kept) expect((await stat(join(logs, name))).size).toBeLessThan(4_100_000)
+  },
+)
+
+/** kB of memory that a process has ever had at once. */
+const peak = (status: string) => Number(/VmHWM:\s+(\d+) kB/.exec(status)![1])
+
+linux('V1 a program that crashes again and again leaves no zombie', async () => {
+  const folder = await newFolder()
+  const one = supervise(folder, ['--max-restarts', '1000'], ['sh', '-c', 'sleep 300 & echo $! >> pids; exit 1'])
+  await lines(join(folder, 'pids'), 10)
+  const dead = (await processTable().all()).filter(({ parent, ended }) => ended && parent === one.pid)
+  expect(dead.length).toBeLessThanOrEqual(1) // the one that has just ended
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(await livingOf(join(folder, 'pids'))).toEqual([])
+})
+
+it('V1 --dev: a change of the sources restarts the program and does not count; what it writes itself does not', async () => {
+  const folder = await newFolder()
+  for (const name of ['node_modules', '.git', 'src']) await mkdir(join(folder, name))
+  await writeFile(join(folder, 'src', 'app.js'), '1')
+  const script = 'echo "$HOST $PORT $NODE_ENV" >> env; echo $$ >> pids; exec sleep 300'
+  const one = supervise(folder, ['--dev', '--max-restarts', '0'], ['sh', '-c', script], { PORT: '3000' })
+  expect(await lines(join(folder, 'env'), 1)).toEqual(['127.0.0.1 3000 development'])
+  await one.says('Files are watched')
+  for (const name of ['node_modules/a.js', '.git/a.js', '.duramen/a.js', 'data.db', 'src/app.log'])
+    await writeFile(join(folder, name), 'x')
+  await sleep(400) // longer than changes are gathered
+  for (const count of [2, 3]) {
+    await appendFile(join(folder, 'src', 'app.js'), '2')
+    await lines(join(folder, 'pids'), count)
+  }
+  expect(await lines(join(folder, 'pids'), 3)).toHaveLength(3)
+  expect((await askControl(stateIn(folder), { do: 'status' })).restarts).toBe(0)
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+})
+
+it('V1 --watch: all below a path, and nothing else', async () => {
+  const folder = await newFolder()
+  await mkdir(join(folder, 'views'))
+  const one = supervise(folder, ['--watch', 'views'], STAYS)
+  await lines(join(folder, 'pids'), 1)
+  await one.says('Files are watched')
+  await writeFile(join(folder, 'app.js'), '')
+  await sleep(400) // longer than changes are gathered
+  await writeFile(join(folder, 'views', 'page.txt'), '')
+  expect(await lines(join(folder, 'pids'), 2)).toHaveLength(2)
+  await one.says('views/page.txt has changed')
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+})
+
+it('S4 what must be there when a process starts reaches the program, and what the user has set stays', async () => {
+  const folder = await newFolder()
+  const script =
+    'console.log(JSON.stringify([process.env.MALLOC_ARENA_MAX, process.env.MALLOC_TRIM_THRESHOLD_, typeof gc, process.env.HOST, process.env.WATCHDOG_PID]))'
+  const one = supervise(folder, [], [process.execPath, '-e', script], { WATCHDOG_PID: '1', MALLOC_ARENA_MAX: '4' })
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(JSON.parse(one.output.stdout)).toEqual(['4', '131072', 'function', null, null])
+  expect(environmentFor({ NODE_OPTIONS: '--max-old-space-size=512' }, 'prod')).toEqual({
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+    NODE_OPTIONS: '--max-old-space-size=512 --expose-gc',
+    HOST: '0.0.0.0',
+    PORT: '8000',
+    NODE_ENV: 'production',
+  })
+  expect(environmentFor({ NODE_OPTIONS: '--expose_gc', HOST: '::' }, 'dev')).toMatchObject({
+    NODE_OPTIONS: '--expose_gc',
+    HOST: '::',
+  })
+})
+
+const namespaces = process.platform === 'linux' && spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status === 0
+
+it.runIf(namespaces)('V1 as process 1 it says who is to reap orphans', async () => {
+  const folder = await newFolder()
+  const command = ['-pf', '--mount-proc', process.execPath, MAIN, 'supervise', '--', 'true']
+  const one = watched(spawn('unshare', command, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }))
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(one.output.stderr).toContain('init: true')
+})
+
+it.skipIf(noSmallDisk)('V1 a full disk under the log: one warning, and the program goes on', async () => {
+  const folder = await newFolder()
+  const one = supervise(folder, ['--log-dir', await smallDisk('size=100k')], ['seq', '100000'])
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(one.output.stdout).toMatch(/\n100000\n$/)
+  expect(one.output.stderr.match(/no longer goes to .*output.log/g)).toHaveLength(1)
+})
