@@ -39,6 +39,7 @@ const TABLES = [
   ['createDevice(host, options)', 'interface DeviceOptions '],
   ['device.perform(op, input, options)', 'interface PerformOptions '],
   ['schedule(host, machine, id, options)', 'interface ScheduleOptions<'],
+  ['worker(host, options)', 'interface WorkerOptions '],
   ['supervisor(host, options)', 'interface SupervisorOptions '],
   ['startup(host, tasks, options)', 'interface StartupOptions '],
   ['startup: the environment', 'interface EnvironmentOptions '],

@@ -34,6 +34,7 @@ import {
   schedule,
   startup,
   supervisor,
+  worker,
 } from '../src/machines/index.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -288,6 +289,14 @@ function calls(
     ...options('createDevice unavailable', (v) => withDriver({}, { unavailable: v })),
     ['device.perform', (v) => device.perform(v), ''],
     ...options('device.perform options', (v) => device.perform('capture', undefined, v)),
+    ['worker host', (v) => worker(v, { id: 'w', every: '1m', run() {} }), ''],
+    ['worker options', (v) => worker(host, v), ''],
+    ['worker id', (v) => worker(host, { id: v, every: '1m', run: 5 as never }), ''],
+    ['worker run', (v) => worker(host, { id: 'w', every: '1m', run: v, keep: 0 }), ''],
+    ['worker every', (v) => worker(host, { id: 'w', every: v, run() {} }), '5'],
+    ['worker backoff', (v) => worker(host, { id: 'w', every: '1m', run() {}, backoff: v, keep: 0 }), ''],
+    ['worker stopTimeout', (v) => worker(host, { id: 'w', every: 0, run() {}, stopTimeout: v }), ''],
+    ['worker keep', (v) => worker(host, { id: 'w', every: 0, run() {}, keep: v }), ''],
     ['supervisor host', (v) => supervisor(v, { runner, order }), ''],
     ['supervisor options', (v) => supervisor(host, v), ''],
     ['supervisor runner', (v) => supervised({ runner: v }), ''],

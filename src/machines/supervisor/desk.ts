@@ -17,7 +17,7 @@ import type { Ended, Started, SupervisorProblem, Told } from './types.ts'
 const TELLING = 10_000
 
 /** As a shell says it, where the system has a name for what is in the way. */
-const EXITS: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126 }
+const EXITS: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126 }
 
 interface Run {
   readonly child: Child
@@ -97,7 +97,7 @@ export class Desk {
   async watch(signal: AbortSignal): Promise<Ended> {
     const run = this.#run
     if (!run) throw closed(this.#supervised.id)
-    const end = () => void this.#endRun(run)
+    const end = () => void this.#endRun(run).catch(() => {}) // who wants it ended hears of that
     if (signal.aborted) end()
     signal.addEventListener('abort', end)
     try {
@@ -122,7 +122,13 @@ export class Desk {
   }
 
   #endRun(run: Run): Promise<Ended> {
-    run.ending ??= run.child.end(this.#supervised.stopTimeout).then(() => run.ended)
+    run.ending ??= run.child
+      .end(this.#supervised.stopTimeout)
+      .then(() => run.ended)
+      .catch((error) => {
+        run.ending = undefined // it may be tried again
+        throw error
+      })
     return run.ending
   }
 

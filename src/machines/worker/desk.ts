@@ -1,0 +1,120 @@
+// The runs of one worker in this process.
+//
+// W1a A run begins once the one before has ended, also one that takes no notice of its signal.
+// W1c Whoever stops the worker from inside its own run can't wait for that.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock } from '../../ports/clock.ts'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { textOf } from '../../ports/thrown.ts'
+import { milliseconds } from '../../runtime/duration.ts'
+import { currentEffect } from '../../runtime/effects.ts'
+import { problemOf } from '../problems.ts'
+import type { Job, WorkerRun } from './options.ts'
+import type { WorkerRan } from './types.ts'
+
+const running = new AsyncLocalStorage<Desk>()
+
+const INTERRUPTED: WorkerRan = {
+  outcome: 'interrupted',
+  ms: 0,
+  problem: { code: 'INTERRUPTED', message: 'its process has ended while it ran' },
+}
+
+const STOPPED: WorkerRan = { outcome: 'stopped', ms: 0, problem: null }
+
+export class Desk {
+  job: Job
+  /** It was told to stop; nothing begins. */
+  halted = false
+  readonly #clock: Clock
+  readonly #logger: Logger
+  #current: { readonly ended: Promise<void>; readonly stop: AbortController } | undefined
+
+  constructor(job: Job, clock: Clock, logger: Logger) {
+    this.job = job
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** A run goes on. */
+  get busy(): boolean {
+    return this.#current !== undefined
+  }
+
+  /** The code that asks is part of its run. */
+  get isInside(): boolean {
+    return running.getStore() === this
+  }
+
+  /** Resolves once no run goes on. */
+  async idle(): Promise<void> {
+    while (this.#current) await this.#current.ended
+  }
+
+  /** Tells the run that goes on to end. */
+  halt(): void {
+    this.halted = true
+    this.#current?.stop.abort(stopped(this.job.id))
+  }
+
+  /** One run. What it threw is in the journal as text, and in the log as it is. */
+  async run(signal: AbortSignal): Promise<WorkerRan> {
+    const { key, attempt } = currentEffect()
+    if (attempt > 1) return INTERRUPTED
+    await this.idle()
+    signal.throwIfAborted()
+    if (this.halted) return STOPPED
+    const stop = new AbortController()
+    const leave = () => stop.abort(stopped(this.job.id))
+    signal.addEventListener('abort', leave)
+    const since = this.#clock.now()
+    const ran = running.run(this, async () => this.job.run(this.#given(key, stop.signal)))
+    const ended = ran.then(ignore, ignore).then(() => {
+      this.#current = undefined
+      signal.removeEventListener('abort', leave)
+    })
+    this.#current = { ended, stop }
+    const past = () => Math.round(this.#clock.now() - since)
+    try {
+      await ran
+      return { outcome: 'done', ms: past(), problem: null }
+    } catch (error) {
+      signal.throwIfAborted() // its state was left, or its host closes: it does not count
+      if (stop.signal.aborted) return { ...STOPPED, ms: past() }
+      this.#logger.warn(`worker ${this.job.id}: a run has failed: ${textOf(error)}`, error as object)
+      return { outcome: 'failed', ms: past(), problem: problemOf(error) }
+    } finally {
+      await ended
+    }
+  }
+
+  #given(key: string, signal: AbortSignal): WorkerRun {
+    return {
+      id: this.job.id,
+      key,
+      signal,
+      log: this.#logger,
+      sleep: async (duration) => {
+        const ms = milliseconds(duration, 'sleep')
+        signal.throwIfAborted()
+        await new Promise<void>((resolve, reject) => {
+          const abort = () => {
+            cancel()
+            reject(signal.reason)
+          }
+          const cancel = this.#clock.after(ms, () => {
+            signal.removeEventListener('abort', abort)
+            resolve()
+          })
+          signal.addEventListener('abort', abort)
+        })
+      },
+    }
+  }
+}
+
+const ignore = () => {}
+
+const stopped = (id: string) =>
+  new DuramenError('ABORTED', `the worker '${id}' is stopped`, { hint: 'Let it through: the run ends by it.' })
