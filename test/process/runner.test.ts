@@ -5,8 +5,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isRight } from 'fp-ts/lib/Either.js'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { endAll } from '../../src/adapters/process/group.ts'
 import { markOf } from '../../src/adapters/process/leftovers.ts'
 import { type ChildRunnerOptions, childRunner } from '../../src/adapters/process/runner.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
@@ -64,7 +66,7 @@ async function written(name: string): Promise<string> {
   for (;;) {
     const text = await readFile(join(folder, name), 'utf8').catch(() => '')
     if (text.endsWith('\n')) return text.trim()
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await sleep(5)
   }
 }
 
@@ -167,6 +169,22 @@ it('V1 never two of it: none begins while an earlier one lives, and clear ends t
   expect(await first.exited).toEqual({ code: null, signal: 'SIGTERM' })
   expect(await second.clear(5_000)()).toMatchObject({ right: 0 })
   await start(sh('exec sleep 300'), second)
+})
+
+it('V1 one that carries no mark is known by its record', async () => {
+  const first = await start(sh('exec env -i sleep 300'))
+  const environment = () => readFile(`/proc/${first.pid}/environ`, 'utf8')
+  while (process.platform === 'linux' && (await environment()) !== '') await sleep(5)
+  expect(await runnerOf().clear(5_000)()).toMatchObject({ right: 1 })
+  expect(await first.exited).toEqual({ code: null, signal: 'SIGTERM' })
+})
+
+it('V1 a pid that was given to another process between looking and ending is not touched', async () => {
+  const other = stranger(['sleep', '300'], {})
+  const stale = { pid: other.pid!, started: 'earlier' }
+  const looks = [[stale], [stale], []]
+  expect(await endAll(processTable(), async () => looks.shift()!, 0)).toBe(1)
+  expect(await living([other.pid!])).toEqual([other.pid])
 })
 
 linux(

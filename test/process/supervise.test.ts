@@ -1,5 +1,6 @@
 // V1: `duramen supervise` with real programs: what it ends with, what it leaves, what it passes on.
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +9,7 @@ import { askControl } from '../../src/adapters/process/control.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
 import { environmentFor } from '../../src/cli/supervise/environment.ts'
 import { noSmallDisk, smallDisk } from '../journal/disk.ts'
-import { lines, livingOf, MAIN, newFolder, supervise, watched } from './supervised.ts'
+import { lines, livingOf, MAIN, newFolder, statusIn, supervise, watched } from './supervised.ts'
 
 const linux = it.runIf(process.platform === 'linux')
 const stateIn = (folder: string) => join(folder, '.duramen', 'supervise', 'app')
@@ -140,8 +141,7 @@ it('V1 the control socket: status, a restart that does not count, stop', async (
   const one = supervise(folder, ['--max-restarts', '0'], STAYS)
   const [pid] = await lines(join(folder, 'pids'), 1)
   await one.says('started, pid')
-  while ((await askControl(stateIn(folder), { do: 'status' }).catch(() => null)) === null) await sleep(10)
-  expect(await askControl(stateIn(folder), { do: 'status' })).toMatchObject({
+  expect(await statusIn(stateIn(folder))).toMatchObject({
     state: 'running',
     pid: Number(pid),
     restarts: 0,
@@ -169,6 +169,17 @@ it('V1 a reader that goes (`| head -1`) ends nothing: the program goes on, and i
   expect(one.process.exitCode).toBe(0)
   expect(await readFile(join(stateIn(folder), 'logs', 'output.log'), 'utf8')).toMatch(/\n99999\n100000\n$/)
   expect(one.output.stderr.match(/no longer goes to stdout/g)).toHaveLength(1)
+})
+
+it('V1 a reader that takes nothing any more stalls the program, and holds up nobody’s end', async () => {
+  const folder = await newFolder()
+  const command = [MAIN, 'supervise', '--', 'sh', '-c', 'echo $$ >> pids; exec seq 1000000000']
+  const unread = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
+  await lines(join(folder, 'pids'), 1)
+  const ended = once(unread, 'exit')
+  unread.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+  expect(await livingOf(join(folder, 'pids'))).toEqual([])
 })
 
 linux(
@@ -225,7 +236,7 @@ it('V1 --dev: a change of the sources restarts the program and does not count; w
     await lines(join(folder, 'pids'), count)
   }
   expect(await lines(join(folder, 'pids'), 3)).toHaveLength(3)
-  expect((await askControl(stateIn(folder), { do: 'status' })).restarts).toBe(0)
+  expect((await statusIn(stateIn(folder))).restarts).toBe(0)
   one.process.kill('SIGTERM')
   expect(await one.ended).toEqual({ code: 0, signal: null })
 })

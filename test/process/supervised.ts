@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach } from 'vitest'
+import { askControl } from '../../src/adapters/process/control.ts'
 import { type Process, processTable } from '../../src/adapters/process/table.ts'
+import type { SupervisorStatus } from '../../src/ports/child.ts'
 
 export const MAIN = resolve('dist/cli/main.js')
 
@@ -106,4 +108,13 @@ export async function lines(file: string, count: number): Promise<string[]> {
 export async function livingOf(file: string): Promise<number[]> {
   const pids = (await readFile(file, 'utf8').catch(() => '')).split('\n').map(Number)
   return (await processTable().all()).filter(({ pid, ended }) => !ended && pids.includes(pid)).map(({ pid }) => pid)
+}
+
+/** What the supervisor with this state folder tells, once it answers. */
+export async function statusIn(state: string): Promise<SupervisorStatus> {
+  for (;;) {
+    const status = await askControl(state, { do: 'status' }).catch(() => undefined)
+    if (status !== undefined) return status
+    await sleep(10)
+  }
 }

@@ -25,7 +25,7 @@ export interface ProcessTable {
 }
 
 export const procTable = (): ProcessTable => {
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  const boot = bootId()
   const one = (pid: number) => {
     try {
       return fromStat(pid, boot, readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -39,6 +39,14 @@ export const procTable = (): ProcessTable => {
       const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
       return pids.map((pid) => one(Number(pid))).filter((found) => found !== undefined)
     },
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return '' // not all sandboxes tell
   }
 }
 

@@ -70,7 +70,8 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
       if (interrupted.signal.aborted) return
       interrupted.release()
       const { supervise } = await import('../supervise/supervise.ts') // loads all of XState
-      process.exitCode = await supervise(asked(command, args, given))
+      const { leave } = await import('../supervise/leave.ts')
+      await leave(await supervise(asked(command, args, given)))
     })
 }
 

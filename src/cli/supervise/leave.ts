@@ -1,0 +1,12 @@
+// How a supervisor ends: a reader of its output that takes nothing any more must not hold it up, or systemd would wait for it.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** ms for what was written to be taken. */
+const LIMIT = 1_000
+
+/** Ends this process. */
+export async function leave(code: number): Promise<void> {
+  const taken = [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)))
+  await Promise.race([Promise.all(taken), sleep(LIMIT)])
+  process.exit(code)
+}
