@@ -57,6 +57,8 @@ const TABLES = [
   ['usbDriver(options)', 'interface UsbDriverOptions<'],
   ['a transfer of a protocol: `{ signal, … }`', 'interface TransferOptions '],
   ['simulatedDriver(options)', 'interface SimulatedDriverOptions '],
+  ['duramen/logging'],
+  ['createLogger(options)', 'interface LoggerOptions '],
   ['duramen/notify'],
   ['webhook(options)', 'interface WebhookOptions '],
   ['email(options)', 'interface EmailOptions '],

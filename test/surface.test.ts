@@ -6,6 +6,7 @@ import { left, right } from 'fp-ts/lib/Either.js'
 import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
+import { createLogger } from '../src/adapters/logging/index.ts'
 import { email, webhook } from '../src/adapters/notify/index.ts'
 import { askControl, childRunner } from '../src/adapters/process/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
@@ -327,6 +328,19 @@ function calls(
     ...options('fileSystemFolders options', (v) => fileSystemFolders('never-made', v)),
     ['fileSystemStore', (v) => fileSystemStore(v), 'text'],
     ...options('sharpProcessor', (v) => sharpProcessor(v)),
+    ['createLogger', (v) => createLogger(v), ''],
+    ['createLogger name', (v) => createLogger({ name: v }), 'text'],
+    ['createLogger level', (v) => createLogger({ name: 'x', level: v }), 'undefined'],
+    ['createLogger format', (v) => createLogger({ name: 'x', format: v }), 'undefined'],
+    ['createLogger utc', (v) => createLogger({ name: 'x', utc: v }), 'undefined'],
+    ['createLogger console', (v) => createLogger({ name: 'x', console: v }), 'undefined'],
+    ['createLogger file', (v) => createLogger({ name: 'x', file: v }), 'undefined,text'],
+    ...options('createLogger rotate', (v) => createLogger({ name: 'x', rotate: v })),
+    ['createLogger size', (v) => createLogger({ name: 'x', rotate: { size: v } }), `${nothing},5`],
+    ['createLogger keep', (v) => createLogger({ name: 'x', rotate: { keep: v } }), `${nothing},5`],
+    ['createLogger redact', (v) => createLogger({ name: 'x', redact: v }), 'undefined,array'],
+    ...options('createLogger limits', (v) => createLogger({ name: 'x', limits: v })),
+    ['createLogger depth', (v) => createLogger({ name: 'x', limits: { depth: v } }), `${nothing},5`],
     ['webhook', (v) => webhook(v), ''],
     ['webhook url', (v) => webhook({ url: v }), ''],
     ['webhook timeout', (v) => webhook({ url: 'https://x.org', timeout: v }), `${nothing},5`],

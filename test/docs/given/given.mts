@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as core from 'duramen'
 import * as journals from 'duramen/journal'
+import type { CreatedLogger } from 'duramen/logging'
 import {
   type ChildRunner,
   type Notifier,
@@ -48,6 +49,9 @@ declare const keys: journals.FileKeys
 declare const text: string
 declare const number: number
 
+declare const logger: CreatedLogger
+declare function saveUser(user: { name: string }): Promise<void>
+
 declare class CardRefused extends Error {}
 declare function mail(to: string, token: string): Promise<void>
 declare function project(entry: core.JournalEntry): void
@@ -89,6 +93,8 @@ export const given = {
   runner,
   notifier,
   keys,
+  logger,
+  saveUser,
   token: text,
   who: text,
   why: text,

@@ -1,0 +1,133 @@
+// G1: secrets and payloads are not in the log, whatever they hide in.
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { secretNames, withoutSecrets } from '../../src/adapters/logging/secrets.ts'
+import { fileLogger } from './logs.ts'
+
+const HIDDEN_NAMES =
+  'password passwd db_password userPassword PWD passphrase secret client-secret token accessToken X-Auth-Token authorization Proxy-Authorization cookie Set-Cookie apiKey api_key X-API-Key private_key privateKey aws_secret_access_key credentials template templates minutiae image imageData fingerprint thumbnail'.split(
+    ' ',
+  )
+const SHOWN_NAMES = 'user name id path image_path images_sources operation_count key code templateId reader'.split(' ')
+
+it.each(HIDDEN_NAMES)('G1: %s is hidden by its name', (name) => {
+  expect(secretNames([])(name)).toBe(true)
+})
+
+it.each(SHOWN_NAMES)('%s is shown', (name) => {
+  expect(secretNames([])(name)).toBe(false)
+})
+
+it('G1: names of your own: whole ones however they are written, and patterns', () => {
+  const isSecret = secretNames(['pin', 'card number', /^iban/g])
+  for (const name of ['pin', 'PIN', 'cardNumber', 'CARD_NUMBER', 'iban', 'iban2', 'iban3'])
+    expect(isSecret(name)).toBe(true)
+  for (const name of ['spin', 'card', 'my-iban']) expect(isSecret(name)).toBe(false)
+})
+
+it.each([
+  ['mongodb://reader:s3cr3t@db:27017/x', 'mongodb://reader:***@db:27017/x'],
+  ['mongodb+srv://reader:s3/cr@3t@db/x?a=b', 'mongodb+srv://reader:***@db/x?a=b'],
+  ['postgres://s3cr3t@db/x', 'postgres://***@db/x'],
+  ['redis://:s3cr3t@db:6379', 'redis://***@db:6379'],
+  ['https://ann:s3cr3t@example.org/a@b.html', 'https://ann:***@example.org/a@b.html'],
+  ['https://ghp_s3cr3t@github.com/x', 'https://***@github.com/x'],
+  ['Authorization: Bearer s3cr3t.abc-def_ghi=', 'Authorization: Bearer [redacted]'],
+  ['authorization: basic czNjcjN0Og==', 'authorization: basic [redacted]'],
+  ['GET /x?token=s3cr3t&page=2', 'GET /x?token=[redacted]&page=2'],
+  ['user=ann password=s3cr3t host=db', 'user=ann password=[redacted] host=db'],
+  ['{"password":"s3 cr3t","user":"ann"}', '{"password":[redacted],"user":"ann"}'],
+  ["db_password = 's3 cr3t'; x", 'db_password = [redacted]; x'],
+  ['eyJhbGciOiJIUzI1NiJ9.eyJzM2NyM3QiOjF9.s3cr3t-x is it', '[redacted] is it'],
+  ['https://hooks.slack.com/services/T0/B0/s3cr3t failed', 'https://hooks.slack.com/*** failed'],
+  ['-----BEGIN RSA PRIVATE KEY-----\ns3cr3t\n-----END RSA PRIVATE KEY----- end', '[redacted] end'],
+])('G1: %s', (text, shown) => {
+  expect(withoutSecrets(text)).toBe(shown)
+})
+
+it.each([
+  'http://127.0.0.1:8000/health',
+  'https://example.org:8443/users/ann@example.org?x=1',
+  'file:///srv/node_modules/@scope/pkg/index.js:1:2',
+  'at /srv/node_modules/@scope/pkg/index.js:10:5',
+  'mail to ann@example.org',
+  'basic information',
+  'the token was refused: it is too old',
+  'image_path=/srv/source/scan-1.png size=10',
+])('is shown as it is: %s', (text) => {
+  expect(withoutSecrets(text)).toBe(text)
+})
+
+it('G1: a secret is in no line, however deep it lies, in whatever it lies', async () => {
+  const SECRET = 'Zk7secretZk7'
+  for (const format of ['line', 'json'] as const) {
+    const { logger, text } = await fileLogger({ format, level: 'debug' })
+    const name = fc.constantFrom(...HIDDEN_NAMES)
+    const leaf = fc.constantFrom<unknown>(
+      SECRET,
+      [SECRET],
+      { deep: { er: SECRET } },
+      new Set([SECRET]),
+      Buffer.from(SECRET),
+    )
+    const wraps = fc.array(
+      fc.constantFrom<(value: unknown) => unknown>(
+        (value) => ({ a: 1, value }),
+        (value) => [0, value],
+        (value) => new Map([['m', value]]),
+        (value) => Object.assign(new Error('e'), { request: value }),
+        (value) => new Error('e', { cause: value }),
+        (value) => ({ toJSON: () => value }),
+      ),
+      { maxLength: 6 },
+    )
+    fc.assert(
+      fc.property(name, leaf, wraps, (name, leaf, wraps) => {
+        logger.info('x', wraps.reduce<unknown>((value, wrap) => wrap(value), { [name]: leaf }) as object)
+        logger.info('x', new Map([[name, leaf]]))
+      }),
+      { numRuns: 300 },
+    )
+    expect(await text()).not.toContain(SECRET)
+    expect(await text()).toContain('[redacted]')
+  }
+})
+
+it('G1: a secret that a cut goes through is not half there', async () => {
+  const { logger, text } = await fileLogger({ limits: { characters: 100 } })
+  for (let n = 60; n < 110; n++) logger.info(`${' '.repeat(n)}mongodb://ann:Zk7secretZk7@db ${'.'.repeat(20_000)}`)
+  logger.info('a '.repeat(4_140) + 'mongodb://ann:Zk7secretZk7@db'.repeat(2))
+  expect(await text()).not.toContain('Zk7')
+})
+
+it('G1: errors hide what their messages, stacks and properties hold', async () => {
+  const { logger, text } = await fileLogger()
+  const error = Object.assign(new Error('connect mongodb://ann:Zk7secret@db failed'), {
+    options: { auth: { password: 'Zk7' } },
+  })
+  logger.error('no database', new Error('outer', { cause: error }))
+  expect(await text()).not.toContain('Zk7')
+  expect(await text()).toContain('mongodb://ann:***@db')
+})
+
+it('G1: a hostile text takes no time worth speaking of', () => {
+  const n = 70_000
+  const texts = [
+    'a://',
+    'a.',
+    'password',
+    'password=',
+    'mongodb://a:',
+    'bearer ',
+    'basic ',
+    'eyJ',
+    'eyJaaaaaaaa.',
+    'data:a/',
+    '"',
+    '-----BEGIN PRIVATE KEY-----',
+    ' ',
+    '@',
+    'token: ',
+  ]
+  for (const text of texts) withoutSecrets(text.repeat(n / text.length))
+}, 20_000)
