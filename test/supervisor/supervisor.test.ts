@@ -470,6 +470,42 @@ describe('a journal that fails', () => {
     faulty.release()
   })
 
+  test('V1i one that has failed for good, and a program that has ended: that is CRITICAL, and people are told', async () => {
+    const { journal, system, start, pass, fail } = place()
+    const faulty = faultyJournal(journal)
+    const told: Notice[] = []
+    const notify: Notifier['notify'] = (notice) => async () => {
+      told.push(notice)
+      return right(undefined)
+    }
+    const { it, logged } = await start({ notifier: { name: 'ann', notify }, host: { journal: faulty } })
+    faulty.plan = () => ({ when: 'before', code: 'JOURNAL_FAILED' })
+    await pass(60 * MINUTE)
+    expect(system.alive.size).toBe(1)
+    await fail()
+    await pass(5 * SECOND)
+    expect(await it.ended).toEqual({ outcome: 'critical', exit: { code: 1, signal: null } })
+    expect(it.status().state).toBe('critical')
+    expect(told.map(({ title }) => title)).toEqual([
+      "CRITICAL: server can't be looked after any more: supervisor/server: as planned",
+    ])
+    expect(logged).toContain(told[0]!.title)
+  })
+
+  test('V1i parked by an operator it is his to let it go on', async () => {
+    const { system, start, pass, fail } = place()
+    const { it, host } = await start()
+    await host.park(it.machine, 'server', by)
+    await fail()
+    await pass(60 * MINUTE)
+    expect(await isPending(it.ended)).toBe(true)
+    await host.resume(it.machine, 'server', by)
+    await settle(12)
+    await pass(3 * SECOND)
+    expect(system.starts()).toBe(2)
+    await it.stop()
+  })
+
   test('a failure that could not be recorded is, once it can be, and the program is started again', async () => {
     const { journal, system, start, pass, fail } = place()
     const faulty = faultyJournal(journal)

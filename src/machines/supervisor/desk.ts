@@ -32,12 +32,15 @@ export class Desk {
   readonly #supervised: Supervised
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #over: () => void
   #run: Run | undefined
   /** The last call of the runner. */
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  constructor(supervised: Supervised, clock: Clock, logger: Logger) {
+  /** `over` is called whenever the program has ended. */
+  constructor(supervised: Supervised, clock: Clock, logger: Logger, over: () => void) {
+    this.#over = over
     this.#supervised = supervised
     this.#clock = clock
     this.#logger = logger
@@ -86,6 +89,7 @@ export class Desk {
     const since = this.#clock.now()
     const ended = child.exited.then((exit) => {
       run.over = { exit, ms: this.#clock.now() - since }
+      this.#over()
       return run.over
     })
     const run: Run = { child, ended, over: undefined, ending: undefined }

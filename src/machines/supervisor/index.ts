@@ -1,7 +1,7 @@
 // A supervisor on a host: begins to look after a program, and answers for it.
 //
-// V1a to V1h: machine.ts. Here: a journal that fails holds up nobody who wants the program stopped; and a program is never
-// left alone by the end of its host.
+// V1a to V1h: machine.ts. Here: a journal that fails holds up nobody who wants the program stopped; a program is never left
+// alone by the end of its host. V1i A supervisor that is stuck while nothing runs (its journal has failed for good) is CRITICAL.
 import { randomUUID } from 'node:crypto'
 import { Observable } from 'rxjs'
 import type { Exit, SupervisorStatus } from '../../ports/child.ts'
@@ -15,7 +15,7 @@ import { keepShort } from '../trimming.ts'
 import { closed, Desk } from './desk.ts'
 import { supervisorMachine } from './machine.ts'
 import { type Supervisors, supervisorsOf } from './opened.ts'
-import { type SupervisorOptions, supervisedOf } from './options.ts'
+import { type Supervised, type SupervisorOptions, supervisedOf } from './options.ts'
 import { statusOf } from './status.ts'
 import type { Asked, SupervisorMessage, SupervisorOutcome } from './types.ts'
 
@@ -64,6 +64,7 @@ export interface Supervisor {
   readonly ended: Promise<SupervisorEnd>
 }
 
+const GONE = { phase: 'live', problem: undefined } as const
 /** How long a commit may take before it counts as not to be had, ms. */
 const COMMIT = 5000
 /** Its history is shortened when it has so many commits. */
@@ -96,7 +97,7 @@ export async function supervisor(host: Host, options: SupervisorOptions): Promis
     const asked = { id, boot: randomUUID() }
     await actor.send({ type: 'OPEN', boot: asked.boot, settings })
     const short = await keepShort(host, supervisors.machine, actor, HISTORY)
-    return new Supervising(host, supervisors, actor, asked, new Desk(supervised, host.clock, host.logger), short)
+    return new Supervising(host, supervisors, actor, asked, supervised, short)
   } catch (error) {
     supervisors.free(id)
     throw error
@@ -116,17 +117,26 @@ class Supervising implements Supervisor {
   readonly #actor: Actor
   readonly #asked: Asked
   readonly #desk: Desk
-  #over = false
+  #end: SupervisorEnd | undefined
+  #rest: (() => void) | undefined
   #settle!: (end: SupervisorEnd) => void
   #stopping: Promise<void> | undefined
 
-  constructor(host: Host, supervisors: Supervisors, actor: Actor, asked: Asked, desk: Desk, release: () => void) {
+  constructor(
+    host: Host,
+    supervisors: Supervisors,
+    actor: Actor,
+    asked: Asked,
+    supervised: Supervised,
+    release: () => void,
+  ) {
     this.id = actor.id
     this.machine = supervisors.machine
     this.#host = host
     this.#supervisors = supervisors
     this.#actor = actor
     this.#asked = asked
+    const desk = new Desk(supervised, host.clock, host.logger, () => void this.#seeToIt())
     this.#desk = desk
     this.ended = new Promise((resolve) => {
       this.#settle = resolve
@@ -136,7 +146,7 @@ class Supervising implements Supervisor {
       next: (snapshot) => {
         const { outcome, exit } = snapshot.context
         if (snapshot.matches('stopped') || snapshot.matches({ critical: 'told' }))
-          this.#end({ outcome: outcome!, exit })
+          this.#finish({ outcome: outcome!, exit })
       },
       complete: () => void this.#abandoned(),
     })
@@ -150,15 +160,43 @@ class Supervising implements Supervisor {
     })
     this.events$ = this.#untilOver((tell) => actor.on('*', tell))
     supervisors.open(asked, desk)
+    void this.#seeToIt()
+  }
+
+  /** While nothing runs: where the machine is stuck, for it or its journal failed, nothing ever would, and nobody would know. */
+  async #seeToIt(): Promise<void> {
+    while (!this.#end && this.#desk.pid === null) {
+      this.#rest?.()
+      await new Promise<void>((go) => {
+        this.#rest = this.#host.clock.after(COMMIT, go)
+      })
+      const { phase, problem } = await this.#actor.info().catch(() => GONE)
+      const stuck = phase === 'broken' || (phase === 'parked' && problem?.code !== 'PARKED') // an operator knows what he does
+      if (stuck && !this.#end && this.#desk.pid === null) await this.#giveUp(problem)
+    }
+  }
+
+  /** As the machine would. */
+  async #giveUp(problem: DuramenError | undefined): Promise<void> {
+    const { logger, clock } = this.#host
+    const title = `CRITICAL: ${this.id} can't be looked after any more: ${problem?.message}`
+    logger.error(title)
+    this.#supervisors.close(this.#asked)
+    await this.#desk.close().catch((error) => logger.error(`${this.id}: ${textOf(error)}`))
+    const notice = { level: 'critical', title, text: problem?.hint ?? '', at: clock.now() } as const
+    await this.#desk.tell(notice, new AbortController().signal)
+    this.#finish({ outcome: 'critical', exit: this.#desk.exit })
   }
 
   status(): SupervisorStatus {
-    return statusOf(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
+    const status = statusOf(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
+    if (!this.#end) return status
+    return { ...status, state: this.#end.outcome === 'critical' ? 'critical' : 'stopped' } // also where that is not on record
   }
 
   async restart(why: string): Promise<void> {
     if (typeof why !== 'string') throw badOption('restart', why, 'does not say why', "Say it: restart('new settings').")
-    if (this.#over || this.#stopping) throw closed(this.id)
+    if (this.#end || this.#stopping) throw closed(this.id)
     await this.#actor.send({ type: 'RESTART', why })
   }
 
@@ -168,7 +206,7 @@ class Supervising implements Supervisor {
   }
 
   async #stop(): Promise<void> {
-    if (this.#over) return
+    if (this.#end) return
     let trouble: unknown
     try {
       await this.#within(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')
@@ -183,9 +221,9 @@ class Supervising implements Supervisor {
       trouble ??= error
       if (isDuramenError(error) && error.code === 'CHILD_FAILED') throw error
     } finally {
-      if (!this.#over) {
+      if (!this.#end) {
         this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(trouble)}`)
-        this.#end({ outcome: 'stopped', exit: this.#desk.exit })
+        this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
       }
     }
   }
@@ -201,15 +239,16 @@ class Supervising implements Supervisor {
 
   /** Its host is closed, or its instance is ended, and nobody looks after it any more. */
   async #abandoned(): Promise<void> {
-    if (this.#over) return
+    if (this.#end) return
     this.#supervisors.close(this.#asked)
     await this.#desk.close().catch((error) => this.#host.logger.error(`${this.id}: ${textOf(error)}`))
-    this.#end({ outcome: 'stopped', exit: this.#desk.exit })
+    this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
   }
 
-  #end(end: SupervisorEnd): void {
-    if (this.#over) return
-    this.#over = true
+  #finish(end: SupervisorEnd): void {
+    if (this.#end) return
+    this.#end = end
+    this.#rest?.()
     this.#supervisors.close(this.#asked)
     this.#supervisors.free(this.id)
     this.#settle(end)
