@@ -9,6 +9,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
+import type { Host } from '../../runtime/host.ts'
 import type { Desk } from './desk.ts'
 import { orderLine } from './log-lines.ts'
 import type { startupMachine } from './machine.ts'
@@ -22,12 +23,15 @@ import {
   statusLine,
 } from './report.ts'
 import { isInside } from './run-task.ts'
+import { startupsOf } from './startups.ts'
 import type { StartupMessage, Task } from './types.ts'
 
 export type StartupActor = DurableActor<typeof startupMachine>
 
 /** How long nothing may come of what is over by its own limits, ms; then the journal counts as failed. */
 const SLACK = 10_000
+/** So many commits of earlier starts are kept, before they become one. */
+const KEPT = 1000
 const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
   failed: 'error',
   retrying: 'warn',
@@ -43,6 +47,7 @@ export class Boot {
   /** Resolves once all has ended. */
   readonly over: Promise<void>
   readonly report$: BehaviorSubject<StartupReport>
+  private readonly host: Host
   private readonly settings: Settings
   private readonly actor: StartupActor
   private readonly leave: () => void
@@ -51,6 +56,7 @@ export class Boot {
   private ending: Promise<StartupReport> | undefined
   private unwatch = () => {}
   private told = ''
+  private asked = false
   private stopping = false
   private isReady = false
   private isOver = false
@@ -59,8 +65,9 @@ export class Boot {
   private rejectReady!: (error: DuramenError) => void
   private resolveOver!: () => void
 
-  /** Its BEGIN is durable. `leave`: called once it is over. */
-  constructor(desk: Desk, settings: Settings, actor: StartupActor, leave: () => void) {
+  /** To be made before its BEGIN is sent. `leave`: called once it is over. */
+  constructor(host: Host, desk: Desk, settings: Settings, actor: StartupActor, leave: () => void) {
+    this.host = host
     this.desk = desk
     this.settings = settings
     this.actor = actor
@@ -79,7 +86,6 @@ export class Boot {
       actor.on('*', (message) => this.log(message)),
       actor.subscribe({ next: (snapshot) => this.seen(snapshot), complete: () => this.left() }),
     ]
-    this.seen(this.snapshot)
   }
 
   get report(): StartupReport {
@@ -102,14 +108,19 @@ export class Boot {
   }
 
   private async end(reason: string): Promise<StartupReport> {
-    if (!this.isOver)
-      try {
-        await this.actor.send({ type: 'SHUTDOWN', boot: this.desk.boot, reason })
-      } catch (error) {
-        if (!this.isOver) await this.stopByHand(error as DuramenError)
-      }
+    if (this.isOver) return this.report
+    this.asked = true
+    this.watch() // the journal may not even answer
+    this.actor
+      .send({ type: 'SHUTDOWN', boot: this.desk.boot, reason })
+      .catch((error: DuramenError) => (this.isOver ? undefined : this.stopByHand(error)))
     await this.over
     return this.report
+  }
+
+  /** Its BEGIN was refused. */
+  abandon(): void {
+    this.finish(this.failed('it could not begin'), 'asked for')
   }
 
   /** A state of the machine is committed. */
@@ -126,10 +137,29 @@ export class Boot {
       this.isReady = true
       service?.ready()
       this.resolveReady()
+      void this.trim()
     }
     if (state === 'stopping') this.stop(snapshot.context.reason ?? 'the start has failed')
     if (state === 'failed' || state === 'stopped') this.finish(this.failure(snapshot))
     else this.watch()
+  }
+
+  /** K9: a process that is started for years does not keep all of it. What runs once stays known. */
+  private async trim(): Promise<void> {
+    const { actor, host } = this
+    try {
+      let first = 0
+      for await (const { seq } of actor.history()) {
+        first = seq
+        break
+      }
+      const { seq } = await actor.info()
+      if (seq - first < KEPT || this.isOver) return
+      await host.trim(startupsOf(host).machine, actor.id, { who: 'startup', why: `more than ${KEPT} commits` })
+    } catch (error) {
+      if (!this.isOver)
+        this.desk.logger.warn(`start-up ${this.desk.id}: its history could not be trimmed`, error as object)
+    }
   }
 
   private stop(reason: string): void {
@@ -139,7 +169,7 @@ export class Boot {
   }
 
   /** K1: what is said is on record. S8: once it is ready, in which order all came about. */
-  log({ type, message, task }: StartupMessage): void {
+  private log({ type, message, task }: StartupMessage): void {
     const { logger, errors } = this.desk
     const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
     const order = task === null ? `: ${orderLine(this.report)}` : ''
@@ -155,7 +185,7 @@ export class Boot {
     const { state } = this.report
     const { clock, limit } = this.desk
     const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
-    const starts = state === 'starting' || state === 'stopping'
+    const starts = state === 'starting' || state === 'stopping' || this.asked
     if (this.isOver || this.stuck || (!starts && limit === undefined && retries.length === 0)) return
     const now = clock.now()
     const wait = Math.max(0, (limit ?? now) - now, ...retries.map((at) => at - now)) + SLACK
@@ -189,16 +219,17 @@ export class Boot {
     // what this very commit says comes after its state
     queueMicrotask(() => {
       for (const one of this.listening) one.unsubscribe()
+      this.desk.clear()
     })
     if (!this.isReady) {
       // who has asked for the end, and does not look, must not die of it
       if (asked || (!this.snapshot.context.failure && !this.stuck)) this.ready.catch(() => {})
       this.rejectReady(error)
     }
-    this.desk.clear()
     this.leave()
     this.report$.complete()
-    this.resolveOver()
+    const told = this.settings.service?.close() ?? Promise.resolve()
+    void told.finally(() => this.resolveOver())
   }
 
   /** Why it is not ready, once it is over. */

@@ -8,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { shown } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { printable } from '../../ports/printable.ts'
 import type { HostProcess } from '../../ports/process.ts'
 import { needs } from './graph.ts'
 import { cleanMemory, memoryLine } from './memory.ts'
@@ -16,7 +17,7 @@ import { attempt, stop, type World } from './run-task.ts'
 import type { Ran, Stopped, TaskOrder } from './types.ts'
 
 export class Desk implements World {
-  readonly boot = randomUUID()
+  readonly boot: string = randomUUID()
   readonly id: string
   readonly clock: Clock
   readonly logger: Logger
@@ -95,8 +96,11 @@ export class Desk implements World {
     if (known) return known
     const task = this.tasks[n]!
     const stopping = this.limited(`stop ${n}`, task.stopTimeout, async () => {
-      const stopped = await stop(this, task, this.values.get(n), nth, left)
-      if (stopped.outcome === 'failed') this.endedWell = false
+      const { stopped, error } = await stop(this, task, this.values.get(n), nth, left)
+      if (stopped.outcome === 'failed') {
+        this.endedWell = false
+        this.errors.set(task.plan.id, error)
+      }
       this.values.delete(n)
       return stopped
     })
@@ -125,7 +129,13 @@ export class Desk implements World {
   async stopAll(): Promise<void> {
     await Promise.allSettled(this.runs.values())
     const never = new AbortController().signal
-    for (const n of this.order.toReversed()) if (this.tasks[n]!.stop) await this.stop({ task: n, attempt: 1 }, never)
+    for (const n of this.order.toReversed()) {
+      const { plan } = this.tasks[n]!
+      if (!plan.stops) continue
+      const { problem } = await this.stop({ task: n, attempt: 1 }, never)
+      if (problem)
+        this.logger.error(`start-up ${this.id}: ${plan.id} could not be stopped: ${printable(problem.message)}`)
+    }
   }
 
   clear(): void {

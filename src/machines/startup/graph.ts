@@ -3,7 +3,7 @@
 // No recursion: a chain may be as long as it likes.
 import { DuramenError } from '../../ports/errors.ts'
 import { shown } from '../../ports/given.ts'
-import type { Task } from './types.ts'
+import type { DoneOnce, Task } from './types.ts'
 
 /** What a task is, as far as the graph goes. */
 export interface Node {
@@ -82,15 +82,11 @@ export interface Next {
 const isDone = ({ state }: Task) => state === 'done' || state === 'skipped'
 const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked' || state === 'aborted'
 
-/** What follows of the states that the tasks are in. `done`: versions of those that run once and have been done; `now`: ms. */
-export function next(
-  before: readonly Task[],
-  order: readonly number[],
-  done: Readonly<Record<string, number>>,
-  now: number,
-): Next {
+/** What follows of the states that the tasks are in. `done`: those that run once and have been done; `now`: ms. */
+export function next(before: readonly Task[], order: readonly number[], done: readonly DoneOnce[], now: number): Next {
   const tasks = [...before]
   const at = new Map(tasks.map(({ id }, n) => [id, n]))
+  const versions = new Map(done.map(({ task, version }) => [task, version]))
   const needed = ({ needs }: Task) => needs.map((need) => tasks[at.get(need)!]!)
   const [started, skipped, blocked]: [number[], number[], number[]] = [[], [], []]
   for (let before = -1; before < blocked.length; ) {
@@ -108,7 +104,7 @@ export function next(
     before = skipped.length
     for (const [n, task] of tasks.entries()) {
       if (task.state !== 'waiting' || !needed(task).every(isDone)) continue
-      if (task.once && Object.hasOwn(done, task.id) && done[task.id]! >= task.version) {
+      if (task.once && (versions.get(task.id) ?? 0) >= task.version) {
         tasks[n] = { ...task, state: 'skipped', endedAt: now }
         skipped.push(n)
       } else if (!task.heavy || !tasks.some(({ heavy, state }) => heavy && state === 'running')) {

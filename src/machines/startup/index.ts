@@ -17,7 +17,6 @@ import type { StartupHealth, StartupReport } from './report.ts'
 import { isInside } from './run-task.ts'
 import { onSignals } from './signals.ts'
 import { startupsOf } from './startups.ts'
-import type { StartupMessage } from './types.ts'
 
 export type { EnvironmentOptions } from './environment.ts'
 export { loadOnce } from './load-once.ts'
@@ -94,9 +93,9 @@ export async function startup(
     throw badOption('startup', host, 'is no host', 'Give what openHost() has answered, then the tasks.')
   const settings = settingsOf(options)
   const given = tasksGiven(tasks)
-  const startups = startupsOf(host)
-  startups.take(settings.id)
+  const known = startupsOf(host)
   const desk = new Desk(settings, given, host.clock, host.logger)
+  known.take(desk)
   let begun!: (boot: Boot | undefined) => void
   const beginning = new Promise<Boot | undefined>((resolve) => {
     begun = resolve
@@ -104,20 +103,22 @@ export async function startup(
   const unlisten = onSignals(settings.process, settings.signals, host.clock, (signal) => endOf(host, beginning, signal))
   const leave = () => {
     unlisten()
-    startups.leave(desk)
+    known.leave(desk)
   }
   try {
     await prepareEnvironment(settings.process.env, settings.environment, host.logger)
-    await host.register(startups.machine)
-    const actor = await host.actor(startups.machine, settings.id, { input: { id: settings.id } })
-    const said: StartupMessage[] = []
-    const listening = actor.on('*', (message) => said.push(message))
-    await begin(host, actor, desk, given).finally(() => listening.unsubscribe())
-    const boot = new Boot(desk, settings, actor, leave)
-    for (const message of said) boot.log(message)
-    startups.open(desk, desk)
+    await host.register(known.machine)
+    const actor = await host.actor(known.machine, settings.id, { input: { id: settings.id } })
+    const boot = new Boot(host, desk, settings, actor, leave)
+    try {
+      await begin(host, actor, desk, given)
+    } catch (error) {
+      boot.abandon()
+      throw error
+    }
+    known.open(desk)
     begun(boot)
-    return handleOf(startups.machine, boot)
+    return handleOf(known.machine, boot)
   } catch (error) {
     leave()
     begun(undefined)
@@ -139,6 +140,12 @@ async function endOf(host: Host, beginning: Promise<Boot | undefined>, signal: s
   return boot?.exitCode ?? 1
 }
 
+/**
+ * The machine of all start-ups of a host, for its operators: `host.resume(startups(host), 'startup', { who, why })`. Where no
+ * start-up has begun yet, `host.register` it first.
+ */
+export const startups = (host: Host): DurableMachine<typeof startupMachine> => startupsOf(host).machine
+
 /** What the kernel has parked is let go on: a new process begins it all anew. What somebody else holds is not ours to let go. */
 async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonly Given[]): Promise<void> {
   const where = { machine: actor.machine, instance: actor.id }
@@ -151,8 +158,16 @@ async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonl
   try {
     await actor.send(event)
   } catch (error) {
-    if ((error as DuramenError).code !== 'PARKED') throw error
-    host.logger.warn(`${(error as DuramenError).message}; a new process begins it anew`, where)
+    const { code, message } = error as DuramenError
+    if (code === 'PAUSED')
+      throw new DuramenError(code, message, {
+        where,
+        retryable: true,
+        cause: error,
+        hint: `An operator holds it; its history says who, and why. Let it go on: host.resume(startups(host), '${actor.id}', { who, why }).`,
+      })
+    if (code !== 'PARKED') throw error
+    host.logger.warn(`${message}; a new process begins it anew`, where)
     await host.resume(startupsOf(host).machine, actor.id, { who: 'startup', why: 'a new process begins' })
     await actor.send(event)
   }

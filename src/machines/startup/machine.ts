@@ -13,7 +13,7 @@
 import { assign, type DoneActorEvent, type ErrorActorEvent, emit, enqueueActions, fromPromise, setup } from 'xstate'
 import { unprovided } from '../problems.ts'
 import { isDegraded, isUp, lastDone, next } from './graph.ts'
-import { afterRun, afterStop, begun, calledOff, outcomeIn, saidOf } from './steps.ts'
+import { afterRun, afterStop, begun, calledOff, outcomeIn, saidOf, saidOfStop } from './steps.ts'
 import type { Ran, StartupContext, StartupEvent, StartupInput, StartupMessage, Stopped, TaskOrder } from './types.ts'
 
 const taskActor = (n: number, attempt: number) => `task-${n}-${attempt}`
@@ -80,7 +80,7 @@ export const startupMachine = setup({
           { type: 'RETRY', boot: context.boot!, task: n },
           { id: retryTimer(n), delay: task.retryAt! - now },
         )
-      enqueue.emit(saidOf(task))
+      enqueue.emit('ran' in ended ? saidOf(task) : saidOfStop(task))
     }),
     again: assign({
       tasks: ({ context, event }) =>
@@ -131,7 +131,7 @@ export const startupMachine = setup({
     endedAt: null,
     tasks: [],
     order: [],
-    done: {},
+    done: [],
     failure: null,
     reason: null,
   }),

@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { printable } from '../../ports/printable.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
 import type { Problem } from '../problems.ts'
 import type { Given, TaskContext } from './options.ts'
@@ -38,6 +39,9 @@ const READY_EVERY = 250
 /** What of an error's message goes into the journal, in characters. */
 const MOST = 2000
 
+const STILL = Symbol('still')
+const FORMER = 'an earlier attempt of this process ignores its AbortSignal'
+
 type End = { readonly value: unknown } | { readonly error: unknown }
 
 /** What runs now, by its start-up and task. */
@@ -45,6 +49,13 @@ const atWork = new Map<string, Promise<unknown>>()
 const nameOf = ({ id }: World, { plan }: Given) => `${id}/${plan.id}`
 
 const inside = new AsyncLocalStorage<{ readonly world: World; open: boolean }>()
+
+/** What a promise comes to; what was thrown may be undefined. */
+const ended = (work: Promise<unknown>): Promise<End> =>
+  work.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error: error ?? new Error(textOf(error)) }),
+  )
 
 /** Whether who calls is part of a task of this start-up that has not ended: to wait for the whole there would last for ever. */
 export function isInside(world: World): boolean {
@@ -61,7 +72,10 @@ async function within<T>(world: World, fn: () => T): Promise<Awaited<T>> {
   }
 }
 
-/** Rejects only where its host closes and it has not been done: then it has not been at all. `left`: the host closes. */
+/**
+ * `left`: nobody waits for it any more, as its host closes or an operator has ended it. Rejects only then: it has not been, but
+ * for one that runs once and is done.
+ */
 export async function attempt(world: World, task: Given, nth: number, left: AbortSignal): Promise<Attempted> {
   const { clock, ending } = world
   const { plan, timeout, stopTimeout } = task
@@ -89,13 +103,11 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
   }
   try {
     const former = atWork.get(nameOf(world, task))
-    if (former) await Promise.race([former, told])
+    if (former && (await Promise.race([former, told.then(() => STILL)])) === STILL)
+      return signal.reason === late ? failed(tooLate(`${plan.id} still runs: ${FORMER}`)) : calledOff()
     if (signal.aborted) return calledOff()
 
-    const run: Promise<End> = within(world, () => task.run(context)).then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error }),
-    )
+    const run = ended(within(world, () => task.run(context)))
     occupy(world, task, run)
     const end = (await Promise.race([run, told])) ?? (await limited(clock, stopTimeout, run))
     if (end === undefined) {
@@ -107,7 +119,7 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
       const why = signal.reason === late ? late.message : `${plan.id} was told to end`
       return { ...failed(tooLate(`${why}; it ignores its AbortSignal, and still runs`), true), ignored: true }
     }
-    if ('error' in end) return signal.aborted ? calledOff() : failed(end.error ?? new Error(textOf(end.error)))
+    if ('error' in end) return signal.aborted ? calledOff() : failed(end.error)
     const { value } = end
     while (task.ready && !signal.aborted) {
       try {
@@ -118,13 +130,19 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
       }
       await limited(clock, READY_EVERY, told)
     }
-    if (signal.reason !== late || plan.once) return { ran: facts('done'), value }
+    if (plan.once || (signal.reason !== late && !left.aborted)) return { ran: facts('done'), value }
     await putAway(world, task, value, nth)
     return calledOff()
   } finally {
     cancel()
     unlink()
   }
+}
+
+/** What came of a stop, and what was thrown. */
+export interface StopAttempted {
+  readonly stopped: Stopped
+  readonly error?: unknown
 }
 
 /** Rejects only where its host closes. */
@@ -134,32 +152,34 @@ export async function stop(
   value: unknown,
   nth: number,
   left: AbortSignal,
-): Promise<Stopped> {
+): Promise<StopAttempted> {
   const { clock } = world
   const { stopTimeout, plan } = task
   const began = clock.now()
   const controller = new AbortController()
   const unlink = linked([left], controller)
   const context = contextOf(world, task, nth, controller.signal)
-  const work: Promise<End> = within(world, () => task.stop?.(value, context)).then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  )
-  const end = await limited(clock, stopTimeout, Promise.race([work, aborted(left)]))
+  const work = ended(within(world, () => task.stop?.(value, context)))
+  const late = tooLate(`${plan.id} was not stopped within ${stopTimeout} ms`)
+  const end = (await limited(clock, stopTimeout, Promise.race([work, aborted(left)]))) ?? { error: late }
   unlink()
   left.throwIfAborted()
-  const error =
-    end === undefined ? tooLate(`${plan.id} was not stopped within ${stopTimeout} ms`) : partOf(end, 'error')
-  if (end === undefined) controller.abort(error)
   const ms = clock.now() - began
-  if (end !== undefined && 'value' in end) return { outcome: 'stopped', ms, problem: null }
-  world.logger.error(`${plan.id} could not be stopped: ${problemIn(error).message}`, error as object)
-  return { outcome: 'failed', ms, problem: problemIn(error) }
+  if ('value' in end) return { stopped: { outcome: 'stopped', ms, problem: null } }
+  const { error } = end
+  if (error === late) controller.abort(late)
+  return { stopped: { outcome: 'failed', ms, problem: problemIn(error) }, error }
 }
 
 /** A value that nobody gets is stopped. */
 async function putAway(world: World, task: Given, value: unknown, nth: number): Promise<void> {
-  if (task.stop) await stop(world, task, value, nth, new AbortController().signal)
+  if (!task.stop) return
+  const { stopped, error } = await stop(world, task, value, nth, new AbortController().signal)
+  if (stopped.problem)
+    world.logger.error(
+      `start-up ${world.id}: what ${task.plan.id} gave too late could not be stopped: ${printable(stopped.problem.message)}`,
+      error as object,
+    )
 }
 
 /** Nobody else runs it until then. */

@@ -11,12 +11,16 @@ import type { Desk } from './desk.ts'
 import { startupMachine } from './machine.ts'
 import type { StartupContext } from './types.ts'
 
+/** A boot of a start-up. */
+type Named = Pick<Desk, 'id' | 'boot'>
+
 /** A process that ends in the middle of a start-up, however often, must not keep the next one from starting. */
 const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
 export class Startups {
   readonly machine: DurableMachine<typeof startupMachine>
-  private readonly taken = new Set<string>()
+  /** Boots that have begun, or are about to, by their start-ups. */
+  private readonly taken = new Map<string, string>()
   private readonly openings = new Openings<Desk>()
 
   constructor() {
@@ -33,30 +37,31 @@ export class Startups {
   }
 
   /** Throws BAD_OPTION when it has begun already, and has not ended. */
-  take(id: string): void {
+  take({ id, boot }: Desk): void {
     if (this.taken.has(id))
       throw new DuramenError('BAD_OPTION', `the start-up '${id}' has begun already`, {
         where: { machine: this.machine.id, instance: id },
         hint: 'Use what the first call has answered, shut that down first, or give this one another id.',
       })
-    this.taken.add(id)
+    this.taken.set(id, boot)
   }
 
-  open({ id, boot }: Desk, desk: Desk): void {
-    this.openings.open(nameOf(id, boot), desk)
+  open(desk: Desk): void {
+    this.openings.open(nameOf(desk), desk)
   }
 
+  /** May be called twice. */
   leave({ id, boot }: Desk): void {
-    this.openings.close(nameOf(id, boot))
-    this.taken.delete(id)
+    this.openings.close(nameOf({ id, boot }))
+    if (this.taken.get(id) === boot) this.taken.delete(id)
   }
 
-  private opened({ id, boot }: { id: string; boot: string }, signal: AbortSignal): Promise<Desk> {
-    return this.openings.opened(nameOf(id, boot), signal)
+  private opened(of: Named, signal: AbortSignal): Promise<Desk> {
+    return this.openings.opened(nameOf(of), signal)
   }
 }
 
-const nameOf = (id: string, boot: string) => `${id}/${boot}`
+const nameOf = ({ id, boot }: Named) => `${id}/${boot}`
 
 /** What `host.list` shows of a start-up without running code. */
 function attributesOf({ tasks, failure }: StartupContext): Record<string, unknown> {

@@ -80,7 +80,9 @@ export function afterRun(
     return {
       tasks: change({ state: 'done' }),
       order: [...order, ended.task],
-      ...(task.once && { done: { ...done, [task.id]: task.version } }),
+      ...(task.once && {
+        done: [...done.filter((one) => one.task !== task.id), { task: task.id, version: task.version }],
+      }),
     }
   if (outcome === 'aborted' && ending) return { tasks: change({ state: 'aborted' }) }
   if (!ending && !final && task.attempt < task.attempts)
@@ -111,6 +113,12 @@ export const calledOff = (tasks: readonly Task[], now: number): Task[] =>
       ? { ...task, state: 'aborted', retryAt: null, endedAt: now }
       : task,
   )
+
+/** What is said of a task once its stop has ended. */
+export const saidOfStop = (task: Task): StartupMessage =>
+  task.state === 'failed'
+    ? { type: 'failed', message: `${task.id} could not be stopped: ${task.problem?.message}`, task: task.id }
+    : saidOf(task)
 
 /** What is said of a task that has come to a state. */
 export function saidOf({ id, state, said, attempt, attempts, ms, problem, retryAt, endedAt }: Task): StartupMessage {

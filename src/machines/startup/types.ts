@@ -63,6 +63,12 @@ export interface FormerBoot {
   readonly state: 'unfinished' | 'failed' | 'stopped'
 }
 
+/** A task that runs once and has been done, and in which version. */
+export interface DoneOnce {
+  readonly task: string
+  readonly version: number
+}
+
 /** What the machine of a start-up knows. */
 export interface StartupContext extends StartupInput {
   /** Which start of a process it is; null: there was none yet. */
@@ -74,8 +80,8 @@ export interface StartupContext extends StartupInput {
   readonly tasks: readonly Task[]
   /** Places in `tasks` of those that are done, in order of their completion. */
   readonly order: readonly number[]
-  /** Versions of the tasks that run once and have been done, of all processes (S2). */
-  readonly done: Readonly<Record<string, number>>
+  /** The tasks that run once and have been done, of all processes (S2). */
+  readonly done: readonly DoneOnce[]
   /** Why the start failed (S3). */
   readonly failure: { readonly task: string; readonly problem: Problem } | null
   /** Who or what has asked for the shutdown. */
@@ -116,7 +122,7 @@ export type StartupEvent =
 
 /** What a start-up says, once it is committed. */
 export interface StartupMessage {
-  readonly type: 'began' | 'started' | TaskState | 'ready' | 'degraded'
+  readonly type: 'started' | TaskState | 'ready' | 'degraded'
   readonly message: string
   /** The task that it is about; null: all of them. */
   readonly task: string | null
