@@ -86,31 +86,37 @@ const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked' ||
 export function next(before: readonly Task[], order: readonly number[], done: readonly DoneOnce[], now: number): Next {
   const tasks = [...before]
   const at = new Map(tasks.map(({ id }, n) => [id, n]))
-  const versions = new Map(done.map(({ task, version }) => [task, version]))
   const needed = ({ needs }: Task) => needs.map((need) => tasks[at.get(need)!]!)
+  /** Those that need each of them. */
+  const needing = tasks.map((): number[] => [])
+  for (const [n, { needs }] of tasks.entries()) for (const need of needs) needing[at.get(need)!]!.push(n)
+  const versions = new Map(done.map(({ task, version }) => [task, version]))
   const [started, skipped, blocked]: [number[], number[], number[]] = [[], [], []]
-  for (let before = -1; before < blocked.length; ) {
-    before = blocked.length
-    for (const [n, task] of tasks.entries()) {
+
+  const lost = [...tasks.keys()].filter((n) => isLost(tasks[n]!))
+  for (const n of lost)
+    for (const dependent of needing[n]!) {
+      const task = tasks[dependent]!
       if (task.state !== 'waiting') continue
-      const lost = needed(task).find(isLost)
-      if (!lost) continue
-      const problem = { code: 'BLOCKED', message: `it needs ${lost.id}, which is ${lost.state}` }
-      tasks[n] = { ...task, state: 'blocked', endedAt: now, problem }
-      blocked.push(n)
+      const problem = { code: 'BLOCKED', message: `it needs ${tasks[n]!.id}, which is ${tasks[n]!.state}` }
+      tasks[dependent] = { ...task, state: 'blocked', endedAt: now, problem }
+      blocked.push(dependent)
+      lost.push(dependent)
     }
-  }
-  for (let before = -1; before < skipped.length; ) {
-    before = skipped.length
-    for (const [n, task] of tasks.entries()) {
-      if (task.state !== 'waiting' || !needed(task).every(isDone)) continue
-      if (task.once && (versions.get(task.id) ?? 0) >= task.version) {
-        tasks[n] = { ...task, state: 'skipped', endedAt: now }
-        skipped.push(n)
-      } else if (!task.heavy || !tasks.some(({ heavy, state }) => heavy && state === 'running')) {
-        tasks[n] = { ...task, state: 'running', attempt: task.attempt + 1, startedAt: task.startedAt ?? now }
-        started.push(n)
-      }
+
+  let heavy = tasks.some((task) => task.heavy && task.state === 'running')
+  const candidates = [...tasks.keys()]
+  for (const n of candidates) {
+    const task = tasks[n]!
+    if (task.state !== 'waiting' || !needed(task).every(isDone)) continue
+    if (task.once && (versions.get(task.id) ?? 0) >= task.version) {
+      tasks[n] = { ...task, state: 'skipped', endedAt: now }
+      skipped.push(n)
+      candidates.push(...needing[n]!)
+    } else if (!task.heavy || !heavy) {
+      heavy ||= task.heavy
+      tasks[n] = { ...task, state: 'running', attempt: task.attempt + 1, startedAt: task.startedAt ?? now }
+      started.push(n)
     }
   }
   return { tasks, order: [...order, ...skipped], started, skipped, blocked }
