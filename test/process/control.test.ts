@@ -53,7 +53,7 @@ async function raw(bytes: string | Buffer): Promise<string> {
   return text
 }
 
-it('V1 status, restart and stop are asked and answered, from several callers at once', async () => {
+it('V1l status, restart and stop are asked and answered, from several callers at once', async () => {
   await serve()
   const answers = await Promise.all([
     askControl(folder, { do: 'status' }),
@@ -68,7 +68,7 @@ it('V1 status, restart and stop are asked and answered, from several callers at 
   ])
 })
 
-it('V1 what the supervisor answers with an error reaches the caller as that error', async () => {
+it('V1l what the supervisor answers with an error reaches the caller as that error', async () => {
   await serve(folder, () => Promise.reject(new DuramenError('CLOSED', 'It has ended', { hint: 'Begin it again.' })))
   await expect(askControl(folder, { do: 'restart' })).rejects.toMatchObject({
     code: 'CLOSED',
@@ -77,7 +77,7 @@ it('V1 what the supervisor answers with an error reaches the caller as that erro
   })
 })
 
-it('V1 junk, half a line, too long a line and nothing at all are answered, and the next caller is served', async () => {
+it('V1l junk, half a line, too long a line and nothing at all are answered, and the next caller is served', async () => {
   await serve()
   for (const junk of ['junk\n', '{"do":"reboot"}\n', '{"do":"stop","why":5}\n', 'null\n', '{"do":"stop"}', ''])
     expect(JSON.parse(await raw(junk))).toMatchObject({ ok: false, error: { code: 'BAD_OPTION' } })
@@ -87,7 +87,7 @@ it('V1 junk, half a line, too long a line and nothing at all are answered, and t
   expect(await askControl(folder, { do: 'status' })).toEqual(status)
 })
 
-it('V1 the socket is for its own user alone, and nothing of its making stays', async () => {
+it('V1l the socket is for its own user alone, and nothing of its making stays', async () => {
   await chmod(folder, 0o777)
   const { close } = await serve()
   expect((await stat(join(folder, 'control.sock'))).mode & 0o777).toBe(0o600)
@@ -96,7 +96,7 @@ it('V1 the socket is for its own user alone, and nothing of its making stays', a
   expect(await readdir(folder)).toEqual([])
 })
 
-it('V1 what a dead supervisor left is replaced: its socket, and what it was making', async () => {
+it('V1l what a dead supervisor left is replaced: its socket, and what it was making', async () => {
   await mkdir(join(folder, '.control'))
   await writeFile(join(folder, '.control', 'sock'), 'left')
   await writeFile(join(folder, 'control.sock'), 'left')
@@ -105,7 +105,7 @@ it('V1 what a dead supervisor left is replaced: its socket, and what it was maki
   expect(await askControl(folder, { do: 'status' })).toEqual(status)
 })
 
-it('V1 a folder with a path that no socket could have is served all the same', async () => {
+it('V1l a folder with a path that no socket could have is served all the same', async () => {
   const deep = join(folder, 'a'.repeat(90), 'b'.repeat(90))
   await mkdir(deep, { recursive: true })
   const { close } = await serve(deep)
@@ -115,7 +115,7 @@ it('V1 a folder with a path that no socket could have is served all the same', a
   await expect(askControl(deep, { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
 })
 
-it('V1 no supervisor, one that is silent, one that goes: the caller learns which', async () => {
+it('V1l no supervisor, one that is silent, one that goes: the caller learns which', async () => {
   await expect(askControl(folder, { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
   await expect(askControl(join(folder, 'not-there'), { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
   let calls = 0

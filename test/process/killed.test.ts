@@ -31,7 +31,7 @@ it('V1 a supervisor that is killed and started again keeps its count: each time 
   expect(await livingOf(pids)).toEqual([])
 })
 
-linux('V1 killed between the spawn and its record: what it began is found by its mark, and ended first', async () => {
+linux('V1i killed between the spawn and its record: what it began is found by its mark, and ended first', async () => {
   const folder = await newFolder()
   const pids = join(folder, 'pids')
   const dying = `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module'
@@ -55,7 +55,7 @@ linux.each([
   ['that stays', 'exec sleep 300'],
   ['that fails again and again', 'sleep 0.0$(($$ % 5)); exit 1'],
   ['that ignores SIGTERM and leaves its group', 'trap "" TERM; setsid sleep 300 & wait'],
-])('V1 killed at any moment, over and over, there are never two of a program %s', async (_, script) => {
+])('V1i killed at any moment, over and over, there are never two of a program %s', async (_, script) => {
   const folder = await newFolder()
   const pids = join(folder, 'pids')
   // the lock is held by all that the program begins, until the last of them has ended

@@ -26,45 +26,45 @@ const pidsOf = (found: Process[]) => found.map(({ pid }) => pid)
 const leader = (more = {}) => ({ pid: 20, started: 'at 20', watched: false, ...more })
 const none = new Set<number>()
 
-it('V1 a recorded leader stands for its group only where it is that very process', () => {
+it('V1i a recorded leader stands for its group only where it is that very process', () => {
   expect(pidsOf(belonging(table, none, leader(), SELF))).toEqual([20, 21])
   expect(belonging(table, none, leader({ started: 'at 19' }), SELF)).toEqual([])
   expect(belonging(table, none, leader({ started: 'at 19', watched: true }), SELF)).toEqual([])
   expect(belonging(table, none, null, SELF)).toEqual([])
 })
 
-it('V1 the group of a leader that has ended is its own only for who has watched it', () => {
+it('V1j the group of a leader that has ended is its own only for who has watched it', () => {
   const orphaned = table.filter(({ pid }) => pid !== 20)
   expect(belonging(orphaned, none, leader(), SELF)).toEqual([])
   expect(pidsOf(belonging(orphaned, none, leader({ watched: true }), SELF))).toEqual([21])
   expect(pidsOf(belonging(orphaned, new Set([21]), leader(), SELF))).toEqual([21])
 })
 
-it('V1 what carries the mark is its own with its group, wherever it is', () => {
+it('V1i what carries the mark is its own with its group, wherever it is', () => {
   expect(pidsOf(belonging(table, new Set([30]), null, SELF))).toEqual([30])
   expect(pidsOf(belonging(table, new Set([21]), null, SELF))).toEqual([20, 21])
 })
 
-it('V1 a supervisor never ends itself, who has begun it, or what else is in their groups', () => {
+it('V1j a supervisor never ends itself, who has begun it, or what else is in their groups', () => {
   const nested = [process(1, 0, 1), process(5, 1, 5), process(6, 5, 5), process(SELF, 5, 5), process(11, SELF, 5)]
   expect(pidsOf(belonging(nested, new Set([5, SELF, 11]), leader({ pid: 5, started: 'at 5' }), SELF))).toEqual([11])
 })
 
-it('V1 what has ended and was not yet asked for counts as ended', () => {
+it('V1j what has ended and was not yet asked for counts as ended', () => {
   expect(belonging([process(20, 1, 20, { ended: true })], none, leader(), SELF)).toEqual([])
 })
 
-it('V1 supervisors within supervisors are told apart', () => {
+it('V1i supervisors within supervisors are told apart', () => {
   expect(markOf('/a', undefined)).toBe('/a')
   expect(markOf('/b', '/a')).toBe('/a:/b')
 })
 
-it('V1 the name of a program may look like anything', () => {
+it('V1j the name of a program may look like anything', () => {
   const stat = '7 (a) Z 1 (b)) S 3 4 4 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 8154 1 1 1'
   expect(fromStat(7, 'boot', stat)).toEqual({ pid: 7, parent: 3, group: 4, started: 'boot/8154', ended: false })
 })
 
-it.runIf(globalThis.process.platform === 'linux')('V1 ps tells of a process what /proc tells', async () => {
+it.runIf(globalThis.process.platform === 'linux')('V1j ps tells of a process what /proc tells', async () => {
   const { pid } = globalThis.process
   const [proc, ps] = [procTable(), psTable()]
   const { started: _, ...first } = proc.one(pid)!

@@ -73,7 +73,7 @@ async function written(name: string): Promise<string> {
 const living = async (pids: readonly number[]) =>
   (await processTable().all()).filter(({ pid, ended }) => pids.includes(pid) && !ended).map(({ pid }) => pid)
 
-it('V1 a program runs in its folder with its environment; how it ends is told; nothing of it is left', async () => {
+it('V1j a program runs in its folder with its environment; how it ends is told; nothing of it is left', async () => {
   const out = new PassThrough()
   const child = await start(
     sh('echo "$PWD $GREETING"; exit 7', { env: { ...env, GREETING: 'hi' } }),
@@ -86,7 +86,7 @@ it('V1 a program runs in its folder with its environment; how it ends is told; n
   expect(await killed.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
-it('V1 one that ignores SIGTERM is ended after the limit, and not before', async () => {
+it('V1j one that ignores SIGTERM is ended after the limit, and not before', async () => {
   const child = await start(sh('trap "echo asked > asked" TERM; echo > ready; while :; do sleep 0.05; done'))
   await written('ready')
   const begunAt = performance.now()
@@ -95,13 +95,13 @@ it('V1 one that ignores SIGTERM is ended after the limit, and not before', async
   expect(await written('asked')).toBe('asked')
 })
 
-it('V1 one that ends when it is asked gives its own code', async () => {
+it('V1j one that ends when it is asked gives its own code', async () => {
   const child = await start(sh('trap "exit 5" TERM; echo > ready; while :; do sleep 0.05; done'))
   await written('ready')
   expect(await child.end(10_000)).toEqual({ code: 5, signal: null })
 })
 
-it('V1 with a program ends what it has begun, also in its background', async () => {
+it('V1j with a program ends what it has begun, also in its background', async () => {
   const child = await start(sh('sleep 300 & sleep 300 & echo $$ $! > pids; wait'))
   const pids = (await written('pids')).split(' ').map(Number)
   expect(await living(pids)).toHaveLength(2)
@@ -109,14 +109,14 @@ it('V1 with a program ends what it has begun, also in its background', async () 
   expect(await living(pids)).toEqual([])
 })
 
-linux('V1 what has left its group and its session ends with it, too', async () => {
+linux('V1j what has left its group and its session ends with it, too', async () => {
   const child = await start(sh("setsid sh -c 'echo $$ > away.tmp; mv away.tmp away; exec sleep 300' & wait"))
   const away = Number(await written('away'))
   await child.end(5_000)
   expect(await living([away])).toEqual([])
 })
 
-linux('V1 what a program leaves when it ends by itself is ended, and said', async () => {
+linux('V1j what a program leaves when it ends by itself is ended, and said', async () => {
   const child = await start(sh('setsid sleep 300 & echo $! > away; sleep 300 & echo $! > near; exit 1'))
   expect(await child.exited).toEqual({ code: 1, signal: null })
   const left = [Number(await written('away')), Number(await written('near'))]
@@ -124,7 +124,7 @@ linux('V1 what a program leaves when it ends by itself is ended, and said', asyn
   expect(said.join()).toContain('It has ended and left')
 })
 
-it('V1 a group whose leader has ended is still known as its own without any mark', async () => {
+it('V1j a group whose leader has ended is still known as its own without any mark', async () => {
   const child = await start(sh('env -i sleep 300 & echo $! > near; exit 0'))
   expect(await child.exited).toEqual({ code: 0, signal: null })
   expect(await living([Number(await written('near'))])).toEqual([])
@@ -159,7 +159,7 @@ it('V1 a program that is not there, may not be run, or is a folder: said at once
   expect(await (await start(sh('', { command: './plain', args: [] }))).exited).toEqual({ code: 0, signal: null })
 })
 
-it('V1 never two of it: none begins while an earlier one lives, and clear ends that one', async () => {
+it('V1i never two of it: none begins while an earlier one lives, and clear ends that one', async () => {
   const first = await start(sh('exec sleep 300'))
   const second = runnerOf() // as after the supervisor was killed
   expect(await second.start(sh('exec sleep 300'))()).toMatchObject({
@@ -171,7 +171,7 @@ it('V1 never two of it: none begins while an earlier one lives, and clear ends t
   await start(sh('exec sleep 300'), second)
 })
 
-it('V1 one that carries no mark is known by its record', async () => {
+it('V1i one that carries no mark is known by its record', async () => {
   const first = await start(sh('exec env -i sleep 300'))
   const environment = () => readFile(`/proc/${first.pid}/environ`, 'utf8')
   while (process.platform === 'linux' && (await environment()) !== '') await sleep(5)
@@ -179,7 +179,7 @@ it('V1 one that carries no mark is known by its record', async () => {
   expect(await first.exited).toEqual({ code: null, signal: 'SIGTERM' })
 })
 
-it('V1 a pid that was given to another process between looking and ending is not touched', async () => {
+it('V1j a pid that was given to another process between looking and ending is not touched', async () => {
   const other = stranger(['sleep', '300'], {})
   const stale = { pid: other.pid!, started: 'earlier' }
   const looks = [[stale], [stale], []]
@@ -188,7 +188,7 @@ it('V1 a pid that was given to another process between looking and ending is not
 })
 
 linux(
-  'V1 one that was never recorded is found by its mark: its supervisor was killed right after the spawn',
+  'V1i one that was never recorded is found by its mark: its supervisor was killed right after the spawn',
   async () => {
     const runner = runnerOf()
     const left = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: markOf(state, '/srv/another') })
@@ -198,7 +198,7 @@ linux(
   },
 )
 
-it('V1 a process that was given the pid of a recorded one is not touched', async () => {
+it('V1j a process that was given the pid of a recorded one is not touched', async () => {
   const other = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: `${state}-2` })
   const runner = runnerOf()
   for (const forged of [
@@ -220,7 +220,7 @@ function stranger([command, ...args]: [string, ...string[]], more: Record<string
   return child
 }
 
-it('V1 what it writes is passed on and kept, and only so many files of so many bytes stay', async () => {
+it('V1k what it writes is passed on and kept, and only so many files of so many bytes stay', async () => {
   const out = new PassThrough()
   const logDir = join(folder, 'logs')
   const runner = runnerOf({ stdout: out.resume(), logDir, logSize: 1_000, logKeep: 2 })
@@ -232,7 +232,7 @@ it('V1 what it writes is passed on and kept, and only so many files of so many b
   expect(kept.join('')).toMatch(/2899\n2900\n(2\n)?$/)
 })
 
-it('V1 output that nobody takes any more is left out with one warning, and the program does not notice', async () => {
+it('V1k output that nobody takes any more is left out with one warning, and the program does not notice', async () => {
   const broken = new Writable({ write: (_piece, _encoding, done) => done(new Error('EPIPE')) })
   const runner = runnerOf({ stdout: broken, logDir: '/dev/null/logs' })
   for (let run = 0; run < 2; run++)
@@ -241,7 +241,7 @@ it('V1 output that nobody takes any more is left out with one warning, and the p
   expect(said.filter((line) => line.includes('output.log'))).toHaveLength(2) // once a run: there may be room again
 })
 
-it('V1 a reader that takes nothing stalls the program, not its end', async () => {
+it('V1k a reader that takes nothing stalls the program, not its end', async () => {
   const stuck = new Writable({ write() {} })
   const child = await start(sh('seq 10000000'), runnerOf({ stdout: stuck }))
   expect(await child.end(5_000)).toEqual({ code: null, signal: 'SIGTERM' })

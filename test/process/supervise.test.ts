@@ -53,7 +53,7 @@ it.each([
 })
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
-  'V1 %s ends the program with all that it has begun: exit code 0',
+  'V1j %s ends the program with all that it has begun: exit code 0',
   async (signal) => {
     const folder = await newFolder()
     const script =
@@ -96,7 +96,7 @@ it('V1 SIGHUP, SIGUSR1 and SIGUSR2 are the program’s', async () => {
   expect(await one.ended).toEqual({ code: 0, signal: null })
 })
 
-linux('V1 Ctrl+C in a terminal gives 0 and leaves nothing; a terminal that is closed leaves nothing', async () => {
+linux('V1j Ctrl+C in a terminal gives 0 and leaves nothing; a terminal that is closed leaves nothing', async () => {
   for (const end of ['type', 'close'] as const) {
     const folder = await newFolder()
     const command = `${process.execPath} ${MAIN} supervise -- sh -c 'echo $$ >> pids; sleep 300 & echo $! >> pids; wait'; echo $? > code`
@@ -136,7 +136,7 @@ it('V1 two supervisors never have one state folder: the second is refused and to
   ])
 })
 
-it('V1 the control socket: status, a restart that does not count, stop', async () => {
+it('V1l the control socket: status, a restart that does not count, stop', async () => {
   const folder = await newFolder()
   const one = supervise(folder, ['--max-restarts', '0'], STAYS)
   const [pid] = await lines(join(folder, 'pids'), 1)
@@ -155,7 +155,7 @@ it('V1 the control socket: status, a restart that does not count, stop', async (
   await expect(askControl(stateIn(folder), { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
 })
 
-it('V1 a reader that goes (`| head -1`) ends nothing: the program goes on, and its output is kept', async () => {
+it('V1k a reader that goes (`| head -1`) ends nothing: the program goes on, and its output is kept', async () => {
   const folder = await newFolder()
   const one = supervise(
     folder,
@@ -171,7 +171,7 @@ it('V1 a reader that goes (`| head -1`) ends nothing: the program goes on, and i
   expect(one.output.stderr.match(/no longer goes to stdout/g)).toHaveLength(1)
 })
 
-it('V1 a reader that takes nothing any more stalls the program, and holds up nobody’s end', async () => {
+it('V1k a reader that takes nothing any more stalls the program, and holds up nobody’s end', async () => {
   const folder = await newFolder()
   const command = [MAIN, 'supervise', '--', 'sh', '-c', 'echo $$ >> pids; exec seq 1000000000']
   const unread = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] })
@@ -183,7 +183,7 @@ it('V1 a reader that takes nothing any more stalls the program, and holds up nob
 })
 
 linux(
-  'V1 a program that floods its output with 1 GB costs a supervisor no memory, and only so many files',
+  'V1k a program that floods its output with 1 GB costs a supervisor no memory, and only so many files',
   async () => {
     const folder = await newFolder()
     const script = 'echo $$ >> pids; head -c 1000000000 /dev/zero; echo done >> pids; exec sleep 300'
@@ -209,7 +209,7 @@ linux(
 /** kB of memory that a process has ever had at once. */
 const peak = (status: string) => Number(/VmHWM:\s+(\d+) kB/.exec(status)![1])
 
-linux('V1 a program that crashes again and again leaves no zombie', async () => {
+linux('V1j a program that crashes again and again leaves no zombie', async () => {
   const folder = await newFolder()
   const one = supervise(folder, ['--max-restarts', '1000'], ['sh', '-c', 'sleep 300 & echo $! >> pids; exit 1'])
   await lines(join(folder, 'pids'), 10)
@@ -287,7 +287,7 @@ it.runIf(namespaces)('V1 as process 1 it says who is to reap orphans', async () 
   expect(one.output.stderr).toContain('init: true')
 })
 
-it.skipIf(noSmallDisk)('V1 a full disk under the log: one warning, and the program goes on', async () => {
+it.skipIf(noSmallDisk)('V1k a full disk under the log: one warning, and the program goes on', async () => {
   const folder = await newFolder()
   const one = supervise(folder, ['--log-dir', await smallDisk('size=100k')], ['seq', '100000'])
   expect(await one.ended).toEqual({ code: 0, signal: null })

@@ -1,5 +1,6 @@
 // How a supervisor is asked from another process: a socket in its state folder; one line of JSON in, one line out.
 //
+// V1l
 // - Only its own user is let in: the socket is bound inside a folder of mode 0700, is 0600 before anybody else can see
 //   it, and is moved into place. So what a dead supervisor left is replaced, by the one who holds the folder's lock.
 // - A path of any length will do: what is over the limit of sun_path is reached through a short link.

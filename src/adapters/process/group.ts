@@ -1,4 +1,4 @@
-// Ending processes: asked first, then ended, until none is left (V1).
+// Ending processes: asked first, then ended, until none is left (V1j).
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Identity, ProcessTable } from './table.ts'

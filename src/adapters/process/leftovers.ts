@@ -1,6 +1,6 @@
 // Which processes belong to a program that is looked after: also those of an earlier supervisor, and those that left its group.
 //
-// V1 never two of it: all that carry the mark of the state folder in their environment, and all in a group that is known to
+// V1i V1j never two of it: all that carry the mark of the state folder in their environment, and all in a group that is known to
 // be its own. No other is ever touched: a pid that was given to somebody else does not fit the recorded beginning.
 import { readFileSync } from 'node:fs'
 import { delimiter } from 'node:path'

@@ -1,5 +1,6 @@
 // What a program writes: passed on unchanged, and kept in files that are rotated.
 //
+// V1k
 // - Flat memory at any speed: the next piece is read once the slower of the two has taken this one.
 // - What nobody reads any more (`| head`), or has no room, is left out with one warning; the program does not notice.
 import { join } from 'node:path'

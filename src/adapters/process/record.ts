@@ -1,6 +1,6 @@
 // child.json in the state folder: which process was begun last, for the supervisor that comes after one that was killed.
 //
-// V1 never two children: it is written before anything else can happen, in one turn of the event loop with the spawn.
+// V1i never two children: it is written before anything else can happen, in one turn of the event loop with the spawn.
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { partOf } from '../../ports/thrown.ts'

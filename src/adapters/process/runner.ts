@@ -1,8 +1,8 @@
 // A program as a child of this process, looked after (V1).
 //
-// V1 never two of it: each run is recorded in one turn with its spawn and marked in its environment; none begins while
+// V1i never two of it: each run is recorded in one turn with its spawn and marked in its environment; none begins while
 //   something of an earlier one lives, also where the supervisor was killed in between.
-// V1 nothing is left: the program has a group of its own, and with it ends all that it has begun, also what left that group.
+// V1j nothing is left: the program has a group of its own, and with it ends all that it has begun, also what left that group.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, realpathSync } from 'node:fs'

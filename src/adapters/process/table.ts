@@ -1,4 +1,4 @@
-// The processes of this machine, as the system counts them: /proc where there is one, else `ps`.
+// The processes of this machine, as the system counts them: /proc where there is one, else `ps`. V1j: a pid alone says nothing.
 import { execFile, execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'

@@ -43,7 +43,6 @@ declare const nightly: Schedule
 declare const app: Startup
 declare const tasks: StartupTask[]
 declare const schema: NonNullable<StartupOptions['schema']>
-declare const runner: ChildRunner
 declare const notifier: Notifier
 declare const keys: journals.FileKeys
 declare const text: string
@@ -90,7 +89,6 @@ export const given = {
   listen: connect,
   openRoutes: act,
   closeRoutes: act,
-  runner,
   notifier,
   keys,
   logger,
