@@ -22,7 +22,7 @@ if (json) program.configureOutput({ writeErr() {} }) // failure.ts says it
 
 addDemo(program, interrupted)
 addJournalCommands(program, interrupted)
-addHealthCommands(program)
+addHealthCommands(program, interrupted)
 addSupervise(program, interrupted)
 addCompletion(program)
 

@@ -1,12 +1,16 @@
 // The arguments of the commands that look at an application from outside.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { DiagnoseCommand } from '../diagnose/diagnose.ts'
 import { modelIn } from '../diagnose/model.ts'
 import { exitHelp } from '../exit-codes.ts'
-import { address, port, screenOut, several, usbId } from './values.ts'
+import type { Interruption } from '../interruption.ts'
+import type { MonitorCommand } from '../monitor/monitor.ts'
+import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
+import { address, port, screenOut, seconds, several, usbId, wholeNumber } from './values.ts'
 
-export function addHealthCommands(program: Command): void {
+export function addHealthCommands(program: Command, interrupted: Interruption): void {
   addDiagnose(program)
+  addMonitor(program, interrupted)
 }
 
 function addDiagnose(program: Command): void {
@@ -38,4 +42,63 @@ function addDiagnose(program: Command): void {
         screenOut(),
       )
     })
+}
+
+function addMonitor(program: Command, interrupted: Interruption): void {
+  program
+    .command('monitor')
+    .summary('watch an application, and restart it when it no longer lives')
+    .description(
+      'Asks /live and /health again and again. Only where /live fails three times in a row it is restarted, up to the limit; an ' +
+        'unhealthy database, high load and a late event loop are told without a restart. A signal ends it with 0. ' +
+        exitHelp('ended, or --once and well', '--once and something is wrong, or failed'),
+    )
+    .addOption(
+      new Option('--url <url>', 'the application')
+        .argParser(address)
+        .default(new URL('http://127.0.0.1:8000'), 'http://127.0.0.1:8000'),
+    )
+    .addOption(
+      new Option('--interval <s>', 'seconds between two looks')
+        .env('MONITORING_INTERVAL')
+        .argParser(seconds)
+        .default(30),
+    )
+    .addOption(
+      new Option('--max-restarts <n>', 'how often it is restarted, until it has lived for 5 minutes')
+        .env('MAX_RESTARTS')
+        .argParser(wholeNumber)
+        .default(3),
+    )
+    .addOption(new Option('--restart <command>', 'what restarts it, for a shell').conflicts('socket'))
+    .option('--socket <path>', "the control socket of its supervisor, or the supervisor's state folder")
+    .addOption(WEBHOOK)
+    .addOption(EMAIL)
+    .addOption(EMAIL_FROM)
+    .addOption(SMTP)
+    .option('--once', 'look once, restart nothing')
+    .option('--json', 'print lines of JSON')
+    .action(async (given: MonitorGiven) => {
+      const { url, interval, maxRestarts, restart, socket, once = false, json = false } = given
+      const { webhook, email = [], emailFrom, smtp } = given
+      const [{ monitor }, { byCommand, bySupervisor }, { notifiersOf }] = await Promise.all([
+        import('../monitor/monitor.ts'),
+        import('../monitor/restart.ts'),
+        import('../notifiers.ts'),
+      ])
+      const how = restart ? byCommand(restart) : socket ? bySupervisor(socket) : undefined
+      const notifiers = notifiersOf({ webhook, email, emailFrom, smtp })
+      process.exitCode = await monitor(
+        { url, interval, maxRestarts, restart: how, notifiers, once, json },
+        screenOut(),
+        interrupted,
+      )
+    })
+}
+
+interface MonitorGiven extends PeopleGiven, Pick<MonitorCommand, 'url' | 'interval' | 'maxRestarts'> {
+  readonly restart?: string
+  readonly socket?: string
+  readonly once?: boolean
+  readonly json?: boolean
 }

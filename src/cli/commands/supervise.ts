@@ -3,10 +3,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { EXIT } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
 import type { SuperviseCommand } from '../supervise/supervise.ts'
+import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
 import { bytes, duration, wholeNumber } from './values.ts'
 
 /** As commander has read it. */
-interface Given {
+interface Given extends PeopleGiven {
   readonly dev?: true
   readonly prod?: true
   readonly name: string
@@ -18,10 +19,6 @@ interface Given {
   readonly backoff?: number
   readonly stopTimeout: number
   readonly watch?: string[]
-  readonly webhook?: string
-  readonly email?: string[]
-  readonly emailFrom?: string
-  readonly smtp?: string
   readonly logDir?: string
   readonly logSize: number
   readonly logKeep: number
@@ -58,10 +55,10 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
     .option('--backoff <time>', 'each wait is twice the one before, up to this', duration)
     .addOption(time('--stop-timeout <time>', 'how long it has to end by itself', '10s'))
     .option('--watch <path...>', 'restart it when something there changes')
-    .addOption(new Option('--webhook <url>', 'who is told of CRITICAL').env('DURAMEN_WEBHOOK'))
-    .option('--email <address...>', 'and by mail')
-    .addOption(new Option('--email-from <address>', 'from whom').env('DURAMEN_EMAIL_FROM'))
-    .addOption(new Option('--smtp <url>', 'by which mail server').env('DURAMEN_SMTP'))
+    .addOption(WEBHOOK)
+    .addOption(EMAIL)
+    .addOption(EMAIL_FROM)
+    .addOption(SMTP)
     .option('--log-dir <dir>', "where its output is kept (default: 'logs' in the state folder)")
     .addOption(size('--log-size <bytes>', 'when a file of it is full', '10MB'))
     .option('--log-keep <n>', 'how many older files are kept', wholeNumber, 5)

@@ -63,3 +63,8 @@ export function bytes(text: string): number {
   if (count !== undefined) return Number(count) * UNITS[unit.toUpperCase()]!
   throw new InvalidArgumentError('Give a number of bytes, such as 500000, 10MB or 1GB.')
 }
+
+export function seconds(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('Give a whole number of seconds, such as 30.')
+}

@@ -1,9 +1,9 @@
 // What the machine has left: processors, memory, disk.
 import { stat, statfs } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import si from 'systeminformation'
+import { cpuSampled } from '../probes/cpu.ts'
+import { type Memory, memoryNow } from '../probes/memory.ts'
 import { bytes, printable } from '../text.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
@@ -12,34 +12,16 @@ const BUSY = 90
 /** Parts of the whole that should be left, and that must be. */
 const SHORT = 0.1
 const GONE = 0.02
-/** ms over which the load is taken. */
-const SAMPLE = 500
-
-export async function cpu(signal: AbortSignal): Promise<Finding[]> {
-  await si.currentLoad() // the next one tells what has been since
-  await sleep(SAMPLE, undefined, { signal })
-  return [cpuFinding((await si.currentLoad()).currentLoad, availableParallelism())]
-}
+export const cpu = async (signal: AbortSignal): Promise<Finding[]> => [
+  cpuFinding(await cpuSampled(signal), availableParallelism()),
+]
 
 export function cpuFinding(percent: number, processors: number): Finding {
   const what = `${Math.round(percent)} % of ${processors} in use`
   return percent < BUSY ? ok('cpu', what) : warn('cpu', what, 'see with top what takes it')
 }
 
-export interface Memory {
-  readonly available: number
-  readonly total: number
-  /** The limit is a container's. */
-  readonly constrained: boolean
-}
-
-export async function memory(): Promise<Finding[]> {
-  const limit = process.constrainedMemory()
-  const constrained = limit > 0 && limit < totalmem()
-  if (constrained) return [memoryFinding({ available: process.availableMemory(), total: limit, constrained })]
-  const { available, total } = await si.mem()
-  return [memoryFinding({ available, total, constrained })]
-}
+export const memory = async (): Promise<Finding[]> => [memoryFinding(await memoryNow())]
 
 export function memoryFinding({ available, total, constrained }: Memory): Finding {
   const what = `${bytes(available)} of ${bytes(total)} left${constrained ? ' in this container' : ''}`

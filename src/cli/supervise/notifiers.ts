@@ -1,30 +1,11 @@
 // Who is told when a supervisor gives up (V1): all of them at once, and one that fails keeps the others from nothing.
-import { email, webhook } from '../../adapters/notify/index.ts'
-import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Notifier } from '../../ports/notifier.ts'
-
-export interface People {
-  readonly webhook: string | undefined
-  readonly email: readonly string[]
-  readonly emailFrom: string | undefined
-  readonly smtp: string | undefined
-}
+import { notifiersOf, type People } from '../notifiers.ts'
 
 /** Undefined where nobody is to be told. Throws BAD_OPTION. */
-export function notifierFor(
-  { webhook: url, email: to, emailFrom, smtp }: People,
-  logger: Logger,
-): Notifier | undefined {
-  const all: Notifier[] = []
-  if (url !== undefined) all.push(webhook({ url }))
-  if (to.length > 0) {
-    if (smtp === undefined || emailFrom === undefined)
-      throw new DuramenError('BAD_OPTION', '--email needs a mail server and a sender', {
-        hint: 'Give --email-from and --smtp, or DURAMEN_SMTP in the environment, where nobody else sees its password.',
-      })
-    all.push(email({ to, from: emailFrom, url: smtp }))
-  }
+export function notifierFor(people: People, logger: Logger): Notifier | undefined {
+  const all = notifiersOf(people)
   return all.length === 0 ? undefined : together(all, logger)
 }
 

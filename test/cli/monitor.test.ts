@@ -1,0 +1,177 @@
+// V2 `duramen monitor` as a process, against a real server that comes and goes.
+import { mkdir, readFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type ControlRequest, serveControl } from '../../src/adapters/process/control.ts'
+import { folder, start } from './command.ts'
+
+const ending: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ending.splice(0).reverse()) await end()
+})
+
+const close = (server: Server) =>
+  new Promise((resolve) => {
+    server.closeAllConnections()
+    server.close(resolve)
+  })
+
+async function listen(listener: RequestListener, port = 0): Promise<{ server: Server; port: number; url: string }> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  ending.push(() => close(server))
+  const { port: given } = server.address() as AddressInfo
+  return { server, port: given, url: `http://127.0.0.1:${given}` }
+}
+
+const answering =
+  (health: object = { status: 'healthy', database: 'connected' }): RequestListener =>
+  ({ url }, response) => {
+    const body = { '/live': {}, '/health': health }[url ?? '']
+    response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}))
+  }
+
+/** With short looks; ended at the end of the test, if it has not ended. */
+function monitor(args: readonly string[], more: Record<string, string> = {}) {
+  const running = start(['monitor', '--interval', '1', ...args], { more })
+  ending.push(() => {
+    running.kill('SIGKILL')
+    return running.ended
+  })
+  return running
+}
+
+/** How busy this machine is at the moment is another matter. */
+const isLoad = (text: string) => /of the (processors|memory)/.test(text)
+
+const recordsOf = (stdout: string) =>
+  stdout
+    .split('\n')
+    .filter((line) => line !== '' && !isLoad(line))
+    .map((line) => JSON.parse(line))
+
+describe('V2 monitor', () => {
+  it('restarts what no longer lives, by a command, up to the limit, and tells those who are to be told', async () => {
+    const notices: string[] = []
+    const hook = await listen((request, response) => {
+      let body = ''
+      request
+        .on('data', (text) => (body += text))
+        .on('end', () => {
+          if (!isLoad(body)) notices.push(JSON.parse(body).text)
+          response.end()
+        })
+    })
+    const { server, port, url } = await listen(answering())
+    const file = join(await folder(), 'restarts')
+    const args = ['--url', url, '--max-restarts', '1', '--restart', `echo again >> "${file}"; echo to stderr`]
+    const running = monitor(args, { DURAMEN_WEBHOOK: hook.url })
+    await running.says('watches')
+    await new Promise<void>((resolve) => server.on('request', ({ url }) => url === '/health' && resolve()))
+    await close(server)
+    await running.says('restart 1 of 1')
+    await listen(answering(), port)
+    await running.says('solved')
+    running.kill('SIGTERM')
+    const { code, stdout, stderr } = await running.ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'to stderr\n' })
+    expect(await readFile(file, 'utf8')).toBe('again\n')
+    expect(stdout).toMatch(/nobody listens \(1\/3\)\n.*nobody listens \(2\/3\)\n/s)
+    expect(notices).toHaveLength(2)
+    expect(notices[0]).toContain(`127.0.0.1:${port}: GET /live is refused: nobody listens`)
+    expect(notices[1]).toContain('solved')
+    expect(stdout, 'the address of a webhook is a secret').not.toContain(hook.url)
+  })
+
+  it("asks the supervisor's control socket, and says what it answered", async () => {
+    const dir = join(await folder(), 'state')
+    await mkdir(dir)
+    const asked: ControlRequest[] = []
+    const control = await serveControl(dir, async (request) => {
+      asked.push(request)
+      throw new Error('it is stopping')
+    })
+    ending.push(() => control.close())
+    const { server, url } = await listen(answering())
+    const running = monitor(['--url', url, '--socket', dir, '--json'])
+    await new Promise<void>((resolve) => server.on('request', ({ url }) => url === '/health' && resolve()))
+    await close(server)
+    await running.says('it is stopping')
+    running.kill('SIGINT')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(0)
+    expect(asked).toEqual([{ do: 'restart', why: 'monitor: GET /live is refused: nobody listens' }])
+    const levels = recordsOf(stdout).map(({ level }) => level)
+    expect(levels).toEqual(['info', 'info', 'info', 'problem', 'restart', 'failed'])
+  })
+
+  it('tells of a database that is away, and restarts nothing for it', async () => {
+    const { url } = await listen(answering({ status: 'unhealthy', database: 'disconnected' }))
+    const running = monitor(['--url', url, '--restart', 'exit 1'])
+    await running.says('its database is disconnected')
+    running.kill('SIGTERM')
+    const { code, stdout } = await running.ended
+    expect(code).toBe(0)
+    expect(stdout).not.toContain('restart 1')
+  })
+
+  it.each([
+    ['looks at what hangs', (): RequestListener => () => {}],
+    ['looks at nothing', (): RequestListener => answering()],
+  ])('ends at once while it %s', async (_, listener) => {
+    const { server, url } = await listen(listener())
+    const asked = new Promise<void>((resolve) => server.once('request', () => resolve()))
+    const running = start(['monitor', '--interval', '3600', '--url', url])
+    await asked
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(0)
+  })
+
+  it('with --once: one look, the exit code says it, and nothing is restarted', async () => {
+    const { server, url } = await listen(answering())
+    const well = await monitor(['--once', '--url', url]).ended
+    expect(well.code).toBe(0)
+    expect(isLoad(well.stdout) || / is well\n$/.test(well.stdout), well.stdout).toBe(true)
+    await close(server)
+    const down = await monitor(['--once', '--url', url, '--restart', 'echo RESTARTED', '--json']).ended
+    expect(down.code).toBe(1)
+    expect(recordsOf(down.stdout)).toMatchObject([
+      { level: 'problem', title: expect.stringContaining('nobody listens') },
+    ])
+    expect(down.stderr).toBe('')
+  })
+
+  it.each([
+    [['--interval', '0'], {}],
+    [[], { MONITORING_INTERVAL: 'often' }],
+    [[], { MAX_RESTARTS: '-1' }],
+    [['--url', 'ftp://127.0.0.1'], {}],
+    [['--url', 'http://ann:hunter2@127.0.0.1'], {}],
+    [['--restart', 'a', '--socket', 'b'], {}],
+  ])('%j %j makes no sense', async (args, more) => {
+    const { code, stdout } = await start(['monitor', ...args], { more }).ended
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  })
+
+  it('--email without a mail server', async () => {
+    const { code, stderr } = await start(['monitor', '--email', 'a@b.c', '--json']).ended
+    expect(code).toBe(1)
+    expect(JSON.parse(stderr).error).toMatchObject({
+      code: 'BAD_OPTION',
+      hint: expect.stringContaining('DURAMEN_SMTP'),
+    })
+  })
+
+  it('a webhook that takes nothing is said, and stops nothing', async () => {
+    const hook = await listen((_, response) => response.writeHead(400).end())
+    const { server, url } = await listen(answering({ status: 'unhealthy' }))
+    const { code, stdout } = await monitor(['--once', '--url', url, '--webhook', hook.url, '--json']).ended
+    expect(code).toBe(1)
+    const [problem, failed] = recordsOf(stdout)
+    expect(problem).toMatchObject({ level: 'problem', title: expect.stringContaining('it says that it is unhealthy') })
+    expect(failed).toMatchObject({ level: 'failed', title: expect.stringContaining('webhook 127.0.0.1') })
+    expect(server.listening).toBe(true)
+  })
+})
