@@ -139,6 +139,7 @@ test('V1 the machine comes to what the rules say, whatever happens', async () =>
           else if (each.does === 'end') here.exit(0)
           else if (opens) {
             await begin()
+            await clock.advance(0) // what was due meanwhile
           } else if (it && each.does === 'restart') await it.restart('a test').catch(() => {})
           else if (it && each.does === 'stop') await it.stop()
           else if (each.does === 'kill') {
