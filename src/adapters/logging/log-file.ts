@@ -57,8 +57,9 @@ export class LogFile {
   write(line: string): boolean {
     if (this.#closed) return false
     try {
-      const bytes = Buffer.from(this.#torn ? `\n${line}` : line)
-      this.#put(this.#ready(bytes.length), bytes)
+      const fd = this.#ready(Buffer.byteLength(line))
+      const behindHalf = this.#torn && this.#open!.size > 0 // else it is another file now
+      this.#put(fd, Buffer.from(behindHalf ? `\n${line}` : line))
     } catch (error) {
       this.#leave()
       if (this.#missing++ === 0)
