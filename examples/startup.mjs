@@ -120,7 +120,7 @@ const tasks = [
     async run({ result }) {
       routes = {
         '/users': () => result('database').prepare('SELECT name, value AS role FROM users ORDER BY name').all(),
-        '/language': ({ searchParams }) => result('model').identify(searchParams.get('text') ?? ''),
+        '/language': async ({ searchParams }) => (await languages()).identify(searchParams.get('text') ?? ''),
       }
     },
     async stop() {
@@ -156,7 +156,7 @@ try {
 } catch ({ message, hint }) {
   console.error(`${message}${hint ? `\n${hint}` : ''}`)
   process.exitCode = 1
+  // what had begun is stopped by now; a host that is open would keep the process alive
+  await host.close()
 }
 if (given.report) console.log(`${reportLines(app.report()).join('\n')}\n\n${app.mermaid()}`)
-// what a failed start has begun is stopped by now; a host that is open would keep the process alive
-if (process.exitCode === 1) await host.close()

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { HostProcess } from '../../ports/process.ts'
 
 /** What a process uses, in bytes. */
-export type MemoryFigures = ReturnType<HostProcess['memoryUsage']>
+type MemoryFigures = ReturnType<HostProcess['memoryUsage']>
 
 /** What came of cleaning. */
 export interface MemoryCleaned {
