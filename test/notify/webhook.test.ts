@@ -157,12 +157,15 @@ it('ends by its signal with ABORTED, before, in the middle, and between attempts
   }
 })
 
-it('nobody listens, and no such host', async () => {
+it('nobody listens', async () => {
   const { url } = await server(answer(200))
   servers.pop()!.close()
-  expect(await tell({ url, retries: 0 })).toMatchObject({ code: 'NOTIFY_FAILED', retryable: true })
-  const nowhere = await tell({ url: `https://nowhere.invalid/${SECRET}`, retries: 0 })
-  expect(nowhere).toMatchObject({ code: 'NOTIFY_FAILED', retryable: true, hint: expect.any(String) })
+  const error = await tell({ url, retries: 0 })
+  expect(error).toMatchObject({
+    code: 'NOTIFY_FAILED',
+    retryable: true,
+    message: expect.stringContaining('ECONNREFUSED'),
+  })
 })
 
 describe('https', () => {
