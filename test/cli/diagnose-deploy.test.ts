@@ -228,7 +228,8 @@ describe('V3 judgements', () => {
         program(8, 'node /usr/bin/duramen supervise -- node server.js --key hunter2'),
         program(9, 'duramen monitor --email a@b', 'zombie'),
         program(10, 'duramen diagnose'),
-        program(11, 'vim'),
+        program(11, 'vim duramen.txt'),
+        program(12, 'node /srv/duramen/server.js'),
       ],
       self: [10],
     })

@@ -326,20 +326,36 @@ describe('V3 what a start needs', () => {
 describe('V3 within 10 s', () => {
   it('a check that hangs costs its limit and hides none of the others; one that throws is a finding', async () => {
     expect(CHECK_LIMIT).toBeLessThan(9_000)
-    const looked = await lookAll(
+    const told: string[] = []
+    await lookAll(
       [
         { name: 'stuck', look: () => new Promise(() => {}) },
         { name: 'broken', look: () => Promise.reject(new Error('no such tool')) },
         { name: 'well', look: async () => [{ check: 'well', level: 'ok', what: 'fine' }] },
       ],
+      (index, [finding]) => told.push(`${index} ${finding!.check} ${finding!.level}`),
       10,
     )
-    expect(looked.hung).toBe(true)
-    expect(looked.findings.map(({ check, level }) => `${check} ${level}`)).toEqual([
-      'stuck fail',
-      'broken fail',
-      'well ok',
-    ])
+    expect(told.sort()).toEqual(['0 stuck fail', '1 broken fail', '2 well ok'])
+  })
+
+  it('a file whose reading never ends, as on a disk that is away: that check fails, the others are told, and it ends', async (context) => {
+    const cwd = await folder()
+    if (spawnSync('mkfifo', [join(cwd, 'package.json')]).status !== 0) return context.skip()
+    const { findings, of } = await diagnose(['--startup', '--port', String(await freePort())], { cwd })
+    for (const check of ['runtime', 'dependencies', 'models'])
+      expect(of(check)).toMatchObject([{ level: 'fail', what: expect.stringMatching(/^there was no answer within/) }])
+    expect(findings.filter(({ level }) => level === 'fail')).toHaveLength(3)
+    expect(of('journal')).toMatchObject([{ level: 'ok' }])
+  })
+
+  it('ends at once when it is told to, though something hangs', async () => {
+    const server = createServer(() => {})
+    const asked = new Promise((resolve) => server.once('connection', resolve))
+    const running = start(['diagnose', '--port', String(await listen(server))], { cwd: await folder() })
+    await asked
+    running.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, stdout: '' })
   })
 
   it('all that can hang does, and every line is there', async () => {

@@ -9,11 +9,11 @@ import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
 import { address, port, screenOut, seconds, several, usbId, wholeNumber } from './values.ts'
 
 export function addHealthCommands(program: Command, interrupted: Interruption): void {
-  addDiagnose(program)
+  addDiagnose(program, interrupted)
   addMonitor(program, interrupted)
 }
 
-function addDiagnose(program: Command): void {
+function addDiagnose(program: Command, interrupted: Interruption): void {
   program
     .command('diagnose')
     .summary('say what is wrong with an application, and what to do')
@@ -33,16 +33,36 @@ function addDiagnose(program: Command): void {
     .option('--startup', 'what must hold before a start: port free, environment, and what does not need a running host')
     .option('--deploy', "the files of a deployment in this folder: Dockerfile, compose file, systemd's unit")
     .option('--json', 'print the report as JSON')
-    .action(async (given: Partial<DiagnoseCommand> & { folder?: string[]; model?: DiagnoseCommand['models'] }) => {
+    .action(async (given: DiagnoseGiven) => {
       const { diagnose } = await import('../diagnose/diagnose.ts')
-      const { host, port, journal } = given as DiagnoseCommand
-      const { url, env = [], usb = [], startup = false, deploy = false, json = false, folder = [], model = [] } = given
+      const {
+        host,
+        port,
+        journal,
+        url,
+        env = [],
+        usb = [],
+        startup = false,
+        deploy = false,
+        json = false,
+        folder = [],
+        model = [],
+      } = given
       process.exitCode = await diagnose(
-        { host, port, url, journal, models: model, folders: folder, env, usb, startup, deploy, json },
+        { host, port, url: url?.href, journal, models: model, folders: folder, env, usb, startup, deploy, json },
         screenOut(),
+        interrupted,
       )
     })
 }
+
+interface DiagnoseGiven extends Pick<DiagnoseCommand, 'host' | 'port' | 'journal'>, Partial<Flags> {
+  readonly url?: URL
+  readonly folder?: readonly string[]
+  readonly model?: DiagnoseCommand['models']
+}
+
+type Flags = Pick<DiagnoseCommand, 'env' | 'usb' | 'startup' | 'deploy' | 'json'>
 
 function addMonitor(program: Command, interrupted: Interruption): void {
   program

@@ -8,45 +8,40 @@ export interface Check {
   look(signal: AbortSignal): Promise<readonly Finding[]>
 }
 
-/** ms for each of them. With what comes before and after, a diagnosis is done within 10 s. */
-export const CHECK_LIMIT = 8_000
+/** ms for each of them. */
+export const CHECK_LIMIT = 7_000
 
-/** All of them, in their order. `hung`: something of them may still be under way. */
+/** Looks at all of them, and tells of each what was found, as soon as it is. */
 export async function lookAll(
   checks: readonly Check[],
+  tell: (index: number, findings: readonly Finding[]) => void,
   limit = CHECK_LIMIT,
-): Promise<{ findings: Finding[]; hung: boolean }> {
-  let hung = false
-  const found = await Promise.all(
-    checks.map(async ({ name, look }) => {
-      const controller = new AbortController()
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<readonly Finding[]>((resolve) => {
-        timer = setTimeout(() => {
-          hung = true
-          resolve([
-            fail(
-              name,
-              `there was no answer within ${limit / 1000} s`,
-              'Look at what this reads: its disk or network hangs.',
-            ),
-          ])
-          controller.abort()
-        }, limit)
-      })
-      try {
-        return await Promise.race([look(controller.signal), late])
-      } catch (error) {
-        return [failed(name, error)]
-      } finally {
-        clearTimeout(timer)
-      }
-    }),
-  )
-  return { findings: found.flat(), hung }
+): Promise<void> {
+  await Promise.all(checks.map(async (check, index) => tell(index, await lookAt(check, limit))))
 }
+
+async function lookAt({ name, look }: Check, limit: number): Promise<readonly Finding[]> {
+  const controller = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<readonly Finding[]>((resolve) => {
+    timer = setTimeout(() => {
+      resolve([noAnswer(name, limit)])
+      controller.abort()
+    }, limit)
+  })
+  try {
+    return await Promise.race([look(controller.signal), late])
+  } catch (error) {
+    return [failed(name, error)]
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export const noAnswer = (name: string, limit: number): Finding =>
+  fail(name, `there was no answer within ${limit / 1000} s`, 'look at what this reads: its disk or network hangs')
 
 function failed(name: string, error: unknown): Finding {
   const message = error instanceof Error ? error.message : String(error)
-  return fail(name, message, (isDuramenError(error) && error.hint) || 'Look at what the message names.')
+  return fail(name, message, (isDuramenError(error) && error.hint) || 'look at what the message names')
 }

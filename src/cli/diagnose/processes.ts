@@ -56,7 +56,7 @@ export function processFindings({ journal, writer, all, supervised, self }: Proc
       findings.push(ok('processes', `${folder}: ${state}${pid ? `, pid ${pid}${figures(known.get(pid))}` : ''}`))
   for (const program of all) {
     const { pid, line, state } = program
-    if (pid === writer || self.includes(pid) || !/\bduramen\b/.test(line)) continue
+    if (pid === writer || self.includes(pid) || called(line) === undefined) continue
     if (/zombie|defunct/.test(state))
       findings.push(
         warn(
@@ -73,5 +73,14 @@ export function processFindings({ journal, writer, all, supervised, self }: Proc
 const figures = (program: Program | undefined) =>
   program ? ` (${bytes(program.memory)}, ${Math.round(program.cpu)} % of a processor)` : ''
 
-/** Its command alone: arguments may hold secrets. */
-const called = (line: string) => /\bduramen(?: [a-z]+)?\b/.exec(line)![0]
+/** What it does, as of `node /usr/bin/duramen supervise -- …`; undefined for other programs. Arguments may hold secrets. */
+function called(line: string): string | undefined {
+  const words = line.split(' ').slice(0, LEADING)
+  const at = words.findIndex((word) => /(^|\/)duramen$|\/duramen\/dist\/cli\/main\.js$/.test(word))
+  if (at < 0) return undefined
+  const [, command] = /^([a-z]+)$/.exec(words[at + 1] ?? '') ?? []
+  return `duramen${command === undefined ? '' : ` ${command}`}`
+}
+
+/** `node`, its flags, and the script are among the first so many words. */
+const LEADING = 6
