@@ -146,7 +146,7 @@ describe('V1c', () => {
     const { it, said } = await start()
     await it.stop()
     expect(await it.ended).toEqual({ outcome: 'stopped', exit: { code: null, signal: 'SIGTERM' } })
-    expect(system.alive.size).toBe(0)
+    expect(system.log).toEqual(['clear', 'start 101', 'end 101'])
     expect(said.map(({ type }) => type)).toEqual(['started', 'stopped'])
     await it.stop()
     expect((await refused(it.restart('again'))).code).toBe('CLOSED')
@@ -422,6 +422,13 @@ describe('V1h', () => {
     expect(logged).toContain('server: ann could not be told that it is CRITICAL: no answer within 10000 ms')
   })
 
+  test('who stops it does not wait for that', async () => {
+    const { it, system } = await critical({ name: 'ann', notify: () => () => new Promise(() => {}) })
+    await it.stop()
+    expect(await it.ended).toMatchObject({ outcome: 'critical' })
+    expect(system.alive.size).toBe(0)
+  })
+
   test.each<[string, Notifier['notify']]>([
     ['fails', () => async () => left(new DuramenError('IO', 'no network'))],
     [
@@ -570,6 +577,21 @@ describe('its host', () => {
     expect(system.starts()).toBe(2)
     await it.stop()
   })
+})
+
+test('times that never pass are refused, by name; waits without a delay do not grow', async () => {
+  const { start, fail, pass, system } = place()
+  for (const name of ['restartDelay', 'window', 'stable', 'stopTimeout'])
+    expect(await refused(start({ [name]: Number.POSITIVE_INFINITY }))).toMatchObject({
+      code: 'BAD_OPTION',
+      message: `${name}: Infinity never passes`,
+    })
+  await start({ restartDelay: 0, maxRestarts: 1000, backoff: { factor: 100 } })
+  for (let n = 0; n < 200; n++) {
+    await fail()
+    await pass(0)
+  }
+  expect(system.starts()).toBe(201)
 })
 
 test('status$ tells how it is now and after each commit, events$ what happens; both complete at the end', async () => {

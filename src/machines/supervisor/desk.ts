@@ -34,6 +34,7 @@ export class Desk {
   readonly #logger: Logger
   readonly #over: () => void
   #run: Run | undefined
+  #ending: Promise<Ended | null> | undefined
   /** The last call of the runner. */
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -75,6 +76,7 @@ export class Desk {
       signal.throwIfAborted()
       if (this.#closed) throw closed(this.#supervised.id)
       if (this.pid !== null) return { outcome: 'started', pid: this.pid }
+      this.#ending = undefined
       const { runner, order } = this.#supervised
       const started = await runner.start(order)()
       if (isLeft(started)) return refused(started.left)
@@ -113,16 +115,22 @@ export class Desk {
     }
   }
 
-  /** Has the program end, and what is left of it; null where none ran in this process. */
+  /** Has the program end, and what is left of it; null where none ran in this process. Once, until it is started again. */
   end(): Promise<Ended | null> {
-    return this.#inTurn(async () => {
-      const run = this.#run
-      if (run && !run.over) return this.#endRun(run)
-      const { runner, stopTimeout } = this.#supervised
-      const cleared = await runner.clear(stopTimeout)()
-      if (isLeft(cleared)) throw cleared.left
-      return run?.over ?? null
+    this.#ending ??= this.#inTurn(() => this.#endAll()).catch((error) => {
+      this.#ending = undefined // it may be tried again
+      throw error
     })
+    return this.#ending
+  }
+
+  async #endAll(): Promise<Ended | null> {
+    const run = this.#run
+    if (run && (!run.over || run.ending)) return this.#endRun(run)
+    const { runner, stopTimeout } = this.#supervised
+    const cleared = await runner.clear(stopTimeout)()
+    if (isLeft(cleared)) throw cleared.left
+    return run?.over ?? null
   }
 
   #endRun(run: Run): Promise<Ended> {

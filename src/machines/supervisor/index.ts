@@ -207,6 +207,8 @@ class Supervising implements Supervisor {
 
   async #stop(): Promise<void> {
     if (this.#end) return
+    const now = this.#actor.getSnapshot()
+    if (now.matches('critical')) return this.#finish({ outcome: 'critical', exit: now.context.exit }) // not even for a notifier
     let trouble: unknown
     try {
       await this.#within(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')

@@ -276,8 +276,10 @@ export function counting({ restarts, settings }: SupervisorContext, uptime: numb
 }
 
 /** How long the nth restart that counts waits. */
-const delayOf = ({ restartDelay, backoff }: SupervisorSettings, n: number): number =>
-  backoff ? Math.min(Math.max(backoff.max, restartDelay), restartDelay * backoff.factor ** (n - 1)) : restartDelay
+function delayOf({ restartDelay, backoff }: SupervisorSettings, n: number): number {
+  if (!backoff || restartDelay === 0) return restartDelay
+  return Math.min(Math.max(backoff.max, restartDelay), restartDelay * backoff.factor ** (n - 1))
+}
 
 /** 0 where it did not run, or nobody knows for how long. */
 const uptimeOf = (event: unknown): number => outputOf<Partial<Ended>>(event)?.ms ?? 0

@@ -44,6 +44,13 @@ export interface Supervised {
   readonly notifier: Notifier | undefined
 }
 
+/** One that ends: others can't be told, nor waited for. */
+function time(name: string, duration: Duration): number {
+  const value = milliseconds(duration, name)
+  if (Number.isFinite(value)) return value
+  throw badOption(name, duration, 'never passes', "Give a time like '5m'.")
+}
+
 /** Keeps what a record holds of restarts small. */
 const MOST_RESTARTS = 1000
 
@@ -60,13 +67,13 @@ export function supervisedOf(options: SupervisorOptions): Supervised {
     runner: runnerGiven(given.runner),
     order: orderGiven(given.order),
     settings: {
-      restartDelay: milliseconds(given.restartDelay ?? '3s', 'restartDelay'),
+      restartDelay: time('restartDelay', given.restartDelay ?? '3s'),
       maxRestarts,
-      window: milliseconds(given.window ?? '5m', 'window'),
-      stable: milliseconds(given.stable ?? '5m', 'stable'),
+      window: time('window', given.window ?? '5m'),
+      stable: time('stable', given.stable ?? '5m'),
       backoff: backoffGiven(given.backoff),
     },
-    stopTimeout: milliseconds(given.stopTimeout ?? '10s', 'stopTimeout'),
+    stopTimeout: time('stopTimeout', given.stopTimeout ?? '10s'),
     notifier: notifierGiven(given.notifier),
   }
 }
@@ -78,7 +85,7 @@ function backoffGiven(given: SupervisorOptions['backoff']): SupervisorSettings['
   const { factor = 2, max = '1m' } = backoff
   if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100))
     throw badOption('backoff.factor', factor, 'is no number from 1 to 100', 'Leave it out for 2.')
-  return { factor, max: milliseconds(max, 'backoff.max') }
+  return { factor, max: time('backoff.max', max) }
 }
 
 function runnerGiven(runner: ChildRunner | undefined): ChildRunner {
