@@ -2,7 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { askControl } from '../../src/adapters/process/control.ts'
@@ -30,6 +33,42 @@ it('V1 a program that fails too often is given up as CRITICAL with exit code 3, 
   expect(one.output.stderr).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - app - INFO - /)
   expect(one.output.stderr).toContain('CRITICAL: app was restarted 3 times')
   expect((await readFile(join(stateIn(folder), 'logs', 'output.log'), 'utf8')).match(/out|err/g)).toHaveLength(8)
+})
+
+it('V1 who is told of CRITICAL hears of it once; the supervisor’s own lines are JSON where that is asked for', async () => {
+  const folder = await newFolder()
+  const told: string[] = []
+  const people = createServer(async (request, response) => {
+    told.push(await text(request))
+    response.end()
+  }).listen(0, '127.0.0.1')
+  await once(people, 'listening')
+  const { port } = people.address() as AddressInfo
+  const one = supervise(folder, ['--max-restarts', '0', '--json'], ['false'], {
+    DURAMEN_WEBHOOK: `http://127.0.0.1:${port}/secret`,
+  })
+  expect(await one.ended).toEqual({ code: 3, signal: null })
+  people.close()
+  expect(told.map((body) => JSON.parse(body))).toEqual([{ text: expect.stringContaining('CRITICAL: app has ended') }])
+  const said = one.output.stderr.trim().split('\n')
+  expect(said.map((line) => JSON.parse(line).name)).toEqual(said.map(() => 'app'))
+  expect(await readFile(join(stateIn(folder), 'logs', 'supervise.log'), 'utf8')).toBe(one.output.stderr)
+  expect(one.output.stderr).not.toContain('secret')
+})
+
+it('V1 what can not be done is refused before anything is run', async () => {
+  const folder = await newFolder()
+  const ends = async (...options: string[]) => {
+    const one = supervise(folder, options, STAYS)
+    return [(await one.ended).code, one.output.stderr]
+  }
+  expect(await ends('--email', 'ops@example.org')).toEqual([1, expect.stringContaining('--smtp')])
+  expect(await ends('--webhook', 'http://example.org')).toEqual([1, expect.stringContaining('https')])
+  expect(await ends('--dev', '--prod')).toEqual([2, expect.stringContaining('--prod')])
+  expect(await ends('--name', '../up')).toEqual([2, expect.stringContaining('plain name')])
+  await writeFile(join(folder, 'file'), '')
+  expect(await ends('--state', 'file')).toEqual([1, expect.stringContaining('state folder')])
+  expect(await readdir(folder)).toEqual(['file'])
 })
 
 it('V1 a program that ends with code 0 is not started again: exit code 0', async () => {

@@ -5,8 +5,7 @@
 //   it, and is moved into place. So what a dead supervisor left is replaced, by the one who holds the folder's lock.
 // - A path of any length will do: what is over the limit of sun_path is reached through a short link.
 // - Junk harms nobody: a line has a limit, a caller who says nothing is let go, and callers have a limit.
-import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, realpath, rename, rm, symlink, unlink } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, unlink } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -58,12 +57,11 @@ export async function serveControl(
   const listen = (path: string) =>
     new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
   const place = placeOf(folder)
-  if (process.platform === 'win32') await listen(place)
-  else await bindInPrivate(folder, place, listen)
+  await bindInPrivate(folder, place, listen)
   server.removeAllListeners('error').on('error', () => {}) // who could not be let in sees so himself
   return {
     async close() {
-      if (process.platform !== 'win32') await unlink(place).catch(() => {}) // the next one replaces what stays
+      await unlink(place).catch(() => {}) // the next one replaces what stays
       const closed = new Promise((resolve) => server.close(resolve))
       for (const caller of callers) caller.destroySoon()
       await closed
@@ -86,7 +84,7 @@ export async function askControl(
   assertNames('askControl', given, ['timeout'])
   const limit = milliseconds(given.timeout ?? '5s', 'askControl timeout')
   const text = lineOf(request)
-  const place = placeOf(await realpath(folder).catch(() => folder))
+  const place = placeOf(folder)
   const line = await within(place, (path) => exchange(path, text, limit, folder)).catch((error) => {
     throw asDuramen(error, `reach the supervisor in ${folder}`, { file: place })
   })
@@ -108,10 +106,7 @@ function lineOf(request: ControlRequest): string {
 }
 
 /** Where the socket of a folder is. */
-const placeOf = (folder: string): string =>
-  process.platform === 'win32'
-    ? `\\\\.\\pipe\\duramen-${createHash('sha256').update(folder.toLowerCase()).digest('hex').slice(0, 32)}`
-    : join(folder, 'control.sock')
+const placeOf = (folder: string): string => join(folder, 'control.sock')
 
 async function bindInPrivate(folder: string, place: string, listen: (path: string) => Promise<void>): Promise<void> {
   const room = join(folder, '.control')
@@ -131,7 +126,7 @@ async function bindInPrivate(folder: string, place: string, listen: (path: strin
 
 /** Uses a path of any length where sun_path has its limit: a folder that is too long is reached through a short link. */
 async function within<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (process.platform === 'win32' || Buffer.byteLength(path) <= MAX_PATH) return use(path)
+  if (Buffer.byteLength(path) <= MAX_PATH) return use(path)
   const room = await mkdtemp(join(tmpdir(), 'duramen-'))
   try {
     const short = join(room, 'f')

@@ -1,6 +1,7 @@
 // The arguments of `duramen supervise`.
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { EXIT } from '../exit-codes.ts'
+import { exitCodeOf } from '../failure.ts'
 import type { Interruption } from '../interruption.ts'
 import type { SuperviseCommand } from '../supervise/supervise.ts'
 import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
@@ -68,7 +69,7 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
       interrupted.release()
       const { supervise } = await import('../supervise/supervise.ts') // loads all of XState
       const { leave } = await import('../supervise/leave.ts')
-      await leave(await supervise(asked(command, args, given)))
+      await leave(await supervise(asked(command, args, given)).catch((error) => exitCodeOf(error, given.json ?? false)))
     })
 }
 

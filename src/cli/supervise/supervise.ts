@@ -2,13 +2,12 @@
 //
 // V1 the history is on record, in a folder of its own that one supervisor at a time may have; whoever comes after one that was
 //   killed goes on counting, and ends what was left before it starts the program again.
-import { mkdir, realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
+import { createLogger } from '../../adapters/logging/index.ts'
 import { serveControl } from '../../adapters/process/control.ts'
 import { type ControlRequest, childRunner } from '../../adapters/process/index.ts'
-import { fsError } from '../../journal/fs-error.ts'
 import { fileJournal } from '../../journal/index.ts'
 import { type Supervisor, type SupervisorOptions, supervisor } from '../../machines/index.ts'
 import type { Child, ChildRunner, SupervisorStatus } from '../../ports/child.ts'
@@ -18,9 +17,7 @@ import { textOf } from '../../ports/thrown.ts'
 import { type Host, openHost } from '../../runtime/host.ts'
 import { EXIT, exitOfSignal } from '../exit-codes.ts'
 import type { People } from '../notifiers.ts'
-import { printable } from '../text.ts'
 import { environmentFor, type Mode } from './environment.ts'
-import { supervisorLog } from './log.ts'
 import { notifierFor } from './notifiers.ts'
 import { onSignals } from './signals.ts'
 import { watchFiles } from './watch.ts'
@@ -47,28 +44,35 @@ export interface SuperviseCommand {
 
 /** Looks after the program until it has ended for good. The answer: the exit code. */
 export async function supervise(given: SuperviseCommand): Promise<number> {
-  const state = await made(given.state ?? join('.duramen', 'supervise', given.name))
+  const { name, command, args, mode, limits, logSize, logKeep } = given
+  const state = resolve(given.state ?? join('.duramen', 'supervise', name))
   const logDir = resolve(given.logDir ?? join(state, 'logs'))
-  const logger = supervisorLog(given.name)
+  const logger = createLogger({
+    name,
+    format: given.json ? 'json' : 'line',
+    console: 'stderr', // stdout is the program's
+    file: join(logDir, 'supervise.log'),
+    rotate: { size: logSize, keep: logKeep },
+  })
   const notifier = notifierFor(given.people, logger)
-  const program = kept(childRunner(state, { logDir, logSize: given.logSize, logKeep: given.logKeep, logger }), logger)
+  const program = kept(childRunner(state, { logDir, logSize, logKeep, logger }), logger)
   if (process.pid === 1)
     logger.warn(
-      'This is process 1, which nobody reaps orphans for: use `docker run --init`, or `init: true` in compose.yaml',
+      'Nobody reaps orphans for process 1, which this is: use `docker run --init`, or `init: true` in compose',
     )
 
   let one: Supervisor | undefined
+  let asked = false
   let stopping: Promise<void> | undefined
   const stop = () => {
+    asked = true
     stopping ??= one?.stop()
     stopping?.catch(() => {}) // it is looked at below
   }
-  let asked = false
   const unlisten = onSignals(
     {
       stop(signal) {
-        logger.info(`${signal}: ${given.name} is ended`)
-        asked = true
+        logger.info(`${signal}: ${name} is ended`)
         stop()
       },
       kill(signal) {
@@ -79,41 +83,28 @@ export async function supervise(given: SuperviseCommand): Promise<number> {
     },
     process.stdin.isTTY || process.stdout.isTTY,
   )
-  const closing: (() => unknown)[] = [unlisten]
+  const closing: (() => unknown)[] = [unlisten, logger.close]
   try {
     const host = await opened(state, logger)
     closing.unshift(() => host.close())
     if (asked) return EXIT.fine
-    logger.info(
-      `${given.name} is looked after, with the state folder ${state}: ${printable([given.command, ...given.args].join(' '))}`,
-    )
-    const { command, args } = given
-    const order = { command, args, cwd: process.cwd(), env: environmentFor(process.env, given.mode) }
+    logger.info(`${name} is looked after, with the state folder ${state}: ${[command, ...args].join(' ')}`)
     one = await supervisor(host, {
-      id: given.name,
+      id: name,
       runner: program.runner,
-      order,
-      ...given.limits,
+      order: { command, args, cwd: process.cwd(), env: environmentFor(process.env, mode) },
+      ...limits,
       ...(notifier === undefined ? {} : { notifier }),
     })
     if (asked) stop()
     closing.unshift(await controlled(state, one, stop, logger))
-    const { mode, watch = mode === 'dev' ? [] : undefined } = given
+    const watch = given.watch ?? (mode === 'dev' ? [] : undefined)
     if (watch !== undefined) closing.unshift(await reloading(one, watch, [state, logDir], logger))
     const { outcome } = await one.ended
     await stopping
     return outcome === 'critical' ? EXIT.critical : EXIT.fine
   } finally {
     for (const close of closing) await close()
-  }
-}
-
-async function made(folder: string): Promise<string> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    return await realpath(folder)
-  } catch (error) {
-    throw fsError(error, `make the state folder ${folder}`, { file: folder })
   }
 }
 

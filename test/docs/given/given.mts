@@ -6,7 +6,6 @@ import * as core from 'duramen'
 import * as journals from 'duramen/journal'
 import type { CreatedLogger } from 'duramen/logging'
 import {
-  type ChildRunner,
   type Notifier,
   type Schedule,
   type Startup,
