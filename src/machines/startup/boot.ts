@@ -57,6 +57,7 @@ export class Boot {
   private unwatch = () => {}
   private told = ''
   private asked = false
+  private leaving = false
   private stopping = false
   private isReady = false
   private isOver = false
@@ -105,6 +106,12 @@ export class Boot {
   async shutdown(reason: string): Promise<StartupReport> {
     this.ending ??= this.end(reason)
     return isInside(this.desk) ? this.report : this.ending
+  }
+
+  /** The same, and the process ends afterwards: who waits for `ready` must not end it before that. */
+  async leaveBy(signal: string): Promise<void> {
+    this.leaving = true
+    await this.shutdown(signal)
   }
 
   private async end(reason: string): Promise<StartupReport> {
@@ -221,7 +228,7 @@ export class Boot {
       for (const one of this.listening) one.unsubscribe()
       this.desk.clear()
     })
-    if (!this.isReady) {
+    if (!this.isReady && !this.leaving) {
       // who has asked for the end, and does not look, must not die of it
       if (asked || (!this.snapshot.context.failure && !this.stuck)) this.ready.catch(() => {})
       this.rejectReady(error)

@@ -4,6 +4,7 @@
 // S5 Memory is cleaned after a heavy task, before the next one begins.
 // S2 What runs once gives no value, also not the first time: the next process has none of it.
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { shown } from '../../ports/given.ts'
@@ -47,6 +48,7 @@ export class Desk implements World {
     this.clock = clock
     this.logger = logger
     this.places = new Map(tasks.map(({ plan }, n) => [plan.id, n]))
+    setMaxListeners(0, this.end.signal) // as many as tasks run
     this.plans = new Map(tasks.map(({ plan }) => [plan.id, plan]))
   }
 

@@ -46,7 +46,8 @@ export interface Startup {
   /**
    * Resolves once everything critical is up (S6). Rejects with STARTUP_FAILED once all that was started has been stopped: which
    * task has failed, and why, its error as the cause (S3). A failure that nobody looks at ends the process, as Node does with
-   * what nobody handles; where it was shut down before it was ready, it does not. Rejects with BAD_OPTION inside of a task.
+   * what nobody handles; where it was shut down before it was ready, it does not. After a signal it stays open, as the process is
+   * about to end. Rejects with BAD_OPTION inside of a task.
    */
   ready(): Promise<void>
   /** How it is doing, for health checks (S6). */
@@ -130,7 +131,7 @@ export async function startup(
 async function endOf(host: Host, beginning: Promise<Boot | undefined>, signal: string): Promise<number> {
   host.logger.info(`${signal}: shutting down`)
   const boot = await beginning
-  await boot?.shutdown(signal)
+  await boot?.leaveBy(signal)
   try {
     await host.close()
   } catch (error) {
