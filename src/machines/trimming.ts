@@ -4,23 +4,24 @@ import type { DurableMachine } from '../runtime/durable.ts'
 import type { Host } from '../runtime/host.ts'
 
 /**
- * Has the records of an instance replaced by a checkpoint whenever there are `most` of them. What stands in the way of one is
+ * Has the records of an instance replaced by a checkpoint whenever there are `most()` of them. What stands in the way of one is
  * logged, and it is tried again after as many. The returned function ends that.
  */
 export async function keepShort(
   host: Host,
   machine: DurableMachine<any>,
   actor: DurableActor<any>,
-  most: number,
+  most: () => number,
 ): Promise<() => void> {
   let commits = await commitsOf(actor)
   let trimming = false
   const count = async () => {
-    if (++commits < most || trimming) return
+    if (++commits < most() || trimming) return
+    const why = `its history has ${commits} commits`
     trimming = true
     commits = 0
     try {
-      await host.trim(machine, actor.id, { who: machine.id, why: `its history has ${most} commits` })
+      await host.trim(machine, actor.id, { who: machine.id, why })
     } catch (error) {
       host.logger.warn(`${machine.id}/${actor.id}: its history could not be shortened`, error as object)
     } finally {

@@ -109,7 +109,7 @@ export interface Place extends World {
   fail(code?: number | null, signal?: string | null): Promise<void>
 }
 
-export interface Started {
+interface Started {
   readonly it: Supervisor
   readonly host: Awaited<ReturnType<World['open']>>
   readonly said: SupervisorMessage[]

@@ -395,6 +395,16 @@ describe('W1e', () => {
     await it.stop()
   })
 
+  test('a worker that could not be declared can be, later', async () => {
+    const { journal, open, job } = place()
+    const faulty = faultyJournal(journal, () => ({ when: 'before', code: 'NO_SPACE', retryable: true }))
+    const host = await open([], { journal: faulty })
+    const declare = () => worker(host, { id: 'sync', every: '1m', run: job() })
+    expect((await refused(declare())).code).toBe('NO_SPACE')
+    faulty.plan = () => undefined
+    await (await declare()).stop()
+  })
+
   test('in the next process other options hold, and a wait is as long as they say', async () => {
     const { start, takes, times, pass } = place()
     const first = await start({ run: takes(0) })
@@ -437,17 +447,22 @@ describe('its host', () => {
     await it.stop()
   })
 
-  test('ended by host.stop its id is not free until it was purged', async () => {
-    const { start, open, job } = place()
-    const first = await start()
-    await first.host.stop(first.it.machine, 'sync', by)
-    await first.host.close()
-    const host = await open([])
-    const again = () => worker(host, { id: 'sync', every: '1m', run: job() })
+  test('ended by host.stop its id is free once it was purged; a run that takes no notice ends before the next', async () => {
+    const { start, job, runs, last, pass, most } = place()
+    const { it, host } = await start({ run: job(true) })
+    await host.stop(it.machine, 'sync', by)
+    expect(last().signal.aborted).toBe(true)
+    const again = () => worker(host, { id: 'sync', every: '2m', run: job() })
     expect((await refused(again())).code).toBe('CLOSED')
-    await host.purge('worker', 'sync', by)
-    const it = await again()
-    await it.stop()
+    await host.purge(it.machine, 'sync', by)
+    const anew = await again()
+    await pass(MINUTE)
+    expect(runs).toHaveLength(1)
+    last().end()
+    await settle(12)
+    expect(runs).toHaveLength(2)
+    expect(most()).toBe(1)
+    await anew.stop()
   })
 
   test('one effect at a time is enough for many workers', async () => {

@@ -96,7 +96,7 @@ export async function supervisor(host: Host, options: SupervisorOptions): Promis
       })
     const asked = { id, boot: randomUUID() }
     await actor.send({ type: 'OPEN', boot: asked.boot, settings })
-    const short = await keepShort(host, supervisors.machine, actor, HISTORY)
+    const short = await keepShort(host, supervisors.machine, actor, () => HISTORY)
     return new Supervising(host, supervisors, actor, asked, supervised, short)
   } catch (error) {
     supervisors.free(id)

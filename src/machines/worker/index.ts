@@ -103,8 +103,10 @@ async function open(host: Host, workers: Workers, job: Job): Promise<Declared> {
       where: { machine: actor.machine, instance: id },
       hint: 'host.purge(machine, id, { who, why }) frees its id.',
     })
-  await keepShort(host, workers.machine, actor, COMMITS * plan.keep)
-  const declared = new Declared(host, workers, actor, new Desk(job, host.clock, host.logger))
+  const desk = workers.desks.get(id) ?? new Desk(job, host.clock, host.logger) // a run of one that was purged may still go on
+  desk.job = job
+  await keepShort(host, workers.machine, actor, () => COMMITS * desk.job.plan.keep)
+  const declared = new Declared(host, workers, actor, desk)
   await declared.start()
   return declared
 }
@@ -130,6 +132,7 @@ class Declared implements Worker {
     this.#actor = actor
     this.#desk = desk
     workers.desks.set(this.id, desk)
+    actor.subscribe({ complete: () => this.#ended() })
     this.status$ = new Observable((subscriber) => {
       subscriber.next(this.status())
       return actor.subscribe({
@@ -187,6 +190,13 @@ class Declared implements Worker {
   /** Its own run can't wait for that: it is waited for. */
   async #stoppedIfAsked(): Promise<void> {
     if (!this.#desk.isInside) await this.#stopping?.catch(() => {})
+  }
+
+  /** Its host is closed, or its instance was ended by an operator. */
+  #ended(): void {
+    this.#workers.known.delete(this.id)
+    this.#workers.openings.close(this.id)
+    this.#desk.halt()
   }
 
   /** What is held by an operator takes no options; nobody who starts the process can do anything about it. */

@@ -48,7 +48,7 @@ export interface Job {
 }
 
 /** What two calls for the same worker have to agree on. */
-export interface WorkerPlan {
+interface WorkerPlan {
   readonly settings: WorkerSettings
   readonly stopTimeout: number
   readonly keep: number
