@@ -32,8 +32,10 @@ import {
   imagePipeline,
   loadOnce,
   reportLines,
+  type Startup,
   schedule,
   startup,
+  startups,
   supervisor,
   worker,
 } from '../src/machines/index.ts'
@@ -70,6 +72,7 @@ function calls(
   machine: ReturnType<typeof counter>,
   actor: DurableActor<any>,
   device: Device<any>,
+  app: Startup,
 ): [string, Call, string][] {
   const { machine: plain } = machine
   const acts = acting(() => {}).machine
@@ -248,6 +251,10 @@ function calls(
     ['schedule anchor', (v) => schedule(host, machine, 's', { every: '1h', anchor: v }), 'undefined'],
     ['schedule cron', (v) => schedule(host, machine, 's', { cron: v }), ''],
     ['schedule grace', (v) => schedule(host, machine, 's', { every: '1h', grace: v }), `${nothing},5`],
+    ['startups host', (v) => startups(v), ''],
+    ['app.result', (v) => app.result(v), ''],
+    ...options('app.shutdown', (v) => app.shutdown(v)),
+    ['app.shutdown reason', (v) => app.shutdown({ reason: v }), 'undefined,text,empty text'],
     ['startup host', (v) => startup(v, []), ''],
     ['startup tasks', (v) => startup(host, v), 'array'],
     ['startup task', (v) => startup(host, [v]), ''],
@@ -380,10 +387,11 @@ it('every public function refuses what it can not take by a DuramenError with a 
   const host = await open([machine])
   const actor = await host.actor(machine, 'x')
   const device = await createDevice(await open([], { journal: memoryJournal() }), { driver: simulatedDriver() })
+  const app = await startup(await open([], { journal: memoryJournal() }), [], { signals: [] })
   const before = await host.list()
   const wrong: string[] = []
   let count = 0
-  for (const [name, call, right] of calls(host, machine, actor, device))
+  for (const [name, call, right] of calls(host, machine, actor, device, app))
     for (const [kind, value] of Object.entries(JUNK)) {
       if (right.split(',').includes(kind)) continue
       count++
@@ -400,6 +408,8 @@ it('every public function refuses what it can not take by a DuramenError with a 
   expect(count).toBeGreaterThan(1000)
   expect(await host.list()).toEqual(before)
   expect((await journal.head('counter/x'))!.seq).toBe(1)
+  expect(app.report().state).toBe('ready')
+  await app.shutdown()
   await device.close()
   await host.close()
 })

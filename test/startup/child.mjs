@@ -15,7 +15,7 @@ async function seed({ key, signal }) {
   appendFileSync(join(folder, 'rows'), `${key}\n`)
   say('seeding')
   try {
-    await sleep(mode === 'slow' ? 60_000 : 500, undefined, { signal })
+    if (mode === 'slow') await sleep(60_000, undefined, { signal })
   } catch (error) {
     say('called off')
     throw error

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { setup } from 'xstate'
+import { durable } from '../../src/index.ts'
 import { startup, startups } from '../../src/machines/index.ts'
 import { settle } from '../../src/testing/index.ts'
 import { by, noUnhandledRejections, refused } from '../support/host.ts'
@@ -161,6 +163,80 @@ test('an operator ends a task: it has failed; skips one: it has failed, too; the
   expect(log).toEqual(['c', 'stop c'])
 })
 
+test('an operator ends a task whose value still comes: nobody gets it, and it is stopped at once', async () => {
+  const { open, start, task, sleep, clock, log } = place()
+  const host = await open()
+  const late = task('late', [], {
+    critical: false,
+    run: async () => {
+      await sleep(1000)
+      return 'late'
+    },
+  })
+  const app = await start(host, [late, task('a')])
+  const actor = await host.actor(app.machine, 'startup', { create: false })
+  await host.cancel(app.machine, 'startup', (await actor.info()).effects[0]!.key, by)
+  await clock.advance('2s')
+  expect(log).toEqual(['a', 'stop late'])
+  await app.shutdown()
+  expect(log).toEqual(['a', 'stop late', 'stop a'])
+})
+
+test('a history that is none of a start-up is refused with its code, and nothing is done about it', async () => {
+  const { open, start, task, log, journal } = place()
+  const other = durable(setup({}).createMachine({ id: 'startup', initial: 'a', states: { a: { on: { GO: {} } } } }))
+  const host = await open({ machines: [other] })
+  await (await host.actor(other, 'startup')).send({ type: 'GO' })
+  await host.close()
+  const before = await journal.head('startup/startup')
+  const process = testProcess()
+  const next = await open()
+  expect(await refused(startup(next, [task('a')], { process }))).toMatchObject({ code: 'REPLAY_DIVERGED' })
+  expect(log).toEqual([])
+  expect(process.listening).toBe(0)
+  expect((await journal.head('startup/startup'))!.seq).toBe(before!.seq)
+  await (await start(next, [task('a')], { id: 'another' })).ready()
+})
+
+test('S2 what a former process has left, attempts, stops and timers, is dropped before anything begins', async () => {
+  const { open, start, task, sleep, clock, log } = place()
+  const first = await open()
+  const flaky = {
+    ...task('flaky', [], { retry: { attempts: 9, backoff: '1m', maxBackoff: '1m' }, critical: false }),
+    run: () => {
+      log.push('flaky')
+      throw new Error('no')
+    },
+  }
+  await start(first, [task('slow', [], { run: ({ signal }) => sleep(60_000, signal) }), flaky])
+  await first.close()
+  await clock.advance('5m') // its retry is overdue
+  const second = await open()
+  const app = await start(second, [task('slow'), { ...flaky, run: () => 'well' }])
+  await clock.advance('10m')
+  await app.ready()
+  expect(log).toEqual(['flaky', 'slow'])
+  const actor = await second.actor(app.machine, 'startup', { create: false })
+  expect(Object.keys(actor.getSnapshot().children)).toEqual([])
+  expect(await actor.info()).toMatchObject({ timers: [], effects: [] })
+  await app.shutdown()
+  expect(Object.keys(actor.getSnapshot().children)).toEqual([])
+})
+
+test('K9 a hundred tasks side by side warn of nothing', async () => {
+  const { open, start, task, sleep, clock } = place()
+  const warnings: Error[] = []
+  const take = (warning: Error) => void warnings.push(warning)
+  process.on('warning', take)
+  const tasks = Array.from({ length: 100 }, (_, n) => task(`t${n}`, [], { run: ({ signal }) => sleep(1000, signal) }))
+  const app = await start(await open(), tasks)
+  await clock.advance('1s')
+  await app.ready()
+  await app.shutdown()
+  process.off('warning', take)
+  expect(warnings).toEqual([])
+})
+
 const script = fileURLToPath(new URL('./child.mjs', import.meta.url))
 
 /** Runs the child until it ends; `at` each line it may be sent a signal. */
@@ -192,7 +268,7 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 test('S2 SIGKILL in the middle of a seed, and again: it is asked again with the same key, and done once; then never again', () =>
   inFolder(async (folder) => {
     for (let n = 0; n < 2; n++)
-      expect(await life(folder, (line) => (line === 'seeding' ? 'SIGKILL' : undefined))).toMatchObject({
+      expect(await life(folder, (line) => (line === 'seeding' ? 'SIGKILL' : undefined), 'slow')).toMatchObject({
         signal: 'SIGKILL',
       })
     const third = await life(folder, (line) => (line === 'ready' ? 'SIGTERM' : undefined))

@@ -1,5 +1,7 @@
 // S7 The way out: by request, by signal, without a journal; and who asks from inside.
 import { expect, test } from 'vitest'
+import { fromPromise, setup } from 'xstate'
+import { durable } from '../../src/index.ts'
 import { memoryJournal } from '../../src/journal/index.ts'
 import { startup } from '../../src/machines/index.ts'
 import { faultyJournal, recordingLogger, settle } from '../../src/testing/index.ts'
@@ -331,11 +333,25 @@ test('S6 health is starting for the grace period, then unhealthy until it is rea
   expect(app.health()).toBe('stopping')
 })
 
-test('K9 it needs no slot: with maxEffects: 1 a task may wait for another machine of the host', async () => {
+test('K9 it needs no slot: with maxEffects: 1 tasks, and their stops, may wait for another machine of the host', async () => {
   const { open, start, task } = place()
-  const app = await start(await open({ maxEffects: 1 }), [task('a'), task('b'), task('c', ['a', 'b'])])
+  const work = durable(
+    setup({ actors: { work: fromPromise(async () => 'done') } }).createMachine({
+      id: 'work',
+      initial: 'at',
+      states: { at: { invoke: { src: 'work', onDone: 'over' } }, over: { type: 'final' } },
+    }),
+  )
+  const host = await open({ maxEffects: 1, machines: [work] })
+  const worked = async (id: string) => {
+    const actor = await host.actor(work, id)
+    await actor.waitFor(({ status }) => status === 'done')
+  }
+  const waiting = (id: string, needs: readonly string[] = []) =>
+    task(id, needs, { run: () => worked(id), stop: () => worked(`stop ${id}`) })
+  const app = await start(host, [waiting('a'), waiting('b'), waiting('c', ['a', 'b'])])
   await app.ready()
-  await app.shutdown()
+  expect(await app.shutdown()).toMatchObject({ state: 'stopped' })
 })
 
 test('a start-up that has begun is refused a second time, until it has ended; another id is another one', async () => {

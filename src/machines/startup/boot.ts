@@ -94,7 +94,9 @@ export class Boot {
   }
 
   get health(): StartupHealth {
-    return this.stuck ? 'unhealthy' : healthOf(this.snapshot, this.settings.grace, this.desk.clock.now())
+    if (this.stuck) return 'unhealthy'
+    const health = healthOf(this.snapshot, this.settings.grace, this.desk.clock.now())
+    return this.isOver && health !== 'unhealthy' ? 'stopping' : health // its host may have been closed
   }
 
   /** S7: 0 where all went well. */
@@ -236,7 +238,7 @@ export class Boot {
     this.leave()
     this.report$.complete()
     const told = this.settings.service?.close() ?? Promise.resolve()
-    void told.finally(() => this.resolveOver())
+    void told.then(this.resolveOver, this.resolveOver)
   }
 
   /** Why it is not ready, once it is over. */

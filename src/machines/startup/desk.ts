@@ -80,7 +80,7 @@ export class Desk implements World {
     if (task.plan.heavy) await this.cleanMemory(task.plan.id)
     if (ran.outcome === 'done') {
       this.order.push(n)
-      this.values.set(n, value)
+      if (!task.plan.once) this.values.set(n, value)
     }
     if (ran.outcome === 'failed') this.errors.set(task.plan.id, error)
     if (ignored && this.ending.aborted) this.endedWell = false

@@ -82,6 +82,13 @@ export interface Next {
 const isDone = ({ state }: Task) => state === 'done' || state === 'skipped'
 const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked' || state === 'aborted'
 
+/** Why what needs a task can't run. */
+const BECAUSE: Partial<Record<Task['state'], string>> = {
+  failed: 'has failed',
+  blocked: 'does not run',
+  aborted: 'was called off',
+}
+
 /** What follows of the states that the tasks are in. `done`: those that run once and have been done; `now`: ms. */
 export function next(before: readonly Task[], order: readonly number[], done: readonly DoneOnce[], now: number): Next {
   const tasks = [...before]
@@ -98,7 +105,8 @@ export function next(before: readonly Task[], order: readonly number[], done: re
     for (const dependent of needing[n]!) {
       const task = tasks[dependent]!
       if (task.state !== 'waiting') continue
-      const problem = { code: 'BLOCKED', message: `it needs ${tasks[n]!.id}, which is ${tasks[n]!.state}` }
+      const { id, state } = tasks[n]!
+      const problem = { code: 'BLOCKED', message: `it needs ${id}, which ${BECAUSE[state]}` }
       tasks[dependent] = { ...task, state: 'blocked', endedAt: now, problem }
       blocked.push(dependent)
       lost.push(dependent)

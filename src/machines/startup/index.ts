@@ -90,8 +90,7 @@ export async function startup(
   tasks: readonly (StartupTask | OnceTask)[],
   options?: StartupOptions,
 ): Promise<Startup> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('startup', host, 'is no host', 'Give what openHost() has answered, then the tasks.')
+  assertHost('startup', host)
   const settings = settingsOf(options)
   const given = tasksGiven(tasks)
   const known = startupsOf(host)
@@ -143,9 +142,17 @@ async function endOf(host: Host, beginning: Promise<Boot | undefined>, signal: s
 
 /**
  * The machine of all start-ups of a host, for its operators: `host.resume(startups(host), 'startup', { who, why })`. Where no
- * start-up has begun yet, `host.register` it first.
+ * start-up has begun yet, `host.register` it first. Throws BAD_OPTION.
  */
-export const startups = (host: Host): DurableMachine<typeof startupMachine> => startupsOf(host).machine
+export function startups(host: Host): DurableMachine<typeof startupMachine> {
+  assertHost('startups', host)
+  return startupsOf(host).machine
+}
+
+function assertHost(call: string, host: Host): void {
+  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
+    throw badOption(call, host, 'is no host', 'Give what openHost() has answered.')
+}
 
 /** What the kernel has parked is let go on: a new process begins it all anew. What somebody else holds is not ours to let go. */
 async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonly Given[]): Promise<void> {
