@@ -5,7 +5,7 @@ import { mkdir, open, readdir, writeFile } from 'node:fs/promises'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
 import { fileJournal } from '../../src/journal/index.ts'
 import { add, must } from '../../src/testing/journal/case.ts'
@@ -37,11 +37,11 @@ async function diagnose(args: readonly string[], { cwd = '', more = {} } = {}) {
 }
 
 const ending: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ending.splice(0).reverse()) await end()
+afterAll(async () => {
+  for (const end of ending.reverse()) await end()
 })
 
-/** Listens until the end of the test; the answer is its port. */
+/** Listens until the end of all tests; the answer is its port. */
 async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => sockets.add(socket))
@@ -56,8 +56,9 @@ async function listen(server: Server): Promise<number> {
 /** One that nobody listens on. */
 async function freePort(): Promise<number> {
   const server = createServer()
-  const port = await listen(server)
-  await ending.pop()!()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
   return port
 }
 
@@ -156,23 +157,22 @@ describe('V3 the server', () => {
     expect(of('port')[0]!.what).toContain('served by')
   })
 
-  it.each<[string, (socket: Socket) => void, string]>([
-    [
-      'refuses',
-      (socket) => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'),
-      'refuses the handshake: 403',
-    ],
-    ['is full', (socket) => socket.end('HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n'), 'refuses the handshake: 503'],
-    ['breaks off', (socket) => socket.destroy(), 'breaks the connection off'],
-    ['says nothing', () => {}, 'does not answer the handshake within 3 s'],
-    [
-      'is none',
-      (socket) => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
-      'breaks the connection off (wrong Sec-WebSocket-Accept)',
-    ],
-  ])('a WebSocket that %s', async (_, upgrade, said) => {
-    const { bad } = await diagnose(['--port', String(await host(upgrade))])
-    expect(bad).toMatchObject([{ check: 'websocket', what: expect.stringContaining(said) }])
+  it('a WebSocket that refuses, is full, breaks off, says nothing, or is none', async () => {
+    const answers: [(socket: Socket) => void, string][] = [
+      [(socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'), 'refuses the handshake: 403'],
+      [(socket) => socket.end('HTTP/1.1 503 Busy\r\n\r\n'), 'refuses the handshake: 503'],
+      [(socket) => socket.destroy(), 'breaks the connection off'],
+      [() => {}, 'does not answer the handshake within 3 s'],
+      [
+        (socket) => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
+        'breaks the connection off (wrong Sec-WebSocket-Accept)',
+      ],
+    ]
+    const looks = answers.map(async ([upgrade, said]) => {
+      const { bad } = await diagnose(['--port', String(await host(upgrade))])
+      expect(bad).toMatchObject([{ check: 'websocket', what: expect.stringContaining(said) }])
+    })
+    await Promise.all(looks)
   })
 
   it('an unhealthy database is told from a host that hangs', async () => {

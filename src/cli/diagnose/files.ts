@@ -1,6 +1,7 @@
 // Folders that must be writable, and files of models that must be whole. Nothing is written.
 import { createHash } from 'node:crypto'
 import { access, constants, open, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { fsError } from '../../journal/fs-error.ts'
 import { bytes } from '../text.ts'
 import { type Finding, fail, ok } from './finding.ts'
@@ -20,10 +21,7 @@ async function folderFinding(path: string): Promise<Finding> {
     if (!(await stat(there)).isDirectory())
       return fail('folders', `${there} is no folder`, 'take it away, or name another')
     await access(there, constants.W_OK | constants.X_OK)
-    return ok(
-      'folders',
-      there === path || there.endsWith(path.replace(/^\.\/?/, '')) ? `${path} is writable` : `${path} can be made`,
-    )
+    return ok('folders', there === resolve(path) ? `${path} is writable` : `${path} can be made`)
   } catch (error) {
     const { message, hint = '' } = fsError(error, `write to ${there}`, { file: there })
     return fail('folders', message, hint)
