@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 import { lines, livingOf, newFolder, type Supervised, statusIn, supervise } from './supervised.ts'
 
 const linux = it.runIf(process.platform === 'linux')
-const ROUNDS = process.env.DURAMEN_SOAK ? 200 : 8
+const ROUNDS = process.env.DURAMEN_SOAK ? 60 : 8
 
 const killed = async (one: Supervised) => {
   one.process.kill('SIGKILL')

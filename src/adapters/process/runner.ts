@@ -94,16 +94,19 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
     const own = () => leftovers(system, place, { ...identity, watched: true })
     const ends = new Set<Promise<unknown>>()
     let over = false
+    let tidied = false // from then on its pid may be another's, and so may its group
     child.on('error', () => {}) // of a signal that came too late
-    const exited = once(child, 'exit').then(async ([code, signal]): Promise<Exit> => {
+    const leader = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+    const exited = leader.then(async (exit) => {
       over = true
       await Promise.allSettled(ends)
       await tidy(own)
+      tidied = true
       await within(READ_OUT, read)
       child.stdout.destroy()
       child.stderr.destroy()
       forget(place)
-      return { code, signal }
+      return exit
     })
     return {
       pid: identity.pid,
@@ -112,6 +115,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
         if (!over) signalAt(-identity.pid, name as NodeJS.Signals)
       },
       async end(limit) {
+        if (tidied) return exited
         const ending = endAll(system, own, limit)
         ends.add(ending)
         await ending
