@@ -73,6 +73,7 @@ test.each<[string, unknown, string]>([
 test.each<[string, object, string]>([
   ['id', { id: 'a/b' }, "id: 'a/b' is no name"],
   ['signals', { signals: ['TERM'] }, 'is no list of signals'],
+  ['signals that nobody can take', { signals: ['SIGKILL'] }, 'is no list of signals'],
   ['service', { service: {} }, "has no function 'ready'"],
   ['process', { process: {} }, "has no function 'on'"],
   ['grace', { grace: 'soon' }, 'is no duration'],

@@ -6,7 +6,7 @@ import { memoryJournal } from '../../src/journal/index.ts'
 import { startup } from '../../src/machines/index.ts'
 import { faultyJournal, recordingLogger, settle } from '../../src/testing/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { isPending, noUnhandledRejections, refused } from '../support/host.ts'
+import { by, isPending, noUnhandledRejections, refused } from '../support/host.ts'
 import { type AnyTask, place, recordingService, testProcess } from './world.ts'
 
 noUnhandledRejections()
@@ -222,7 +222,7 @@ test('S6 the journal fails while starting: ready() rejects with its error, once 
   expect(await isPending(app.ready())).toBe(true)
   await clock.advance('20s')
   const error = await refused(app.ready())
-  expect(error).toMatchObject({ code: 'STARTUP_FAILED' })
+  expect(error).toMatchObject({ code: 'STARTUP_FAILED', cause: { code: 'JOURNAL_FAILED' } })
   expect(log).toEqual(['a', 'stop slow', 'stop a'])
   const told = service.told.length
   await clock.advance('10m')
@@ -287,6 +287,31 @@ test('nothing waits for itself: shutdown() inside a task is a request, ready() t
   expect(said).toEqual(['BAD_OPTION', 'starting', 'stopping'])
   expect(log).toEqual(['a', 'stop a'])
   expect((await refused(later!() as Promise<unknown>)).code).toBe('STARTUP_FAILED')
+})
+
+test('a start-up that an operator pauses in its middle does not hang for ever: it is stopped, and ready() says so', async () => {
+  const { open, start, task, clock, sleep, log } = place()
+  const host = await open()
+  const slow = task('slow', ['a'], { timeout: '10s', run: () => sleep(1000) })
+  const app = await start(host, [task('a'), slow, task('b', ['slow'])])
+  await host.pause(app.machine, 'startup', by)
+  await clock.advance('1m')
+  expect((await refused(app.ready())).cause).toMatchObject({ code: 'PAUSED' })
+  expect(log).toEqual(['a', 'stop slow', 'stop a'])
+})
+
+test('a task that ignores its signal while the host closes has not failed', async () => {
+  const { open, start, task, clock, journal } = place()
+  const host = await open({ closeTimeout: 60_000 })
+  await start(host, [task('deaf', [], { stopTimeout: '1s', run: () => new Promise(() => {}) })])
+  const before = await journal.head('startup/startup')
+  const closing = host.close()
+  await clock.advance('5s')
+  await closing
+  const now = await journal.head('startup/startup')
+  expect(now!.seq - before!.seq).toBeLessThanOrEqual(1) // that it was interrupted, at most
+  const next = await start(await open(), [task('b')])
+  expect(next.report().former).toMatchObject({ state: 'unfinished' })
 })
 
 test('S6 who has started the process is told each step in order, ready once, and to wait no longer than what is under way may take', async () => {

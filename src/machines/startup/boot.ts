@@ -3,7 +3,7 @@
 // S3 `ready` rejects once all that was started has been stopped; nobody is kept from seeing it.
 // S6 Who has started the process is told of each step, once that it is ready, and how long to wait: never longer than what is under
 //    way may take, so that it can act when nothing is.
-// S7 Where the journal takes nothing any more, all is stopped all the same, in the reverse order, and the start-up has failed.
+// S7 Where nothing can be recorded any more, all is stopped all the same, in the reverse order, and the start-up has failed.
 import { BehaviorSubject } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -197,9 +197,23 @@ export class Boot {
     const starts = state === 'starting' || state === 'stopping' || this.asked
     if (this.isOver || this.stuck || (!starts && limit === undefined && retries.length === 0)) return
     const now = clock.now()
-    const wait = Math.max(0, (limit ?? now) - now, ...retries.map((at) => at - now)) + SLACK
+    const last = retries.reduce((one, other) => Math.max(one, other), limit ?? now)
+    const wait = Math.max(0, last - now) + SLACK
     if (starts) this.settings.service?.extend(wait)
-    this.unwatch = clock.after(wait, () => void this.stopByHand(stalled()))
+    this.unwatch = clock.after(wait, () => void this.stopByHand(this.stalled()))
+  }
+
+  /** Why nothing comes of what is over by its own limits. */
+  private stalled(): DuramenError {
+    const { machine, id } = this.actor
+    const { journal, paused } = this.host.health()
+    const { failing, lastError } = journal
+    if (failing && lastError) return new DuramenError(lastError.code, lastError.message)
+    if (paused.first.some((one) => one.machine === machine && one.id === id))
+      return new DuramenError('PAUSED', `an operator has paused ${machine}/${id}`, { retryable: true })
+    return new DuramenError('TIMEOUT', 'nothing has come of what was under way', {
+      hint: 'See whether the journal hangs.',
+    })
   }
 
   /** Without the journal. */
@@ -209,11 +223,11 @@ export class Boot {
     this.unwatch()
     const { desk } = this
     desk.endedWell = false
-    desk.logger.error(`start-up ${desk.id}: the journal does not take how it goes on; all is stopped`, cause)
+    desk.logger.error(`start-up ${desk.id}: how it goes on can't be recorded; all is stopped`, cause)
     this.stop(cause.message)
     await desk.stopAll()
     this.report$.next({ ...this.report, state: 'failed', endedAt: desk.clock.now() })
-    this.finish(this.failed(`the journal does not take how it goes on: ${cause.message}`, cause))
+    this.finish(this.failed(`how it goes on can't be recorded: ${cause.message}`, cause))
   }
 
   /** The host is closed: it aborts what runs by itself, and stops nothing. */
@@ -273,8 +287,3 @@ function rootOf(tasks: readonly Task[], id: string): Task {
   }
   return task
 }
-
-const stalled = () =>
-  new DuramenError('TIMEOUT', 'nothing has come of what was under way', {
-    hint: 'See whether the journal hangs, or an operator has paused the start-up.',
-  })

@@ -48,8 +48,8 @@ export class Desk implements World {
     this.clock = clock
     this.logger = logger
     this.places = new Map(tasks.map(({ plan }, n) => [plan.id, n]))
-    setMaxListeners(0, this.end.signal) // as many as tasks run
     this.plans = new Map(tasks.map(({ plan }) => [plan.id, plan]))
+    setMaxListeners(0, this.end.signal) // as many as tasks run
   }
 
   get ending(): AbortSignal {
@@ -58,7 +58,9 @@ export class Desk implements World {
 
   /** When all that is under way is over by its own limits; undefined: nothing is. */
   get limit(): number | undefined {
-    return this.limits.size ? Math.max(...this.limits.values()) : undefined
+    let last: number | undefined
+    for (const limit of this.limits.values()) last = Math.max(limit, last ?? limit)
+    return last
   }
 
   /** The actor `task`: asked again for the same attempt, the answer is the same. `left`: its host closes. */

@@ -80,14 +80,7 @@ export interface Next {
 
 /** Whether what needs it may begin. */
 const isDone = ({ state }: Task) => state === 'done' || state === 'skipped'
-const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked' || state === 'aborted'
-
-/** Why what needs a task can't run. */
-const BECAUSE: Partial<Record<Task['state'], string>> = {
-  failed: 'has failed',
-  blocked: 'does not run',
-  aborted: 'was called off',
-}
+const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked'
 
 /** What follows of the states that the tasks are in. `done`: those that run once and have been done; `now`: ms. */
 export function next(before: readonly Task[], order: readonly number[], done: readonly DoneOnce[], now: number): Next {
@@ -106,7 +99,10 @@ export function next(before: readonly Task[], order: readonly number[], done: re
       const task = tasks[dependent]!
       if (task.state !== 'waiting') continue
       const { id, state } = tasks[n]!
-      const problem = { code: 'BLOCKED', message: `it needs ${id}, which ${BECAUSE[state]}` }
+      const problem = {
+        code: 'BLOCKED',
+        message: `it needs ${id}, which ${state === 'failed' ? 'has failed' : 'does not run'}`,
+      }
       tasks[dependent] = { ...task, state: 'blocked', endedAt: now, problem }
       blocked.push(dependent)
       lost.push(dependent)

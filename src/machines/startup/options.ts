@@ -1,4 +1,5 @@
 // What a caller gives for a start-up, looked at before anything runs: tasks (S1) and options.
+import { platform } from 'node:process'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, assertNames, badOption, optionsGiven, shown } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -93,7 +94,7 @@ export interface StartupOptions extends EnvironmentOptions {
   id?: string
   /** How long `health()` says `starting` while not all is up; `unhealthy` after that (S6). Default 30 s; 45 s is advised for slow models. */
   grace?: Duration
-  /** Signals of the process that shut it down (S7). Default SIGTERM and SIGINT; `[]` for none. */
+  /** Signals of the process that shut it down (S7). Default SIGTERM and SIGINT, and SIGBREAK on Windows; `[]` for none. */
   signals?: readonly SignalName[]
   /** Who has started this process and waits for it, like `systemd()` of duramen/systemd (S6). Default: nobody. */
   service?: ServiceManager
@@ -128,8 +129,13 @@ export function settingsOf(given: StartupOptions | undefined): Settings {
   const { id = 'startup', signals = SIGNALS, service, process: own = process, env, schema } = options
   if (typeof id !== 'string' || !/^[^/\p{Cc}]{1,400}$/u.test(id))
     throw badOption('id', id, 'is no name of a start-up', 'Use 1 to 400 characters without slash, or leave it out.')
-  if (!Array.isArray(signals) || !signals.every((name) => typeof name === 'string' && /^SIG[A-Z0-9]+$/.test(name)))
-    throw badOption('signals', signals, 'is no list of signals', "Leave it out for ['SIGTERM', 'SIGINT'].")
+  if (!Array.isArray(signals) || !signals.every((name) => KNOWN.includes(name)))
+    throw badOption(
+      'signals',
+      signals,
+      'is no list of signals that can be taken',
+      `Leave it out, or use of ${KNOWN.join(', ')}.`,
+    )
   assertHas(
     'service',
     service,
@@ -147,7 +153,9 @@ export function settingsOf(given: StartupOptions | undefined): Settings {
   }
 }
 
-const SIGNALS: readonly SignalName[] = ['SIGTERM', 'SIGINT']
+const KNOWN: readonly SignalName[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGBREAK', 'SIGUSR1', 'SIGUSR2']
+/** SIGTERM never comes on Windows, and SIGBREAK nowhere else. */
+const SIGNALS: readonly SignalName[] = ['SIGTERM', 'SIGINT', ...(platform === 'win32' ? ['SIGBREAK' as const] : [])]
 
 function assertHas(name: string, value: unknown, calls: readonly string[], hint: string): void {
   if (value === undefined) return

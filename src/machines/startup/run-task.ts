@@ -116,6 +116,7 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
         task,
         run.then((end) => ('value' in end ? putAway(world, task, end.value, nth) : undefined)),
       )
+      if (signal.reason !== late) left.throwIfAborted()
       const why = signal.reason === late ? late.message : `${plan.id} was told to end`
       return { ...failed(tooLate(`${why}; it ignores its AbortSignal, and still runs`), true), ignored: true }
     }
@@ -123,7 +124,8 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
     const { value } = end
     while (task.ready && !signal.aborted) {
       try {
-        const ready = await Promise.race([task.ready(value, context), told.then(() => false)])
+        const asked = within(world, () => task.ready?.(value, context))
+        const ready = await Promise.race([asked, told.then(() => false)])
         if (ready || ready === undefined) break
       } catch (error) {
         unready = error
