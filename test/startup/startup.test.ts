@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { createActor, fromPromise } from 'xstate'
+import { type Ran, type Stopped, startupMachine, type TaskOrder } from '../../src/machines/index.ts'
 import { noUnhandledRejections, refused, settle } from '../support/host.ts'
 import { place } from './world.ts'
 
@@ -51,4 +53,45 @@ test('S3 a critical task that fails stops what was started in reverse order, and
   expect(app.health()).toBe('unhealthy')
   expect(app.report()).toMatchObject({ state: 'failed', order: ['a', 'b'] })
   await settle()
+})
+
+test('the statechart runs under plain createActor, and stops in reverse there, too', async () => {
+  const log: string[] = []
+  const plan = (id: string, needs: string[] = []) => ({
+    id,
+    needs,
+    once: false,
+    version: 1,
+    critical: true,
+    heavy: false,
+    stops: true,
+    said: id,
+    attempts: 1,
+    backoff: { first: 1, max: 1 },
+  })
+  const actor = createActor(
+    startupMachine.provide({
+      actors: {
+        task: fromPromise<Ran, TaskOrder>(async ({ input }) => {
+          log.push(`run ${input.task}`)
+          return { outcome: 'done', ms: 0, problem: null, final: false }
+        }),
+        stop: fromPromise<Stopped, TaskOrder>(async ({ input }) => {
+          log.push(`stop ${input.task}`)
+          return { outcome: 'stopped', ms: 0, problem: null }
+        }),
+      },
+    }),
+    { input: { id: 'plain' } },
+  ).start()
+  const tasks = [plan('c', ['b']), plan('b', ['a']), plan('a')]
+  actor.send({ type: 'BEGIN', boot: '1', tasks })
+  await settle()
+  expect(actor.getSnapshot().value).toEqual({ running: 'ready' })
+  actor.send({ type: 'SHUTDOWN', boot: 'another', reason: 'not ours' })
+  actor.send({ type: 'SHUTDOWN', boot: '1', reason: 'ours' })
+  await settle()
+  expect(actor.getSnapshot().value).toBe('stopped')
+  expect(log).toEqual(['run 2', 'run 1', 'run 0', 'stop 0', 'stop 1', 'stop 2'])
+  actor.stop()
 })

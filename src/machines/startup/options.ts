@@ -42,7 +42,10 @@ interface AnyTask {
   retry?: TaskRetry
   /** Whether all is stopped when it fails for good (S3); else what needs it does not run, and the rest goes on. Default true. */
   critical?: boolean
-  /** One that takes much memory: of these, one runs at a time, and memory is cleaned after each (S5). Default false. */
+  /**
+   * One that takes much memory: of these, one runs at a time, and memory is cleaned after each (S5). One that has been given up
+   * because it ignores its signal is not waited for. Default false.
+   */
   heavy?: boolean
   /** How long stopping it may take, and how long it may go on once its signal has fired. Default 10 s. */
   stopTimeout?: Duration
