@@ -212,7 +212,7 @@ function contextOf(world: World, task: Given, nth: number, signal: AbortSignal):
 }
 
 /** An error as the journal keeps it: whatever was thrown, and not all of a long message. */
-export function problemIn(error: unknown): Problem {
+function problemIn(error: unknown): Problem {
   const code = partOf(error, 'code')
   const message = textOf(error)
   const cut = message.length > MOST ? `${message.slice(0, MOST)}… (${message.length} characters)` : message
