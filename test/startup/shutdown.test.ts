@@ -389,3 +389,41 @@ test('a start-up that has begun is refused a second time, until it has ended; an
   await app.shutdown()
   await (await start(host, [task('a')])).shutdown()
 })
+
+test.each([3_600_000, -3_600_000])(
+  'S6 S7 a clock that is set by %d ms in the middle of a start does not fail it',
+  async (jump) => {
+    const { open, start, task, clock, sleep, log } = place()
+    let set = 0
+    const host = await open({ clock: { now: () => clock.now() + set, after: clock.after } })
+    const retry = { attempts: 2, backoff: '20s' } as const
+    const slow = task('slow', [], { timeout: '5m', run: () => sleep(200_000) })
+    const again = task('again', [], {
+      retry,
+      run: ({ attempt }) => (attempt === 1 ? Promise.reject(new Error('no')) : 1),
+    })
+    const app = await start(host, [slow, again, task('quick', [], { run: () => sleep(2000) })])
+    await clock.advance('1s')
+    set = jump
+    await clock.advance('4m')
+    expect(app.report().tasks.map(({ id, state }) => [id, state])).toEqual([
+      ['slow', 'done'],
+      ['again', jump > 0 ? 'done' : 'retrying'], // TIMERS.md
+      ['quick', 'done'],
+    ])
+    expect(app.health()).not.toBe('stopping')
+    expect(log).toEqual([])
+  },
+)
+
+test('S7 a second signal ends the process at once, also where the clock was put back after the first', async () => {
+  const { open, start, task, clock, process } = place()
+  let set = 0
+  const host = await open({ clock: { now: () => clock.now() + set, after: clock.after } })
+  await start(host, [task('holds on', [], { run: () => new Promise(() => {}) })])
+  process.signal('SIGTERM')
+  set = -3_600_000
+  await clock.advance('1s')
+  process.signal('SIGTERM')
+  expect(process.exits).toEqual([143])
+})

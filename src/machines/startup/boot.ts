@@ -30,6 +30,8 @@ export type StartupActor = DurableActor<typeof startupMachine>
 
 /** How long nothing may come of what is over by its own limits, ms; then the journal counts as failed. */
 const SLACK = 10_000
+/** Within this the kernel sees that the clock was put on, ms: a retry may wait so long although it is due. */
+const LOOKED_AT = 30_000
 /** So many commits of earlier starts are kept, before they become one. */
 const KEPT = 1000
 const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
@@ -192,15 +194,18 @@ export class Boot {
   private watch(): void {
     this.unwatch()
     const { state } = this.report
-    const { clock, limit } = this.desk
+    const { clock, left } = this.desk
     const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
     const starts = state === 'starting' || state === 'stopping' || this.asked
-    if (this.isOver || this.stuck || (!starts && limit === undefined && retries.length === 0)) return
+    if (this.isOver || this.stuck || (!starts && left === undefined && retries.length === 0)) return
     const now = clock.now()
-    const last = retries.reduce((one, other) => Math.max(one, other), limit ?? now)
-    const wait = Math.max(0, last - now) + SLACK
+    const waits = retries.map((at) => Math.max(0, at - now) + LOOKED_AT)
+    const wait = waits.reduce((one, other) => Math.max(one, other), left ?? 0) + SLACK
     if (starts) this.settings.service?.extend(wait)
-    this.unwatch = clock.after(wait, () => void this.stopByHand(this.stalled()))
+    this.unwatch = clock.after(wait, () => {
+      if (this.desk.left === undefined) void this.stopByHand(this.stalled())
+      else this.watch() // its own limits see to it: the clock was set
+    })
   }
 
   /** Why nothing comes of what is over by its own limits. */

@@ -38,8 +38,8 @@ export class Desk implements World {
   private readonly order: number[] = []
   private readonly runs = new Map<string, Promise<Ran>>()
   private readonly stops = new Map<number, Promise<Stopped>>()
-  /** When what is under way is over by its own limits, ms since the epoch. */
-  private readonly limits = new Map<string, number>()
+  /** When what is under way is over by its own limits, ms since the epoch, and how long it had. */
+  private readonly limits = new Map<string, { readonly until: number; readonly ms: number }>()
 
   constructor({ id, process }: Settings, tasks: readonly Given[], clock: Clock, logger: Logger) {
     this.id = id
@@ -56,11 +56,17 @@ export class Desk implements World {
     return this.end.signal
   }
 
-  /** When all that is under way is over by its own limits; undefined: nothing is. */
-  get limit(): number | undefined {
-    let last: number | undefined
-    for (const limit of this.limits.values()) last = Math.max(limit, last ?? limit)
-    return last
+  /**
+   * In how many ms all that is under way is over by its own limits; undefined: nothing is. Those limits can't be overdue: who seems
+   * to be, or to have more than all of its time, has it in full, as the clock was set meanwhile.
+   */
+  get left(): number | undefined {
+    let most: number | undefined
+    for (const { until, ms } of this.limits.values()) {
+      const left = until - this.clock.now()
+      most = Math.max(most ?? 0, left > 0 && left < ms ? left : ms)
+    }
+    return most
   }
 
   /** The actor `task`: asked again for the same attempt, the answer is the same. `left`: its host closes. */
@@ -114,7 +120,7 @@ export class Desk implements World {
   }
 
   private async limited<T>(name: string, ms: number, work: () => Promise<T>): Promise<T> {
-    this.limits.set(name, this.clock.now() + ms)
+    this.limits.set(name, { until: this.clock.now() + ms, ms })
     this.changed()
     try {
       return await work()
