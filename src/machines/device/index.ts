@@ -1,12 +1,13 @@
 // A device on a host: opens it, and answers for it.
 //
 // The rules: D1 to D7 in machine.ts, D8 in status.ts, D9 in desk.ts.
-import { Observable, type Subscriber } from 'rxjs'
+import { type Observable, Subject, takeUntil, takeWhile } from 'rxjs'
 import type { DeviceDriver, Operations, OperationTraits } from '../../ports/device.ts'
 import type { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, openInstance, statusOf } from '../hosting.ts'
 import { closed, Desk, type DeviceActor } from './desk.ts'
 import { Driving } from './driving.ts'
 import { deviceMachine } from './machine.ts'
@@ -90,8 +91,7 @@ export async function createDevice<Ops extends Operations<Ops>>(
   host: Host,
   options: DeviceOptions & { driver: DeviceDriver<Ops> },
 ): Promise<Device<Ops>> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('createDevice', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  assertHost('createDevice', host)
   const given: Partial<typeof options> = optionsGiven('createDevice', options)
   assertNames('createDevice', given, NAMES)
   const driver = driverGiven(given.driver)
@@ -101,12 +101,12 @@ export async function createDevice<Ops extends Operations<Ops>>(
   const devices = devicesOf(host)
   devices.take(id, driver)
   try {
-    await host.register(devices.machine)
-    const actor = await host.actor(devices.machine, id, { input: { name: id, settings: limits.settings } })
+    const { settings } = limits
+    const actor = await openInstance(host, devices.machine, id, { name: id, settings }, `the device '${id}'`)
     const { clock } = host
     const driving = new Driving(driver, clock, limits.callTimeout, host.logger)
     const desk = new Desk(driving, clock, actor, limits)
-    await actor.send({ type: 'OPEN', settings: limits.settings })
+    await actor.send({ type: 'OPEN', settings })
     devices.open(id, {
       desk,
       clock,
@@ -126,13 +126,13 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
   const devices = devicesOf(host)
   let closing: Promise<void> | undefined
   let leaving: Promise<void> | undefined
-  const observers = new Set<Subscriber<DeviceDiagnosis>>()
+  const left = new Subject<void>()
   /** Nobody drives it from here any more. */
   const leave = () => {
     leaving ??= (async () => {
       listening.unsubscribe()
       desk.close()
-      for (const observer of observers) observer.complete()
+      left.next()
       devices.leave(id)
       try {
         await desk.driving.close()
@@ -160,29 +160,16 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
       throw badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.')
     return desk.perform(op, input, signal)
   }
+  const diagnosis = () => diagnosisOf(actor.getSnapshot(), host.clock.now())
   const device = {
     id,
     machine: devices.machine,
     perform,
-    diagnosis: () => diagnosisOf(actor.getSnapshot(), host.clock.now()),
-    status$: new Observable<DeviceDiagnosis>((subscriber) => {
-      const tell = () => {
-        const diagnosis = device.diagnosis()
-        subscriber.next(diagnosis)
-        if (leaving || diagnosis.device_status === 'closed') subscriber.complete()
-      }
-      tell()
-      if (subscriber.closed) return
-      const listening = actor.subscribe({
-        next: tell,
-        complete: () => subscriber.complete(),
-      })
-      observers.add(subscriber)
-      return () => {
-        observers.delete(subscriber)
-        listening.unsubscribe()
-      }
-    }),
+    diagnosis,
+    status$: statusOf(actor, diagnosis).pipe(
+      takeUntil(left),
+      takeWhile(({ device_status }) => !leaving && device_status !== 'closed', true),
+    ),
     async retry() {
       if (closing || leaving) throw closed(id)
       await actor.send({ type: 'RETRY' })

@@ -4,15 +4,12 @@
 import { fromCallback, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
-import type { Host } from '../../runtime/host.ts'
+import { perHost, UNCOUNTED } from '../hosting.ts'
 import { Openings } from '../openings.ts'
 import type { AnyDriver } from './driving.ts'
 import { deviceMachine } from './machine.ts'
 import type { DeviceContext, DeviceEvent } from './types.ts'
 import { arrive, connect, type Opened, perform, permitted, probe, recover, refresh, watch } from './work.ts'
-
-/** A device waits as long as it takes; it must not count as lost because the process was ended often. */
-const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
 export class Devices {
   readonly machine: DurableMachine<typeof deviceMachine>
@@ -118,10 +115,4 @@ function attributesOf({ identity, problem, total }: DeviceContext): Record<strin
   return { operations: total, ...(identity && { device: identity.name }), ...(problem && { problem: problem.message }) }
 }
 
-const known = new WeakMap<Host, Devices>()
-
-export function devicesOf(host: Host): Devices {
-  const devices = known.get(host) ?? new Devices()
-  known.set(host, devices)
-  return devices
-}
+export const devicesOf = perHost(() => new Devices())

@@ -5,12 +5,13 @@ import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs'
 import { fromPromise, type SnapshotFrom } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertFunction, badOption, optionsGiven } from '../../ports/given.ts'
+import { assertFunction, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
@@ -25,9 +26,6 @@ import type {
   Problem,
 } from './types.ts'
 import { archive, claimNext, must, type Ports, process, quarantine, sleep, upload } from './work.ts'
-
-/** I6: the machine counts itself how often an image has ended the process; to wait through power cuts is no fault. */
-const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
 export type * from '../../ports/image.ts'
 export type * from './types.ts'
@@ -111,8 +109,7 @@ type ImageActor = DurableActor<typeof imageMachine>
  * machines answer.
  */
 export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('imagePipeline', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  assertHost('imagePipeline', host)
   const given: Partial<ImagePipelineOptions> = optionsGiven('imagePipeline', options)
   assertFunction('folders', given.folders?.open, "Give folders, e.g. fileSystemFolders('./images').")
   assertFunction('store', given.store?.find, "Give a store, e.g. fileSystemStore('./store').")

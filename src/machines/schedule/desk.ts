@@ -5,6 +5,7 @@ import { type AnyStateMachine, fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { perHost } from '../hosting.ts'
 import { Openings } from '../openings.ts'
 import { scheduleMachine, timeText } from './machine.ts'
 import type { ScheduleContext } from './types.ts'
@@ -68,11 +69,10 @@ function attributesOf({ next, problem }: ScheduleContext): Record<string, unknow
   return { ...(next !== null && { next: timeText(next) }), ...(problem && { problem: problem.message }) }
 }
 
-const desks = new WeakMap<Host, Map<string, Desk>>()
+const desksOf = perHost(() => new Map<string, Desk>())
 
 export function deskOf(host: Host, machine: DurableMachine): Desk {
-  const known = desks.get(host) ?? new Map<string, Desk>()
-  desks.set(host, known)
+  const known = desksOf(host)
   const desk = known.get(machine.id) ?? new Desk(host, machine)
   known.set(machine.id, desk)
   return desk

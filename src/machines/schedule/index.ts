@@ -2,16 +2,17 @@
 //
 // T14 A schedule that an operator holds begins no run and takes no options until it is resumed; the host starts all the same.
 import { isDeepStrictEqual } from 'node:util'
-import { Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import type { AnyStateMachine } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
-import { badOption, shown } from '../../ports/given.ts'
+import { shown } from '../../ports/given.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host, Listed } from '../../runtime/host.ts'
 import type { Receipt } from '../../runtime/inputs.ts'
 import type { By } from '../../runtime/operators.ts'
 import { assertDurable } from '../../runtime/registry.ts'
+import { assertHost, eventsOf } from '../hosting.ts'
 import { type Desk, deskOf } from './desk.ts'
 import { runId, type scheduleMachine } from './machine.ts'
 import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
@@ -56,8 +57,7 @@ export async function schedule<TMachine extends AnyStateMachine>(
   id: string,
   options: ScheduleOptions<TMachine>,
 ): Promise<Schedule> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('schedule', host, 'is no host', 'Give what openHost() has answered, then the machine.')
+  assertHost('schedule', host)
   assertDurable(machine as unknown as DurableMachine)
   const where = { machine: machine.id, instance: id }
   if (typeof id !== 'string' || !/^[^\p{Cc}]{1,470}$/u.test(id))
@@ -114,14 +114,7 @@ function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Sche
       }
       return found.sort((a, b) => a.due.getTime() - b.due.getTime())
     },
-    events$: new Observable((subscriber) => {
-      const listening = actor.on('*', (message) => subscriber.next(message))
-      const closing = actor.subscribe({ complete: () => subscriber.complete() })
-      return () => {
-        listening.unsubscribe()
-        closing.unsubscribe()
-      }
-    }),
+    events$: eventsOf(actor),
     pause: (by) => host.pause(own, id, by),
     resume: (by) => host.resume(own, id, by),
     async stop() {

@@ -9,6 +9,7 @@ import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Notice } from '../../ports/notifier.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
+import { within } from '../hosting.ts'
 import { problemOf } from '../problems.ts'
 import type { Supervised } from './options.ts'
 import type { Ended, Started, SupervisorProblem, Told } from './types.ts'
@@ -157,22 +158,17 @@ export class Desk {
     const calling = new AbortController()
     const abort = () => calling.abort(signal.reason)
     signal.addEventListener('abort', abort)
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(TELLING, () => {
-        reject(new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`))
-        calling.abort()
-      })
-    })
     try {
-      const told = await Promise.race([notifier.notify(notice, calling.signal)(), late])
+      const told = await within(this.#clock, TELLING, notifier.notify(notice, calling.signal)(), () => {
+        calling.abort()
+        throw new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`)
+      })
       if (isLeft(told)) throw told.left
       return { told: true, problem: null }
     } catch (error) {
       this.#logger.warn(`${id}: ${notifier.name} could not be told that it is CRITICAL: ${textOf(error)}`)
       return { told: false, problem: problemOf(error) }
     } finally {
-      cancel()
       signal.removeEventListener('abort', abort)
     }
   }

@@ -3,7 +3,7 @@
 // V1a to V1h: machine.ts. Here: a journal that fails holds up nobody who wants the program stopped; a program is never left
 // alone by the end of its host. V1i A supervisor that is stuck while nothing runs (its journal has failed for good) is CRITICAL.
 import { randomUUID } from 'node:crypto'
-import { Observable } from 'rxjs'
+import { type Observable, takeUntil } from 'rxjs'
 import type { Exit, SupervisorStatus } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { badOption } from '../../ports/given.ts'
@@ -11,12 +11,13 @@ import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
 import { keepShort } from '../trimming.ts'
 import { closed, Desk } from './desk.ts'
 import { supervisorMachine } from './machine.ts'
 import { type Supervisors, supervisorsOf } from './opened.ts'
 import { type Supervised, type SupervisorOptions, supervisedOf } from './options.ts'
-import { statusOf } from './status.ts'
+import { supervisorStatus } from './status.ts'
 import type { Asked, SupervisorMessage, SupervisorOutcome } from './types.ts'
 
 export type * from '../../ports/child.ts'
@@ -80,20 +81,13 @@ const HISTORY = 2000
  * it, or with what host and journal answer.
  */
 export async function supervisor(host: Host, options: SupervisorOptions): Promise<Supervisor> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('supervisor', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  assertHost('supervisor', host)
   const supervised = supervisedOf(options)
   const { id, settings } = supervised
   const supervisors = supervisorsOf(host)
   supervisors.take(id)
   try {
-    await host.register(supervisors.machine)
-    const actor = await host.actor(supervisors.machine, id, { input: { id, settings } })
-    if (actor.getSnapshot().status !== 'active')
-      throw new DuramenError('CLOSED', `the supervisor '${id}' was ended by host.stop`, {
-        where: { machine: actor.machine, instance: id },
-        hint: 'host.purge(machine, id, { who, why }) frees its id.',
-      })
+    const actor = await openInstance(host, supervisors.machine, id, { id, settings }, `the supervisor '${id}'`)
     const asked = { id, boot: randomUUID() }
     await actor.send({ type: 'OPEN', boot: asked.boot, settings })
     const short = await keepShort(host, supervisors.machine, actor, () => HISTORY)
@@ -154,11 +148,8 @@ class Supervising implements Supervisor {
       for (const each of [logging, listening]) each.unsubscribe()
       release()
     })
-    this.status$ = this.#untilOver((tell) => {
-      tell(this.status())
-      return actor.subscribe(() => tell(this.status()))
-    })
-    this.events$ = this.#untilOver((tell) => actor.on('*', tell))
+    this.status$ = statusOf(actor, () => this.status()).pipe(takeUntil(this.ended))
+    this.events$ = eventsOf(actor).pipe(takeUntil(this.ended))
     supervisors.open(asked, desk)
     void this.#seeToIt()
   }
@@ -189,7 +180,7 @@ class Supervising implements Supervisor {
   }
 
   status(): SupervisorStatus {
-    const status = statusOf(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
+    const status = supervisorStatus(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
     if (!this.#end) return status
     return { ...status, state: this.#end.outcome === 'critical' ? 'critical' : 'stopped' } // also where that is not on record
   }
@@ -231,12 +222,10 @@ class Supervising implements Supervisor {
   }
 
   /** Rejects with TIMEOUT where something takes longer than a commit may. */
-  async #within<A>(promise: Promise<A>, otherwise: string): Promise<A> {
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#host.clock.after(COMMIT, () => reject(new DuramenError('TIMEOUT', otherwise)))
+  #within<A>(promise: Promise<A>, otherwise: string): Promise<A> {
+    return within(this.#host.clock, COMMIT, promise, () => {
+      throw new DuramenError('TIMEOUT', otherwise)
     })
-    return Promise.race([promise, late]).finally(cancel)
   }
 
   /** Its host is closed, or its instance is ended, and nobody looks after it any more. */
@@ -254,14 +243,6 @@ class Supervising implements Supervisor {
     this.#supervisors.close(this.#asked)
     this.#supervisors.free(this.id)
     this.#settle(end)
-  }
-
-  #untilOver<A>(listen: (tell: (value: A) => void) => { unsubscribe(): void }): Observable<A> {
-    return new Observable((subscriber) => {
-      const listening = listen((value) => subscriber.next(value))
-      void this.ended.then(() => subscriber.complete())
-      return () => listening.unsubscribe()
-    })
   }
 }
 

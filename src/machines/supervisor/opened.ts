@@ -4,16 +4,11 @@
 import { fromPromise } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
-import type { Host } from '../../runtime/host.ts'
+import { bootKey, perHost, UNCOUNTED } from '../hosting.ts'
 import { Openings } from '../openings.ts'
 import type { Desk } from './desk.ts'
 import { supervisorMachine } from './machine.ts'
 import type { Asked, SupervisorContext } from './types.ts'
-
-/** A program is looked after as long as it takes; it must not count as lost because the process was ended often. */
-const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
-
-const keyOf = ({ id, boot }: Asked) => `${boot}/${id}`
 
 export class Supervisors {
   readonly machine: DurableMachine<typeof supervisorMachine>
@@ -21,7 +16,7 @@ export class Supervisors {
   readonly #openings = new Openings<Desk>()
 
   constructor() {
-    const desk = (asked: Asked, signal: AbortSignal) => this.#openings.opened(keyOf(asked), signal)
+    const desk = (asked: Asked, signal: AbortSignal) => this.#openings.opened(bootKey(asked), signal)
     const machine = durable(
       supervisorMachine.provide({
         actors: {
@@ -48,12 +43,12 @@ export class Supervisors {
   }
 
   open(asked: Asked, desk: Desk): void {
-    this.#openings.open(keyOf(asked), desk)
+    this.#openings.open(bootKey(asked), desk)
   }
 
   /** Nothing begins for it any more. */
   close(asked: Asked): void {
-    this.#openings.close(keyOf(asked))
+    this.#openings.close(bootKey(asked))
   }
 
   /** It may be looked after anew. */
@@ -72,10 +67,4 @@ function attributesOf({ restarts, total, outcome, problem }: SupervisorContext):
   }
 }
 
-const known = new WeakMap<Host, Supervisors>()
-
-export function supervisorsOf(host: Host): Supervisors {
-  const supervisors = known.get(host) ?? new Supervisors()
-  known.set(host, supervisors)
-  return supervisors
-}
+export const supervisorsOf = perHost(() => new Supervisors())

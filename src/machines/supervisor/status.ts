@@ -16,7 +16,7 @@ const STATES: Readonly<Record<string, SupervisorStatus['state']>> = {
 }
 
 /** `pid`: of the program that runs in this process. */
-export function statusOf(
+export function supervisorStatus(
   { context, value }: { context: SupervisorContext; value: StateValue },
   pid: number | null,
   now: number,

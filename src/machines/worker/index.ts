@@ -3,13 +3,13 @@
 // W1a to W1d: machine.ts, desk.ts. Here: W1e Starting it twice gives the same worker. W1f `stop` returns only when its run has
 // ended; a journal that fails does not hold that up. An operator who holds it keeps nobody from starting the host.
 import { isDeepStrictEqual } from 'node:util'
-import { Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
-import { badOption } from '../../ports/given.ts'
 import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
 import type { Problem } from '../problems.ts'
 import { keepShort } from '../trimming.ts'
 import { Desk } from './desk.ts'
@@ -78,8 +78,7 @@ const COMMITS = 2
  * its instance, or with what host and journal answer.
  */
 export async function worker(host: Host, options: WorkerOptions): Promise<Worker> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('worker', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  assertHost('worker', host)
   const job = jobOf(options)
   const workers = workersOf(host)
   const known = workers.known.get(job.id)
@@ -96,13 +95,7 @@ export async function worker(host: Host, options: WorkerOptions): Promise<Worker
 
 async function open(host: Host, workers: Workers, job: Job): Promise<Declared> {
   const { id, plan } = job
-  await host.register(workers.machine)
-  const actor = await host.actor(workers.machine, id, { input: { id, settings: plan.settings } })
-  if (actor.getSnapshot().status !== 'active')
-    throw new DuramenError('CLOSED', `the worker '${id}' was ended by host.stop`, {
-      where: { machine: actor.machine, instance: id },
-      hint: 'host.purge(machine, id, { who, why }) frees its id.',
-    })
+  const actor = await openInstance(host, workers.machine, id, { id, settings: plan.settings }, `the worker '${id}'`)
   const desk = workers.desks.get(id) ?? new Desk(job, host.clock, host.logger) // a run of one that was purged may still go on
   desk.job = job
   await keepShort(host, workers.machine, actor, () => COMMITS * desk.job.plan.keep)
@@ -133,21 +126,8 @@ class Declared implements Worker {
     this.#desk = desk
     workers.desks.set(this.id, desk)
     actor.subscribe({ complete: () => this.#ended() })
-    this.status$ = new Observable((subscriber) => {
-      subscriber.next(this.status())
-      return actor.subscribe({
-        next: () => subscriber.next(this.status()),
-        complete: () => subscriber.complete(),
-      })
-    })
-    this.events$ = new Observable((subscriber) => {
-      const listening = actor.on('*', (message) => subscriber.next(message))
-      const closing = actor.subscribe({ complete: () => subscriber.complete() })
-      return () => {
-        listening.unsubscribe()
-        closing.unsubscribe()
-      }
-    })
+    this.status$ = statusOf(actor, () => this.status())
+    this.events$ = eventsOf(actor)
   }
 
   status(): WorkerStatus {
@@ -225,7 +205,9 @@ class Declared implements Worker {
     this.#desk.halt()
     const recorded = this.#recorded()
     const { stopTimeout } = this.#desk.job.plan
-    await this.#within(stopTimeout, this.#desk.idle(), () => timeout(this.id, stopTimeout))
+    await within(this.#host.clock, stopTimeout, this.#desk.idle(), () => {
+      throw timeout(this.id, stopTimeout)
+    })
     await recorded
   }
 
@@ -233,20 +215,14 @@ class Declared implements Worker {
   async #recorded(): Promise<void> {
     try {
       if (this.#actor.getSnapshot().value === 'stopped') return
-      await this.#within(COMMIT, this.#actor.send({ type: 'STOP' }), () => new DuramenError('TIMEOUT', 'no answer'))
+      await within(this.#host.clock, COMMIT, this.#actor.send({ type: 'STOP' }), () => {
+        throw new DuramenError('TIMEOUT', 'no answer')
+      })
       await this.#desk.idle()
       await this.#actor.waitFor(({ value, context }) => value === 'stopped' || context.wanted, { timeout: COMMIT })
     } catch (error) {
       this.#host.logger.warn(`worker ${this.id}: stopped, but that is not on record: ${textOf(error)}`)
     }
-  }
-
-  async #within<A>(limit: number, promise: Promise<A>, error: () => DuramenError): Promise<A> {
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#host.clock.after(limit, () => reject(error()))
-    })
-    return Promise.race([promise, late]).finally(cancel)
   }
 }
 

@@ -3,15 +3,12 @@
 // A run that is due before its worker was declared waits for that.
 import { fromPromise } from 'xstate'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
-import type { Host } from '../../runtime/host.ts'
+import { perHost, UNCOUNTED } from '../hosting.ts'
 import { Openings } from '../openings.ts'
 import type { Desk } from './desk.ts'
 import type { Worker } from './index.ts'
 import { workerMachine } from './machine.ts'
 import type { WorkerContext } from './types.ts'
-
-/** W1b: what a run has interrupted is the machine's to count. */
-const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
 export class Workers {
   readonly machine: DurableMachine<typeof workerMachine>
@@ -41,10 +38,4 @@ function attributesOf({ runs, failures, problem }: WorkerContext): Record<string
   return { runs, ...(failures > 0 && { failures }), ...(problem && { problem: problem.message }) }
 }
 
-const known = new WeakMap<Host, Workers>()
-
-export function workersOf(host: Host): Workers {
-  const workers = known.get(host) ?? new Workers()
-  known.set(host, workers)
-  return workers
-}
+export const workersOf = perHost(() => new Workers())
