@@ -35,7 +35,7 @@ it('V1 a program that fails too often is given up as CRITICAL with exit code 3, 
   expect((await readFile(join(stateIn(folder), 'logs', 'output.log'), 'utf8')).match(/out|err/g)).toHaveLength(8)
 })
 
-it('V1 who is told of CRITICAL hears of it once; the supervisor’s own lines are JSON where that is asked for', async () => {
+it('V1 who is told of CRITICAL hears of it once; the supervisor’s own lines are JSON where that is asked for, and show no secret', async () => {
   const folder = await newFolder()
   const told: string[] = []
   const people = createServer(async (request, response) => {
@@ -44,7 +44,7 @@ it('V1 who is told of CRITICAL hears of it once; the supervisor’s own lines ar
   }).listen(0, '127.0.0.1')
   await once(people, 'listening')
   const { port } = people.address() as AddressInfo
-  const one = supervise(folder, ['--max-restarts', '0', '--json'], ['false'], {
+  const one = supervise(folder, ['--max-restarts', '0', '--json'], ['false', '--pin', 'secret'], {
     DURAMEN_WEBHOOK: `http://127.0.0.1:${port}/secret`,
   })
   expect(await one.ended).toEqual({ code: 3, signal: null })

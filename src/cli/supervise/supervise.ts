@@ -17,6 +17,7 @@ import { textOf } from '../../ports/thrown.ts'
 import { type Host, openHost } from '../../runtime/host.ts'
 import { EXIT, exitOfSignal } from '../exit-codes.ts'
 import type { People } from '../notifiers.ts'
+import { counted } from '../text.ts'
 import { environmentFor, type Mode } from './environment.ts'
 import { notifierFor } from './notifiers.ts'
 import { onSignals } from './signals.ts'
@@ -88,7 +89,10 @@ export async function supervise(given: SuperviseCommand): Promise<number> {
     const host = await opened(state, logger)
     closing.unshift(() => host.close())
     if (asked) return EXIT.fine
-    logger.info(`${name} is looked after, with the state folder ${state}: ${[command, ...args].join(' ')}`)
+    // its arguments may hold a secret, in a form that nobody knows
+    logger.info(
+      `${name} is looked after, with the state folder ${state}: ${command}, ${counted(args.length, 'argument')}`,
+    )
     one = await supervisor(host, {
       id: name,
       runner: program.runner,
