@@ -97,16 +97,37 @@ it('G1: several errors, by name, and those of an AggregateError', async () => {
   ])
 })
 
-it('an error in the place of the message, and what is no text at all', async () => {
+it('G1: what is no text in the place of the message is details, in the order of pino and by itself, and its secrets are hidden', async () => {
+  const { logger, lines } = await fileLogger({ redact: ['pin'] })
+  const any = logger as unknown as Record<'info', (...given: unknown[]) => void>
+  any.info({ pin: 4711, who: 'ann' }, 'enrolled')
+  any.info({ pin: 4711, a: 1 })
+  any.info({ pin: 4711 }, { a: 1 })
+  any.info([{ pin: 4711 }])
+  any.info(undefined)
+  any.info(5)
+  any.info('text', 'more')
+  any.info('list', [1, 2])
+  const heads = (await lines()).map((line) => line.replace(LINE, ''))
+  expect(heads).toEqual([
+    'enrolled pin="[redacted]" who=ann',
+    'pin="[redacted]" a=1',
+    'details=[{"pin":"[redacted]"},{"a":1}]',
+    'details=[{"pin":"[redacted]"}]',
+    '',
+    'details=5',
+    'text details=more',
+    'list details=[1,2]',
+  ])
+})
+
+it('an error in the place of the message, by itself and in the order of pino', async () => {
   const { logger, lines } = await fileLogger()
   const any = logger as unknown as Record<'info', (...given: unknown[]) => void>
   any.info(new Error('as it is'))
-  any.info({ a: 1 })
-  any.info(undefined)
-  any.info('text', 'more')
-  any.info('list', [1, 2])
-  const heads = (await lines()).filter((line) => LINE.test(line)).map((line) => line.replace(LINE, ''))
-  expect(heads).toEqual(['as it is', '{ a: 1 } a=1', 'undefined', 'text details=more', 'list details=[1,2]'])
+  any.info(new Error('why'), 'failed')
+  const heads = (await lines()).filter((line) => !line.includes(' at ')).map((line) => line.replace(LINE, ''))
+  expect(heads).toEqual(['as it is', '    Error: as it is', 'failed', '    Error: why'])
 })
 
 it('logs from its level on', async () => {

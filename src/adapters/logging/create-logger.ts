@@ -93,20 +93,26 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
 
   const say =
     (level: (typeof LEVELS)[number]) =>
-    (message: unknown, details?: unknown): void => {
+    (first: unknown, second?: unknown): void => {
       if (!inner.isLevelEnabled(level)) return
       try {
-        const text = typeof message === 'string' ? message : message instanceof Error ? textOf(message) : dump(message)
-        // an error in the place of the message
-        const given = typeof message !== 'string' && details === undefined ? message : details
-        const plain = new Plain(isSecret, limits).details(given)
-        inner[level](format === 'json' ? withoutPinos(plain) : plain, new Plain(isSecret, limits).text(text))
+        const { message, details } = ordered(first, second)
+        const plain = new Plain(isSecret, limits).details(details)
+        inner[level](format === 'json' ? withoutPinos(plain) : plain, new Plain(isSecret, limits).text(message))
       } catch (error) {
         last(`a line of the log was lost: ${printable(textOf(error))}\n`)
       }
     }
   const log = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
   return { ...log, close: () => logFile?.close() }
+}
+
+/** Pino's own order, details first, is taken as well: what is no text must not pass by the names of its secrets. */
+function ordered(first: unknown, second: unknown): { message: string; details: unknown } {
+  if (typeof first === 'string') return { message: first, details: second }
+  if (typeof second === 'string') return { message: second, details: first }
+  const message = first instanceof Error ? textOf(first) : ''
+  return { message, details: second === undefined ? first : [first, second] }
 }
 
 /** Writes to a stream; one that is closed or full is not waited for, and does not end the process. */

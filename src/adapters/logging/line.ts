@@ -13,12 +13,12 @@ export interface LogRecord {
 
 /** The lines of a record, each with its end. */
 export function lineOf(name: string, { time, level, message, details }: LogRecord, utc: boolean): string {
-  let line = `${stamp(new Date(time), utc)} - ${name} - ${level.toUpperCase()} - ${printable(message)}`
+  const said = message === '' ? [] : [printable(message)]
   let behind = ''
   for (const [key, value] of Object.entries(details))
     if (value instanceof ErrorFacts) behind += errorLines(value, key === 'err' || key === 'error' ? '' : `${key}: `)
-    else if (value !== undefined) line += ` ${pair(key, value)}`
-  return `${line}\n${behind}`
+    else if (value !== undefined) said.push(pair(key, value))
+  return `${stamp(new Date(time), utc)} - ${name} - ${level.toUpperCase()} - ${said.join(' ')}\n${behind}`
 }
 
 function stamp(date: Date, utc: boolean): string {
