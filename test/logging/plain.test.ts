@@ -147,29 +147,53 @@ it('G1: a message of 10 MB is cut, and says how long it was', async () => {
   expect(await text()).toMatch(/… \(10000000 characters\)\n$/)
 })
 
+/** Whatever JavaScript has, also in errors, their causes and those that they hold. */
+const anything = fc.letrec<{ any: unknown; error: Error }>((tie) => ({
+  any: fc.oneof(
+    { maxDepth: 3 },
+    fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withTypedArray: true,
+      withNullPrototype: true,
+      withSparseArray: true,
+      withObjectString: true,
+    }),
+    tie('error'),
+    fc.array(tie('any'), { maxLength: 3 }),
+  ),
+  error: fc.oneof(
+    fc.tuple(fc.string(), tie('any')).map(([text, cause]) => new Error(text, { cause })),
+    fc
+      .tuple(fc.array(tie('any'), { maxLength: 3 }), fc.string())
+      .map(([errors, text]) => new AggregateError(errors, text)),
+    fc.tuple(fc.string(), fc.dictionary(fc.string(), tie('any'))).map(([text, own]) => {
+      const error = new Error(text)
+      for (const [name, value] of Object.entries(own)) Object.defineProperty(error, name, { value, enumerable: true })
+      return error
+    }),
+  ),
+})).any
+
+it('G1: an AggregateError of undefined is a line like others', async () => {
+  const { logger, text } = await fileLogger()
+  logger.error('x', new AggregateError([undefined, null], 'all'))
+  expect(await text()).toMatch(/ - ERROR - x\n {4}AggregateError: all\n(.*\n)* {4}- undefined\n {4}- null\n$/)
+})
+
 it('G1: whatever is given, as details or as the message, the line is there', async () => {
   for (const format of ['line', 'json'] as const) {
     const { logger, lines } = await fileLogger({ format })
     const any = logger as unknown as Record<'error', (...given: unknown[]) => void>
     let count = 0
     fc.assert(
-      fc.property(
-        fc.anything({
-          withBigInt: true,
-          withDate: true,
-          withMap: true,
-          withSet: true,
-          withTypedArray: true,
-          withNullPrototype: true,
-          withSparseArray: true,
-          withObjectString: true,
-        }),
-        (value) => {
-          any.error(`number ${count}`, value)
-          any.error(value)
-          count++
-        },
-      ),
+      fc.property(anything, (value) => {
+        any.error(`number ${count}`, value)
+        any.error(value)
+        count++
+      }),
       { numRuns: 300 },
     )
     const found = (await lines()).flatMap((line) => /number (\d+)/.exec(line)?.[1] ?? [])

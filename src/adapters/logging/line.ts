@@ -29,7 +29,7 @@ function stamp(date: Date, utc: boolean): string {
 /** `key=value`, in quotes where it would not be clear where it ends. */
 const pair = (key: string, value: unknown) => `${word(key)}=${typeof value === 'string' ? word(value) : json(value)}`
 const word = (text: string) => (/^[\w./:@+-]+$/.test(text) ? text : json(text))
-const json = (value: unknown) => printable(JSON.stringify(value))
+const json = (value: unknown) => printable(JSON.stringify(value) ?? 'undefined')
 
 function errorLines({ type, message, stack, cause, errors, ...more }: ErrorFacts, before: string): string {
   const pairs = Object.entries(more).filter(([, value]) => value !== undefined && json(value) !== '{}')
