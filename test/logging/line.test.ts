@@ -154,6 +154,18 @@ it('JSON: an object a line, as pino writes it; details can not pass for what pin
   expect(await text()).not.toMatch(/[\u009b\u202e]/)
 })
 
+it('details that look like a request are details like others', async () => {
+  const request = { method: 'GET', url: '/x', headers: { host: 'reader' }, socket: { port: 1 }, who: 'ann', ms: 3 }
+  const line = await fileLogger()
+  line.logger.info('request', request)
+  expect((await line.text()).replace(LINE, '')).toBe(
+    'request method=GET url=/x headers={"host":"reader"} socket={"port":1} who=ann ms=3\n',
+  )
+  const json = await fileLogger({ format: 'json' })
+  json.logger.info('request', request)
+  expect(await json.objects()).toEqual([expect.objectContaining(request)])
+})
+
 it('is taken for what it is where a host asks for a logger', async () => {
   const { logger, lines } = await fileLogger()
   loggerOf(logger).error('failed', new Error('of the host'))

@@ -74,7 +74,7 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
   const sink = {
     [Symbol.for('pino.metadata')]: true,
     lastTime: '',
-    lastObj: {} as Record<string, unknown>,
+    lastObj: { details: {} },
     lastMsg: '',
     lastLevel: 0,
     write(json: string) {
@@ -84,12 +84,21 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
       else if (!kept) last(text)
     },
     record() {
-      const { lastTime, lastLevel, lastMsg: message, lastObj: details } = this
-      return { time: Number(lastTime), level: pino.levels.labels[lastLevel] ?? '', message, details }
+      const { lastTime, lastLevel, lastMsg: message, lastObj } = this
+      return { time: Number(lastTime), level: pino.levels.labels[lastLevel] ?? '', message, details: lastObj.details }
     },
   }
-  // what it would make of an error has been made already
-  const inner = pino({ name, level, serializers: { err: (facts) => facts } }, sink)
+  // What pino would make of an error has been made already. Details come to it one level down: of those that look like a
+  // request it would keep the request alone.
+  const inner = pino(
+    {
+      name,
+      level,
+      serializers: { err: (facts) => facts },
+      formatters: { log: ({ details }) => details as Record<string, unknown> },
+    },
+    sink,
+  )
 
   const say =
     (level: (typeof LEVELS)[number]) =>
@@ -98,7 +107,10 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
       try {
         const { message, details } = ordered(first, second)
         const plain = new Plain(isSecret, limits).details(details)
-        inner[level](format === 'json' ? withoutPinos(plain) : plain, new Plain(isSecret, limits).text(message))
+        inner[level](
+          { details: format === 'json' ? withoutPinos(plain) : plain },
+          new Plain(isSecret, limits).text(message),
+        )
       } catch (error) {
         last(`a line of the log was lost: ${printable(textOf(error))}\n`)
       }
