@@ -346,8 +346,6 @@ function calls(
     ['createLogger size', (v) => createLogger({ name: 'x', rotate: { size: v } }), `${nothing},5`],
     ['createLogger keep', (v) => createLogger({ name: 'x', rotate: { keep: v } }), `${nothing},5`],
     ['createLogger redact', (v) => createLogger({ name: 'x', redact: v }), 'undefined,array'],
-    ...options('createLogger limits', (v) => createLogger({ name: 'x', limits: v })),
-    ['createLogger depth', (v) => createLogger({ name: 'x', limits: { depth: v } }), `${nothing},5`],
     ['webhook', (v) => webhook(v), ''],
     ['webhook url', (v) => webhook({ url: v }), ''],
     ['webhook timeout', (v) => webhook({ url: 'https://x.org', timeout: v }), `${nothing},5`],

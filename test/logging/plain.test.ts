@@ -4,8 +4,8 @@ import { expect, it } from 'vitest'
 import { fileLogger } from './logs.ts'
 
 /** Details as they come out in JSON. */
-async function shown(details: unknown, limits = {}): Promise<Record<string, any>> {
-  const { logger, objects } = await fileLogger({ format: 'json', limits })
+async function shown(details: unknown): Promise<Record<string, any>> {
+  const { logger, objects } = await fileLogger({ format: 'json' })
   logger.info('message', details as object)
   const [{ level, time, pid, hostname, name, msg, ...rest } = {} as Record<string, any>] = await objects()
   expect(msg).toBe('message')
@@ -122,7 +122,7 @@ it('G1: circles, and the same thing twice', async () => {
   })
 })
 
-it('G1: how deep, how many, how long: limits with defaults', async () => {
+it('G1: how deep, how many, how long: all is bounded', async () => {
   let deep: unknown = 'bottom'
   for (let n = 0; n < 100_000; n++) deep = { deep }
   const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, n]))
@@ -132,12 +132,20 @@ it('G1: how deep, how many, how long: limits with defaults', async () => {
   const long = await shown({ long: 'a b '.repeat(1_000_000), more: 'x' })
   expect(long.long).toMatch(/^(a b )+.{0,4}… \(4000000 characters\)$/)
   expect(long.long.length).toBeLessThan(66_000)
-  const small = await shown(
-    { a: { b: { c: 1 } }, list: [1, 2, 3, 4], text: 'abcdefgh' },
-    { depth: 2, characters: 9, entries: 6 },
-  )
-  expect(small.a).toEqual({ b: '{…}' })
-  expect(small.list).toEqual([1, 2, '…'])
+})
+
+it('G1: what stands around a large data URL is there', async () => {
+  const { logger, text } = await fileLogger()
+  const picture = `data:image/png;base64,${Buffer.alloc(1_000_000).toString('base64')}`
+  logger.info(`before ${picture} between ${picture} behind`)
+  expect(await text()).toMatch(/ - before \[data url\] between \[data url\] behind\n$/)
+})
+
+it('G1: of a thousand long texts only so much is looked at as is shown', async () => {
+  const list = Array.from({ length: 900 }, () => 'password=x '.repeat(800))
+  const plain = await shown({ list })
+  expect(plain.list.filter((one: string) => one.includes('redacted'))).toHaveLength(8)
+  expect(plain.list.at(-1)).toBe('… (8800 characters)')
 })
 
 it('G1: a message of 10 MB is cut, and says how long it was', async () => {

@@ -9,11 +9,11 @@ import { printable } from '../../ports/printable.ts'
 import { dump, textOf } from '../../ports/thrown.ts'
 import { lineOf } from './line.ts'
 import { LogFile, type Rotation } from './log-file.ts'
-import { type LineLimits, Plain } from './plain.ts'
-import { secretNames } from './secrets.ts'
+import { Plain } from './plain.ts'
+import { type IsSecret, secretNames } from './secrets.ts'
 
 /** A size in bytes, or a string with a unit: `'500kB'`, `'10MB'`, `'1GB'`. */
-type Size = number | `${number}${'B' | 'kB' | 'KB' | 'MB' | 'GB'}`
+type Size = number | `${number}${'B' | 'kB' | 'MB' | 'GB'}`
 
 /** Options of `createLogger`. */
 export interface LoggerOptions {
@@ -38,15 +38,6 @@ export interface LoggerOptions {
   }
   /** More names of values that are secret: whole names, or patterns. Default none; docs/LOGGING.md has those that always are. */
   readonly redact?: readonly (string | RegExp)[]
-  /** How much a line shows of what it is given; the rest is cut off. Default as below. */
-  readonly limits?: {
-    /** How deep into objects it looks. Default 8. */
-    readonly depth?: number
-    /** How many values it shows. Default 1,000. */
-    readonly entries?: number
-    /** How many characters it shows, of the message and of all details. Default 65,536. */
-    readonly characters?: number
-  }
 }
 
 /** A logger for `openHost({ logger })` and everything beside it. None of its calls throws. */
@@ -56,7 +47,7 @@ export interface CreatedLogger extends Logger {
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
-const UNITS = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9 } as const
+const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const
 /** What pino itself puts into a line; details of these names get a `_` behind, so that they can't pass for it. */
 const PINOS = ['level', 'time', 'pid', 'hostname', 'name', 'msg']
 
@@ -66,7 +57,7 @@ const PINOS = ['level', 'time', 'pid', 'hostname', 'name', 'msg']
  * Throws BAD_OPTION.
  */
 export function createLogger(options: LoggerOptions): CreatedLogger {
-  const { name, level, format, utc, console, file, rotation, limits, isSecret } = settings(options)
+  const { name, level, format, utc, console, file, rotation, isSecret } = settings(options)
   const out = console === false ? undefined : screen(console === 'stderr' ? process.stderr : process.stdout)
   const last = screen(process.stderr)
   const logFile = file === undefined ? undefined : new LogFile(file, rotation, (level, message) => log[level](message))
@@ -106,11 +97,8 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
       if (!inner.isLevelEnabled(level)) return
       try {
         const { message, details } = ordered(first, second)
-        const plain = new Plain(isSecret, limits).details(details)
-        inner[level](
-          { details: format === 'json' ? withoutPinos(plain) : plain },
-          new Plain(isSecret, limits).text(message),
-        )
+        const plain = new Plain(isSecret).details(details)
+        inner[level]({ details: format === 'json' ? withoutPinos(plain) : plain }, new Plain(isSecret).text(message))
       } catch (error) {
         last(`a line of the log was lost: ${printable(textOf(error))}\n`)
       }
@@ -139,13 +127,12 @@ const withoutPinos = (details: Record<string, unknown>) =>
 interface Settings extends Required<Pick<LoggerOptions, 'name' | 'level' | 'format' | 'utc' | 'console'>> {
   readonly file: string | undefined
   readonly rotation: Rotation
-  readonly limits: LineLimits
-  readonly isSecret: (name: string) => boolean
+  readonly isSecret: IsSecret
 }
 
 function settings(options: LoggerOptions): Settings {
   const given = optionsGiven('createLogger', options, 'Give { name }.')
-  const names = ['name', 'level', 'format', 'utc', 'console', 'file', 'rotate', 'redact', 'limits']
+  const names = ['name', 'level', 'format', 'utc', 'console', 'file', 'rotate', 'redact']
   assertNames('createLogger', given, names)
   const { name, level = 'info', format = 'line', utc = false, console = true, file, redact = [] } = given
   if (typeof name !== 'string' || name === '' || printable(name) !== name)
@@ -168,7 +155,6 @@ function settings(options: LoggerOptions): Settings {
     console,
     file: file === undefined ? undefined : resolve(file), // the process may change its folder
     rotation: rotationOf(given.rotate),
-    limits: limitsOf(given.limits),
     isSecret: secretNames(redact),
   }
 }
@@ -185,20 +171,10 @@ function rotationOf(rotate: LoggerOptions['rotate']): Rotation {
 }
 
 function bytesOf(size: Size): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(B|kB|KB|MB|GB)$/.exec(typeof size === 'string' ? size : '') ?? []
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(B|kB|MB|GB)$/.exec(typeof size === 'string' ? size : '') ?? []
   const bytes = unit === undefined ? size : Number(number) * UNITS[unit as keyof typeof UNITS]
   if (typeof bytes === 'number' && bytes >= 1) return bytes
   throw badOption('createLogger rotate.size', size, 'is no size', "Give bytes as a number, or a string like '10MB'.")
-}
-
-function limitsOf(limits: LoggerOptions['limits']): LineLimits {
-  const given = optionsGiven('createLogger limits', limits, 'Give { depth, entries, characters }.')
-  assertNames('createLogger limits', given, ['depth', 'entries', 'characters'])
-  return {
-    depth: count('limits.depth', given.depth ?? 8, 1),
-    entries: count('limits.entries', given.entries ?? 1_000, 1),
-    characters: count('limits.characters', given.characters ?? 65_536, 1),
-  }
 }
 
 function count(name: string, value: unknown, least: number): number {

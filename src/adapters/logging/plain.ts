@@ -2,17 +2,14 @@
 // read (a getter that throws, a proxy that was revoked) says so in its place; the rest is kept.
 import { types } from 'node:util'
 import { partOf, textOf } from '../../ports/thrown.ts'
-import { HIDDEN, withoutSecrets } from './secrets.ts'
+import { HIDDEN, type IsSecret, withoutDataUrls, withoutSecrets } from './secrets.ts'
 
-/** How much of a value a line shows. */
-export interface LineLimits {
-  /** How deep in it. */
-  readonly depth: number
-  /** How many values in all. */
-  readonly entries: number
-  /** How many characters in all. */
-  readonly characters: number
-}
+/** How deep into objects a line looks. */
+const DEPTH = 8
+/** How many values it shows. */
+const ENTRIES = 1_000
+/** How many characters it looks at, of the message as of all details. Data URLs count for one word. */
+const CHARACTERS = 65_536
 
 /** What there is to tell of an error; the rest of its own properties stand beside. */
 export class ErrorFacts {
@@ -39,25 +36,23 @@ const BASE64 = /^[\w+/-]{256,}={0,2}$/
 
 /** One line's worth of values; each call uses up its limits. */
 export class Plain {
-  readonly #isSecret: (name: string) => boolean
-  readonly #depth: number
-  #entries: number
-  #characters: number
+  readonly #isSecret: IsSecret
+  #entries = ENTRIES
+  #characters = CHARACTERS
 
-  constructor(isSecret: (name: string) => boolean, { depth, entries, characters }: LineLimits) {
+  constructor(isSecret: IsSecret) {
     this.#isSecret = isSecret
-    this.#depth = depth
-    this.#entries = entries
-    this.#characters = characters
   }
 
   text(text: string): string {
     const room = this.#characters
-    const huge = text.length > room + MARGIN
-    const clean = huge ? withoutSecrets(text.slice(0, room + MARGIN)).slice(0, -MARGIN) : withoutSecrets(text)
-    const kept = clean.slice(0, room)
-    this.#characters -= kept.length
-    return !huge && kept.length === clean.length ? kept : `${kept}… (${text.length} characters)`
+    const cut = `… (${text.length} characters)`
+    if (room <= 0) return text === '' ? '' : cut // before any search: a thousand long texts would take seconds
+    const short = withoutDataUrls(text)
+    this.#characters -= short.length
+    if (short.length <= room) return withoutSecrets(short)
+    const seen = short.slice(0, room + MARGIN)
+    return withoutSecrets(seen).slice(0, -Math.min(MARGIN, seen.length - room)) + cut
   }
 
   /** What was given as details: an object of plain values, or several errors by name. */
@@ -100,7 +95,7 @@ export class Plain {
 
   #object(value: object, above: readonly object[]): unknown {
     if (above.includes(value)) return '[circular]'
-    if (above.length >= this.#depth) return Array.isArray(value) ? '[…]' : '{…}'
+    if (above.length >= DEPTH) return Array.isArray(value) ? '[…]' : '{…}'
     const size = bytesOf(value)
     if (size !== undefined) return `[${size} bytes]`
     const inside = [...above, value]
@@ -143,7 +138,7 @@ export class Plain {
 
   #named(name: string, value: unknown, above: readonly object[]): unknown {
     if (value === undefined || value === null || typeof value === 'boolean') return value
-    return this.#isSecret(name) ? HIDDEN : this.#value(value, above)
+    return this.#isSecret(name, value) ? HIDDEN : this.#value(value, above)
   }
 
   #error(error: Error, above: readonly object[]): ErrorFacts {
