@@ -25,11 +25,10 @@ import {
 import { isInside } from './run-task.ts'
 import { startupsOf } from './startups.ts'
 import type { StartupMessage, Task } from './types.ts'
+import { SLACK, Watchdog } from './watchdog.ts'
 
 export type StartupActor = DurableActor<typeof startupMachine>
 
-/** How long nothing may come of what is over by its own limits, ms; then the journal counts as failed. */
-const SLACK = 10_000
 /** Within this the kernel sees that the clock was put on, ms: a retry may wait so long although it is due. */
 const LOOKED_AT = 30_000
 /** So many commits of earlier starts are kept, before they become one. */
@@ -56,7 +55,7 @@ export class Boot {
   private readonly listening: { unsubscribe(): void }[]
   private snapshot: StartupSnapshot
   private ending: Promise<StartupReport> | undefined
-  private unwatch = () => {}
+  private readonly watchdog: Watchdog
   private told = ''
   private asked = false
   private leaving = false
@@ -84,6 +83,7 @@ export class Boot {
     })
     this.snapshot = actor.getSnapshot()
     this.report$ = new BehaviorSubject(reportOf(this.snapshot))
+    this.watchdog = new Watchdog(desk.clock, () => this.nothingCame())
     desk.changed = () => this.watch()
     this.listening = [
       actor.on('*', (message) => this.log(message)),
@@ -190,22 +190,23 @@ export class Boot {
     )
   }
 
-  /** Sees to it that something comes of what is under way. */
+  /** Sees to it that something comes of what is under way: who is up stays up, also without a journal, until it is to end. */
   private watch(): void {
-    this.unwatch()
+    this.watchdog.rest()
     const { state } = this.report
+    if (this.isOver || this.stuck || (state !== 'starting' && state !== 'stopping' && !this.asked)) return
     const { clock, left } = this.desk
-    const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
-    const starts = state === 'starting' || state === 'stopping' || this.asked
-    if (this.isOver || this.stuck || (!starts && left === undefined && retries.length === 0)) return
     const now = clock.now()
+    const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
     const waits = retries.map((at) => Math.max(0, at - now) + LOOKED_AT)
-    const wait = waits.reduce((one, other) => Math.max(one, other), left ?? 0) + SLACK
-    if (starts) this.settings.service?.extend(wait)
-    this.unwatch = clock.after(wait, () => {
-      if (this.desk.left === undefined) void this.stopByHand(this.stalled())
-      else this.watch() // its own limits see to it: the clock was set
-    })
+    const wait = waits.reduce((one, other) => Math.max(one, other), left ?? 0)
+    this.settings.service?.extend(wait + SLACK)
+    this.watchdog.watch(wait)
+  }
+
+  private nothingCame(): void {
+    if (this.desk.left === undefined) void this.stopByHand(this.stalled())
+    else this.watch() // its own limits see to it: the clock was set
   }
 
   /** Why nothing comes of what is over by its own limits. */
@@ -225,7 +226,7 @@ export class Boot {
   private async stopByHand(cause: DuramenError): Promise<void> {
     if (this.stuck) return
     this.stuck = true
-    this.unwatch()
+    this.watchdog.rest()
     const { desk } = this
     desk.endedWell = false
     desk.logger.error(`start-up ${desk.id}: how it goes on can't be recorded; all is stopped`, cause)
@@ -243,7 +244,7 @@ export class Boot {
   private finish(error: DuramenError, asked?: 'asked for'): void {
     if (this.isOver) return
     this.isOver = true
-    this.unwatch()
+    this.watchdog.rest()
     // what this very commit says comes after its state
     queueMicrotask(() => {
       for (const one of this.listening) one.unsubscribe()
