@@ -246,3 +246,12 @@ it('V1k a reader that takes nothing stalls the program, not its end', async () =
   const child = await start(sh('seq 10000000'), runnerOf({ stdout: stuck }))
   expect(await child.end(5_000)).toEqual({ code: null, signal: 'SIGTERM' })
 })
+
+it('V1k what a program says last is kept also where the other reader takes nothing', async () => {
+  const stuck = new Writable({ write() {} })
+  const logDir = join(folder, 'logs')
+  const runner = runnerOf({ stdout: stuck, logDir })
+  const child = await start(sh('echo begun; sleep 0.3; seq 5000; echo the reason; exit 3'), runner)
+  expect(await child.exited).toEqual({ code: 3, signal: null })
+  expect(await readFile(join(logDir, 'output.log'), 'utf8')).toMatch(/^begun\n1\n2\n[\s\S]*\n5000\nthe reason\n$/)
+})

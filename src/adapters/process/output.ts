@@ -2,6 +2,7 @@
 //
 // V1k
 // - Flat memory at any speed: the next piece is read once the slower of the two has taken this one.
+// - Once the program has ended, what it said last is kept in its file, also where the other reader takes nothing.
 // - What nobody reads any more (`| head`), or has no room, is left out with one warning; the program does not notice.
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -53,6 +54,24 @@ export function passOn(stream: Writable, name: string, logger: Logger): Sink {
         resolve()
       })
     })
+}
+
+/** The same sink; from `release` on nobody waits for it any more. */
+export function releasable(sink: Sink): { readonly sink: Sink; release(): void } {
+  let released = false
+  let goOn = () => {}
+  return {
+    sink: (piece) =>
+      new Promise((resolve, reject) => {
+        goOn = resolve
+        sink(piece).then(resolve, reject)
+        if (released) resolve()
+      }),
+    release() {
+      released = true
+      goOn()
+    },
+  }
 }
 
 /** Reads all of a program's pipe into its sinks. Resolves at its end, also when it was cut off. */

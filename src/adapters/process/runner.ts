@@ -17,7 +17,7 @@ import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { endAll, pidsOf, signalAt } from './group.ts'
 import { leftovers, MARK, markOf } from './leftovers.ts'
-import { drain, keepIn, passOn } from './output.ts'
+import { drain, keepIn, passOn, releasable } from './output.ts'
 import { forget, record, recorded } from './record.ts'
 import { type Identity, processTable } from './table.ts'
 
@@ -41,7 +41,7 @@ const NAMES = ['stdout', 'stderr', 'logDir', 'logSize', 'logKeep', 'logger']
 
 /** ms that what a program leaves behind has to end by itself once it was asked. */
 const REST_LIMIT = 5_000
-/** ms in which what a program has written is read out once it has ended: others may hold its pipes for ever. */
+/** ms in which what a program has written is read out once it has ended, and as much for its file alone: others may hold its pipes. */
 const READ_OUT = 1_000
 
 /**
@@ -87,9 +87,10 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
   function watched(child: ChildProcessByStdio<null, Readable, Readable>, identity: Identity): Child {
     const kept = logDir === undefined ? undefined : keepIn({ folder: logDir, size: logSize, keep: logKeep }, logger)
     const sinks = kept === undefined ? [] : [kept.sink]
+    const readers = { stdout: releasable(consoles.stdout), stderr: releasable(consoles.stderr) }
     const read = Promise.all([
-      drain(child.stdout, [consoles.stdout, ...sinks]),
-      drain(child.stderr, [consoles.stderr, ...sinks]),
+      drain(child.stdout, [readers.stdout.sink, ...sinks]),
+      drain(child.stderr, [readers.stderr.sink, ...sinks]),
     ]).then(() => kept?.end())
     const own = () => leftovers(system, place, { ...identity, watched: true })
     const ends = new Set<Promise<unknown>>()
@@ -102,6 +103,8 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       await Promise.allSettled(ends)
       await tidy(own)
       tidied = true
+      await within(READ_OUT, read)
+      for (const { release } of Object.values(readers)) release()
       await within(READ_OUT, read)
       child.stdout.destroy()
       child.stderr.destroy()
