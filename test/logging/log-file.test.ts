@@ -19,7 +19,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, at) => at)
 /** A log file, and what it told. */
 function fileAt(path: string, size = 1e7, keep = 5) {
   const told: string[] = []
-  return { told, file: new LogFile(path, { size, keep }, (level, message) => told.push(`${level}: ${message}`)) }
+  return { told, file: new LogFile(path, { size, keep }, (message) => told.push(message)) }
 }
 
 it('G1: what is larger than size is put aside before the next line, and the last keep are kept', async () => {
@@ -62,6 +62,33 @@ it('keep 0 keeps none', async () => {
   const { logger, folder } = await fileLogger({ rotate: { size: 100, keep: 0 } })
   for (let n = 0; n < 20; n++) logger.info(`line ${n}`)
   expect(await readdir(folder)).toEqual(['app.log'])
+})
+
+it('G1: one that was put aside and can not be removed keeps no other, and that is said once', async () => {
+  const folder = await newFolder()
+  const stays = 'app.log.2020-01-01T00-00-00.000Z.1'
+  await mkdir(join(folder, stays))
+  const { file, told } = fileAt(join(folder, 'app.log'), 10, 2)
+  for (let n = 0; n < 8; n++) expect(file.write(`line ${n} is long\n`)).toBe(true)
+  file.close()
+  const names = (await readdir(folder)).toSorted()
+  expect(names.slice(0, 2)).toEqual(['app.log', stays])
+  expect(names).toHaveLength(4)
+  expect(told).toEqual([expect.stringMatching(/^more than 2 files are kept beside .*app\.log: E(ISDIR|PERM)/)])
+})
+
+it('G1: a logger of errors alone says in the file how many lines are missing', async () => {
+  const folder = await newFolder()
+  const logs = join(folder, 'logs')
+  await writeFile(logs, 'a file in its place')
+  const logger = createLogger({ name: 'app', level: 'error', console: false, file: join(logs, 'app.log') })
+  logger.error('lost') // on stderr
+  await rm(logs)
+  logger.error('kept')
+  logger.close()
+  expect(await readFile(join(logs, 'app.log'), 'utf8')).toMatch(
+    / - kept\n.* - ERROR - .*; 2 lines are missing in it\n$/,
+  )
 })
 
 it('never removes what is not its own', async () => {
@@ -162,10 +189,10 @@ it('G1: where the file can not be written it says so once, and is back by itself
   await rm(logs, { recursive: true })
   await writeFile(logs, 'a file in its place')
   for (const line of ['two\n', 'three\n', 'four\n']) expect(file.write(line)).toBe(false)
-  expect(told).toEqual([expect.stringMatching(/^error: .*app\.log can't be written, its lines go to the console.*: E/)])
+  expect(told).toEqual([expect.stringMatching(/^.*app\.log can't be written, its lines go to the console.*: E/)])
   await rm(logs)
   expect(file.write('five\n')).toBe(true)
-  expect(told.slice(1)).toEqual([expect.stringMatching(/^warn: .*written again; 3 lines are missing/)])
+  expect(told.slice(1)).toEqual([expect.stringMatching(/^.*written again; 3 lines are missing/)])
   expect(await readFile(join(logs, 'app.log'), 'utf8')).toBe('five\n')
 })
 
@@ -252,7 +279,7 @@ it.skipIf(noSmallDisk)(
     const { file, told } = fileAt(path, 10)
     for (let n = 0; n < 5; n++) expect(file.write(`line ${n} is long\n`)).toBe(true)
     file.close()
-    expect(told).toEqual([expect.stringMatching(/^error: .*can't be rotated, and grows: EBUSY/)])
+    expect(told).toEqual([expect.stringMatching(/^.*can't be rotated, and grows: EBUSY/)])
     expect((await readFile(join(folder, 'outside'), 'utf8')).split('\n')).toHaveLength(6)
   },
 )

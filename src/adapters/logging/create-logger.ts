@@ -60,7 +60,7 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
   const { name, level, format, utc, console, file, rotation, isSecret } = settings(options)
   const out = console === false ? undefined : screen(console === 'stderr' ? process.stderr : process.stdout)
   const last = screen(process.stderr)
-  const logFile = file === undefined ? undefined : new LogFile(file, rotation, (level, message) => log[level](message))
+  const logFile = file === undefined ? undefined : new LogFile(file, rotation, (message) => log.error(message))
 
   const sink = {
     [Symbol.for('pino.metadata')]: true,

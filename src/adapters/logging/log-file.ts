@@ -36,7 +36,7 @@ let lastAside = 0
 export class LogFile {
   readonly #path: string
   readonly #rotation: Rotation
-  readonly #tell: (level: 'warn' | 'error', message: string) => void
+  readonly #tell: (message: string) => void
   #fd: number | undefined
   #open: Stats | undefined
   /** Lines that are not in it, since it can't be written. */
@@ -44,10 +44,11 @@ export class LogFile {
   /** The last write ended in the middle of a line. */
   #torn = false
   #rotates = true
+  #prunes = true
   #closed = false
 
-  /** `tell` hears once that the file can't be written, and once that it can again. */
-  constructor(path: string, rotation: Rotation, tell: (level: 'warn' | 'error', message: string) => void) {
+  /** `tell` hears once of what fails, and once that the file, with lines missing, can be written again. */
+  constructor(path: string, rotation: Rotation, tell: (message: string) => void) {
     this.#path = path
     this.#rotation = rotation
     this.#tell = tell
@@ -63,16 +64,13 @@ export class LogFile {
     } catch (error) {
       this.#leave()
       if (this.#missing++ === 0)
-        this.#tell(
-          'error',
-          `${this.#path} can't be written, its lines go to the console until it can: ${textOf(error)}`,
-        )
+        this.#tell(`${this.#path} can't be written, its lines go to the console until it can: ${textOf(error)}`)
       return false
     }
     const missing = this.#missing
     if (missing > 0) {
       this.#missing = 0
-      this.#tell('warn', `${this.#path} is written again; ${missing} lines are missing in it`)
+      this.#tell(`${this.#path} is written again; ${missing} lines are missing in it`)
     }
     return true
   }
@@ -121,15 +119,19 @@ export class LogFile {
   #rotate(): void {
     try {
       this.#putAside()
-      this.#leave()
-      this.#prune()
       this.#rotates = true
     } catch (error) {
-      if (this.#rotates) {
-        this.#rotates = false // before it is told: that is a line, too
-        this.#tell('error', `${this.#path} can't be rotated, and grows: ${textOf(error)}`)
-      }
+      const isNew = this.#rotates
+      this.#rotates = false // before it is told: that is a line, too
+      if (isNew) this.#tell(`${this.#path} can't be rotated, and grows: ${textOf(error)}`)
+      return
     }
+    this.#leave()
+    const failed = this.#prune()
+    const isNew = this.#prunes
+    this.#prunes = failed === undefined
+    if (failed !== undefined && isNew)
+      this.#tell(`more than ${this.#rotation.keep} files are kept beside ${this.#path}: ${failed}`)
   }
 
   #putAside(): void {
@@ -148,17 +150,25 @@ export class LogFile {
     }
   }
 
-  #prune(): void {
+  /** Why some are still there, where they are: one that can't be removed keeps no other. */
+  #prune(): string | undefined {
     const folder = dirname(this.#path)
     const base = basename(this.#path)
-    const aside = readdirSync(folder).filter((name) => name.startsWith(base) && PUT_ASIDE.test(name.slice(base.length)))
-    const surplus = aside.toSorted().slice(0, Math.max(aside.length - this.#rotation.keep, 0))
-    for (const name of surplus)
-      try {
-        unlinkSync(join(folder, name))
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error // else another process was first
-      }
+    let failed: string | undefined
+    try {
+      const names = readdirSync(folder).filter(
+        (name) => name.startsWith(base) && PUT_ASIDE.test(name.slice(base.length)),
+      )
+      for (const name of names.toSorted().slice(0, Math.max(names.length - this.#rotation.keep, 0)))
+        try {
+          unlinkSync(join(folder, name))
+        } catch (error) {
+          if (codeOf(error) !== 'ENOENT') failed ??= textOf(error) // else another process was first
+        }
+    } catch (error) {
+      failed = textOf(error)
+    }
+    return failed
   }
 }
 
