@@ -126,6 +126,10 @@ describe.skipIf(cannot)(`systemd on a real socket${cannot ? ` (skipped: no ${can
   })
 })
 
+it('refuses an option that there is not', () => {
+  expect(() => systemd({ enviroment: {} } as object)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+})
+
 it('does nothing at all, and starts no process, where NOTIFY_SOCKET is not set', async () => {
   const log = join(folder, 'called')
   const path = await command(`echo called >> ${log}`)

@@ -1,7 +1,7 @@
 // The ServiceManager that is systemd (S6). One call of the command is under way at a time; what is said meanwhile waits as
 // one message, in which the last word on each thing counts. So the order holds, and nothing grows with what is said.
 // What could not be told is told with the next message, or by itself a second later: a lost READY=1 would end the service.
-import { badOption, optionsGiven } from '../../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
 import type { ServiceManager } from '../../ports/service.ts'
@@ -29,6 +29,7 @@ const AGAIN = 1_000
  */
 export function systemd(options?: SystemdOptions): ServiceManager {
   const given = optionsGiven('systemd', options, 'Leave it out, or give { env, logger }.')
+  assertNames('systemd', given, ['env', 'logger'])
   const env = given.env ?? process.env
   if (typeof env !== 'object') throw badOption('systemd env', env, 'is no environment', 'Leave it out: process.env.')
   const logger = loggerOf(given.logger ?? console)
@@ -64,7 +65,7 @@ class Systemd implements ServiceManager {
     this.#say('READY', '1')
     const every = pingEvery(this.#env, process.pid)
     if (every === undefined) return
-    this.#pings = setInterval(() => this.#ping(), every)
+    this.#pings = setInterval(() => this.#say('WATCHDOG', '1'), every)
     this.#pings.unref()
   }
 
@@ -86,11 +87,6 @@ class Systemd implements ServiceManager {
     clearTimeout(this.#again)
     if (this.#waiting.size > 0 && !this.#missing) this.#underWay ??= this.#tell() // for the last time
     await this.#underWay
-  }
-
-  /** One that is due while a call is under way is left out: the next one comes soon enough. */
-  #ping(): void {
-    if (this.#underWay === undefined) this.#say('WATCHDOG', '1')
   }
 
   #say(name: string, value: string): void {
