@@ -182,6 +182,8 @@ it.each([
   ['url', { url: `http://a:${PASSWORD}@mail.example.org` }],
   ['url', { url: `smtp://a:${PASSWORD}%@mail.example.org` }],
   ['url', {}],
+  ['url', { url: `smtp://a:${PASSWORD}@mail.example.org?tls.rejectUnauthorized=false` }],
+  ['url', { url: `smtp://a:${PASSWORD}@mail.example.org/inbox` }],
   ['transport', { url: 'smtp://x', transport: createTransport({}) }],
   ['to', { url: 'smtp://x', to: [] }],
   ['to', { url: 'smtp://x', to: 'ann@x.org\nBcc: eve@x.org' }],

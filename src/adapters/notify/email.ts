@@ -16,8 +16,6 @@ export interface MailMessage {
   text: string
   date: Date
   headers: { [name: string]: string }
-  disableFileAccess: boolean
-  disableUrlAccess: boolean
   signal: AbortSignal
 }
 
@@ -99,8 +97,6 @@ const mailOf = ({ title, text, at }: Notice, from: string, to: string[], signal:
   text: `${title}\n\n${text}\n\n${new Date(at).toISOString()}\n`,
   date: new Date(at),
   headers: { 'Auto-Submitted': 'auto-generated' }, // no "I am on holiday" comes back
-  disableFileAccess: true,
-  disableUrlAccess: true,
   signal,
 })
 

@@ -18,15 +18,8 @@ export interface SmtpOptions {
 /** A function that gives the transport, made when it is first called. Throws BAD_OPTION, without the url: it holds a password. */
 export function smtpTransport(url: unknown, limit: number, hint: string): () => Promise<MailTransport> {
   const options = smtpOptions(url, limit, hint)
-  let made: Promise<MailTransport> | undefined
-  return () =>
-    (made ??= load().then(
-      ({ createTransport }) => createTransport(options),
-      (cause) => {
-        made = undefined // it may be installed later
-        throw cause
-      },
-    ))
+  let made: MailTransport | undefined
+  return async () => (made ??= (await load()).createTransport(options))
 }
 
 /** What a url says. */
@@ -34,6 +27,8 @@ export function smtpOptions(given: unknown, limit: number, hint: string): SmtpOp
   const url = parsed(given)
   if (url === undefined || !/^smtps?:$/.test(url.protocol) || url.hostname === '')
     throw new DuramenError('BAD_OPTION', 'email url: it is no URL that begins with smtp:// or smtps://', { hint })
+  if (url.behind !== '')
+    throw new DuramenError('BAD_OPTION', 'email url: what it says behind the host is known to nobody here', { hint })
   const secure = url.protocol === 'smtps:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const options = {
@@ -52,8 +47,15 @@ export function smtpOptions(given: unknown, limit: number, hint: string): SmtpOp
 /** User and password as they are, no longer as they are written in a url. */
 function parsed(given: unknown) {
   try {
-    const { protocol, hostname, port, username, password } = new URL(given as string)
-    return { protocol, hostname, port, username: decodeURIComponent(username), password: decodeURIComponent(password) }
+    const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(given as string)
+    return {
+      protocol,
+      hostname,
+      port,
+      username: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      behind: pathname.replace(/^\/$/, '') + search + hash,
+    }
   } catch {
     return undefined
   }
