@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
@@ -73,6 +73,42 @@ it('posts what Slack takes: bold title, text, and nothing that mentions everybod
   expect(requests).toHaveLength(1)
   expect(requests[0]).toMatchObject({ method: 'POST', headers: { 'content-type': 'application/json' } })
   expect(JSON.parse(requests[0]!.body)).toEqual({ text: '*CRITICAL: &lt;!channel&gt; a&amp;b*\ngave up' })
+})
+
+it('nobody can mention everybody, also where others take what is for Slack; a title is one line', async () => {
+  const { url, requests } = await server(answer(200))
+  const title = '@all\n@Channel down'
+  const text = 'ask ann@here.org, @everyone @allan'
+  expect(await tell({ url }, undefined, { ...notice, title, text })).toBeUndefined()
+  expect(JSON.parse(requests[0]!.body)).toEqual({
+    text: '*@\u200ball\\u000a@\u200bChannel down*\nask ann@here.org, @\u200beveryone @allan',
+  })
+})
+
+it('a text is never cut within an entity, nor is a title of any length sent', async () => {
+  const { url, requests } = await server(answer(200))
+  for (let n = 0; n < 5; n++)
+    expect(await tell({ url }, undefined, { ...notice, text: 'x'.repeat(n) + '&'.repeat(20_000) })).toBeUndefined()
+  for (const { body } of requests) expect(JSON.parse(body).text).toMatch(/x*(&amp;)+…$/)
+  for (const { body } of requests) expect(JSON.parse(body).text.replaceAll('&amp;', '')).not.toContain('&')
+  const title = 'x'.repeat(1_000)
+  for (const format of ['slack', 'json'] as const)
+    expect(await tell({ url, format }, undefined, { ...notice, title })).toBeUndefined()
+  expect(requests.slice(-2).map(({ body }) => body.match(/x{2,}/)![0].length)).toEqual([200, 200])
+})
+
+it('an answer that is no HTTP is not shown: it may hold the url', async () => {
+  const echo = createNetServer((socket) => void socket.once('data', (asked) => socket.end(asked)))
+  await once(echo.listen(0, '127.0.0.1'), 'listening')
+  const url = `http://127.0.0.1:${(echo.address() as AddressInfo).port}/services/${SECRET}`
+  const error = await tell({ url, retries: 0 })
+  echo.close()
+  expect(error).toMatchObject({ code: 'NOTIFY_FAILED', retryable: true, message: expect.stringContaining('HPE_') })
+})
+
+it('a timeout of months is no timer of one millisecond', async () => {
+  const { url } = await server((_, response) => void setTimeout(() => response.end(), 50))
+  expect(await tell({ url, timeout: '60d' })).toBeUndefined()
 })
 
 it('posts a notice as JSON, with headers', async () => {

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { Notice, Notifier } from '../../ports/notifier.ts'
+import { printable } from '../../ports/printable.ts'
 import { partOf } from '../../ports/thrown.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import { webhookAddress } from './address.ts'
@@ -27,6 +28,8 @@ export interface WebhookOptions {
 const BACKOFF = 500
 /** Most characters of a text; Slack refuses more than 40,000. */
 const LONGEST = 30_000
+/** Most characters of a title. */
+const TITLE = 200
 
 /**
  * A Notifier that posts to a webhook. It takes any answer of 2xx as taken. NOTIFY_FAILED says what came instead, with
@@ -80,13 +83,25 @@ interface Refusal {
 }
 
 const BODIES = {
-  slack: ({ title, text }: Notice) => ({ text: cut(`*${escaped(title)}*${text && `\n${escaped(text)}`}`) }),
-  json: ({ level, title, text, at }: Notice) => ({ level, title, text: cut(text), at: new Date(at).toISOString() }),
+  slack: ({ title, text }: Notice) => ({ text: cut(`*${escaped(heading(title))}*${text && `\n${escaped(text)}`}`) }),
+  json: ({ level, title, text, at }: Notice) => ({
+    level,
+    title: heading(title),
+    text: cut(text),
+    at: new Date(at).toISOString(),
+  }),
 }
 
-/** Slack's own three; a title can't mention everybody (`<!channel>`). */
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+const heading = (title: string) => printable(title).slice(0, TITLE)
+/** Nobody can mention everybody: by Slack's own three, and where others take what is for Slack by a space that is not seen. */
+const escaped = (text: string) =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replace(/(?<!\w)@(?=(?:channel|all|everyone|here)\b)/gi, '@\u200b')
+/** Not within an entity. */
+const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST).replace(/&\w{0,3}$/, '')}…` : text)
 
 function headersOf(given: unknown): Headers {
   try {
@@ -123,12 +138,14 @@ function retryAfter(text: string | null): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(ms, 0)
 }
 
-/** What fetch throws says only that it failed; the reason is its cause, and what that says is of the connection alone. */
+/**
+ * What fetch throws says only that it failed; the reason is its cause. That is not handed on: of an answer that is no HTTP it
+ * holds what was sent, and so may hold the url.
+ */
 function unreachable(name: string, thrown: unknown): DuramenError {
   const cause = partOf(thrown, 'cause') ?? thrown
   const why = partOf(cause, 'code') ?? partOf(cause, 'message') ?? 'no answer'
   return notTaken(name, `can't be reached (${why})`, 'Look at the network, the host and its certificate.', {
     retryable: true,
-    cause,
   })
 }
