@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { setup } from 'xstate'
+import { assign, fromPromise, setup } from 'xstate'
 import { durable } from '../../src/index.ts'
-import { startup, startups } from '../../src/machines/index.ts'
+import { type Ran, startup, startupMachine, startups, type TaskOrder } from '../../src/machines/index.ts'
+import { tasksGiven } from '../../src/machines/startup/options.ts'
 import { settle } from '../../src/testing/index.ts'
 import { by, noUnhandledRejections, refused } from '../support/host.ts'
 import { place, testProcess } from './world.ts'
@@ -118,17 +119,69 @@ test('S2 once facts survive a trim, which comes by itself after some 1,000 commi
   expect((await journal.head('startup/startup'))!.seq).toBeGreaterThan(1400)
 })
 
-test('a start-up that the kernel has parked is resumed by the next process; what an operator holds is not', async () => {
+test('K9 a process that never comes up, however often it is started, keeps no more of it', async () => {
+  const { open, start, seed, log, journal } = place()
+  const fails = () => {
+    throw new Error('no')
+  }
+  const many = Array.from({ length: 120 }, (_, n) => ({ id: `t${n}`, run: () => {} }))
+  const last = { id: 'last', needs: many.map(({ id }) => id), run: fails }
+  for (let boot = 0; boot < 10; boot++) {
+    const host = await open()
+    await refused((await start(host, [seed('roles'), ...many, last])).ready())
+    await host.close()
+  }
+  expect(log).toEqual(['roles'])
+  let count = 0
+  for await (const _ of journal.read('startup/startup')) count++
+  expect((await journal.head('startup/startup'))!.seq).toBeGreaterThan(1200)
+  expect(count).toBeLessThan(1000)
+})
+
+test('a start-up that the kernel has parked, as its machine has failed, is let go on by the next process', async () => {
+  const { open, start, task, log } = place()
+  const first = await open()
+  const broken = durable(
+    startupMachine.provide({
+      actors: {
+        task: fromPromise<Ran, TaskOrder>(async () => ({ outcome: 'done', ms: 0, problem: null, final: false })),
+      },
+      actions: {
+        settle: assign(() => {
+          throw new Error('a bug')
+        }),
+      },
+    }),
+    { id: 'startup', attributes: ({ context }) => ({ tasks: context.tasks.length }) },
+  )
+  await first.register(broken)
+  const actor = await first.actor(broken, 'startup', { input: { id: 'startup' } })
+  const { plan } = tasksGiven([task('a')])[0]!
+  await actor.send({ type: 'BEGIN', boot: 'first', tasks: [plan] })
+  await settle(20)
+  expect(await actor.info()).toMatchObject({ phase: 'parked', problem: { code: 'MACHINE_THREW' } })
+  await first.close()
+  const app = await start(await open(), [task('a')])
+  await app.ready()
+  expect(app.report().former).toMatchObject({ boot: 'first' })
+  expect(log).toEqual(['a'])
+  await app.shutdown()
+})
+
+test('a start-up that an operator holds is not let go on by the next process', async () => {
   const { open, start, task, log } = place()
   const host = await open()
   await (await start(host, [task('a')])).shutdown()
   const machine = startups(host)
+  const process = testProcess()
   await host.park(machine, 'startup', by)
-  await (await start(host, [task('a')])).shutdown()
-  expect(log).toEqual(['a', 'stop a', 'a', 'stop a'])
+  const parked = await refused(startup(host, [task('a')], { process }))
+  expect(parked).toMatchObject({ code: 'PARKED' })
+  expect(parked.hint).toContain('host.resume(startups(host)')
+  expect(log).toEqual(['a', 'stop a'])
+  await host.resume(machine, 'startup', by)
 
   await host.pause(machine, 'startup', by)
-  const process = testProcess()
   const paused = await refused(startup(host, [task('a')], { process }))
   expect(paused).toMatchObject({ code: 'PAUSED', retryable: true })
   expect(paused.hint).toContain('host.resume(startups(host)')

@@ -23,7 +23,6 @@ import {
   statusLine,
 } from './report.ts'
 import { isInside } from './run-task.ts'
-import { startupsOf } from './startups.ts'
 import type { StartupMessage, Task } from './types.ts'
 import { SLACK, Watchdog } from './watchdog.ts'
 
@@ -31,8 +30,6 @@ export type StartupActor = DurableActor<typeof startupMachine>
 
 /** Within this the kernel sees that the clock was put on, ms: a retry may wait so long although it is due. */
 const LOOKED_AT = 30_000
-/** So many commits of earlier starts are kept, before they become one. */
-const KEPT = 1000
 const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
   failed: 'error',
   retrying: 'warn',
@@ -148,29 +145,10 @@ export class Boot {
       this.isReady = true
       service?.ready()
       this.resolveReady()
-      void this.trim()
     }
     if (state === 'stopping') this.stop(snapshot.context.reason ?? 'the start has failed')
     if (state === 'failed' || state === 'stopped') this.finish(this.failure(snapshot))
     else this.watch()
-  }
-
-  /** K9: a process that is started for years does not keep all of it. What runs once stays known. */
-  private async trim(): Promise<void> {
-    const { actor, host } = this
-    try {
-      let first = 0
-      for await (const { seq } of actor.history()) {
-        first = seq
-        break
-      }
-      const { seq } = await actor.info()
-      if (seq - first < KEPT || this.isOver) return
-      await host.trim(startupsOf(host).machine, actor.id, { who: 'startup', why: `more than ${KEPT} commits` })
-    } catch (error) {
-      if (!this.isOver)
-        this.desk.logger.warn(`start-up ${this.desk.id}: its history could not be trimmed`, error as object)
-    }
   }
 
   private stop(reason: string): void {

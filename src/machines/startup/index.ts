@@ -7,6 +7,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import { badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { keepShort } from '../trimming.ts'
 import { Boot, type StartupActor } from './boot.ts'
 import { Desk } from './desk.ts'
 import { prepareEnvironment } from './environment.ts'
@@ -69,6 +70,9 @@ export interface Startup {
   shutdown(options?: ShutdownOptions): Promise<StartupReport>
 }
 
+/** K9: a process that is started for years, or again and again, does not keep all of it. What runs once stays known. */
+const KEPT = 1000
+
 /** Of one call. */
 export interface ShutdownOptions {
   /** Why, for the records. Default `shutdown()`. */
@@ -82,8 +86,8 @@ export interface ShutdownOptions {
  *
  * The host's journal has to be a local one: two processes on one journal would drop each other's tasks.
  *
- * Rejects with BAD_OPTION (also where the environment does not fit, or the start-up has begun already), PAUSED (an operator
- * holds it), CLOSED (an operator has stopped it), or what host and journal answer.
+ * Rejects with BAD_OPTION (also where the environment does not fit, or the start-up has begun already), PAUSED or PARKED (an
+ * operator holds it), CLOSED (an operator has stopped it), or what host and journal answer.
  */
 export async function startup(
   host: Host,
@@ -112,6 +116,7 @@ export async function startup(
     const boot = new Boot(host, desk, settings, actor, leave)
     try {
       await begin(host, actor, desk, given)
+      void boot.over.then(await keepShort(host, known.machine, actor, () => KEPT))
     } catch (error) {
       boot.abandon()
       throw error
@@ -154,7 +159,7 @@ function assertHost(call: string, host: Host): void {
     throw badOption(call, host, 'is no host', 'Give what openHost() has answered.')
 }
 
-/** What the kernel has parked is let go on: a new process begins it all anew. What somebody else holds is not ours to let go. */
+/** What the kernel has parked is let go on: a new process begins it all anew. What an operator holds is not ours to let go. */
 async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonly Given[]): Promise<void> {
   const where = { machine: actor.machine, instance: actor.id }
   if (actor.getSnapshot().status !== 'active')
@@ -166,15 +171,15 @@ async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonl
   try {
     await actor.send(event)
   } catch (error) {
-    const { code, message } = error as DuramenError
-    if (code === 'PAUSED')
+    const { code, message, retryable } = error as DuramenError
+    if (code !== 'PAUSED' && code !== 'PARKED') throw error
+    if (code === 'PAUSED' || (await actor.info()).problem?.code === 'PARKED')
       throw new DuramenError(code, message, {
         where,
-        retryable: true,
+        retryable,
         cause: error,
         hint: `An operator holds it; its history says who, and why. Let it go on: host.resume(startups(host), '${actor.id}', { who, why }).`,
       })
-    if (code !== 'PARKED') throw error
     host.logger.warn(`${message}; a new process begins it anew`, where)
     await host.resume(startupsOf(host).machine, actor.id, { who: 'startup', why: 'a new process begins' })
     await actor.send(event)
