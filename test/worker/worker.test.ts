@@ -290,6 +290,30 @@ describe('W1c W1f', () => {
     expect(it.status().state).toBe('stopped')
   })
 
+  test('what an earlier run has set going is no part of the next one: its stop waits for that', async () => {
+    const { start, pass, job, last, runs } = place()
+    let go!: () => void
+    const gate = new Promise<void>((resolve) => (go = resolve))
+    const box: { stopped?: Promise<void> } = {}
+    let nth = 0
+    const { it } = await start({
+      run: (run) => {
+        if (++nth > 1) return job(true)(run)
+        void gate.then(() => {
+          box.stopped = it.stop()
+        })
+      },
+    })
+    await pass(MINUTE)
+    expect(runs).toHaveLength(1)
+    go()
+    await settle(12)
+    expect(await isPending(box.stopped!)).toBe(true)
+    last().end()
+    await box.stopped
+    expect(it.status().state).toBe('stopped')
+  })
+
   test('start after stop runs at once, and does nothing otherwise', async () => {
     const { start, runs, last } = place()
     const { it } = await start()

@@ -2,18 +2,18 @@
 //
 // W1a A run begins once the one before has ended, also one that takes no notice of its signal.
 // W1c Whoever stops the worker from inside its own run can't wait for that.
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { milliseconds } from '../../runtime/duration.ts'
 import { currentEffect } from '../../runtime/effects.ts'
+import { Inside } from '../inside.ts'
 import { problemOf } from '../problems.ts'
 import type { Job, WorkerRun } from './options.ts'
 import type { WorkerRan } from './types.ts'
 
-const running = new AsyncLocalStorage<Desk>()
+const inside = new Inside<Desk>()
 
 const INTERRUPTED: WorkerRan = {
   outcome: 'interrupted',
@@ -42,9 +42,9 @@ export class Desk {
     return this.#current !== undefined
   }
 
-  /** The code that asks is part of its run. */
+  /** The code that asks is part of its run, which goes on. */
   get isInside(): boolean {
-    return running.getStore() === this
+    return inside.of(this)
   }
 
   /** Resolves once no run goes on. */
@@ -69,7 +69,7 @@ export class Desk {
     const leave = () => stop.abort(stopped(this.job.id))
     signal.addEventListener('abort', leave)
     const since = this.#clock.now()
-    const ran = running.run(this, async () => this.job.run(this.#given(key, stop.signal)))
+    const ran = inside.run(this, () => this.job.run(this.#given(key, stop.signal)))
     const ended = ran.then(ignore, ignore).then(() => {
       this.#current = undefined
       signal.removeEventListener('abort', leave)
