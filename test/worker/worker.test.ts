@@ -471,6 +471,22 @@ describe('its host', () => {
     await it.stop()
   })
 
+  test('paused, then stopped: it says so, though that is not on record; started, it goes on once it is resumed', async () => {
+    const { start, last, runs, pass } = place()
+    const { it, host } = await start()
+    last().end()
+    await settle(12)
+    await host.pause(it.machine, 'sync', by)
+    await it.stop()
+    expect(it.status()).toMatchObject({ state: 'stopped', nextAt: null, runs: 1 })
+    await it.start()
+    expect(it.status().state).toBe('waiting')
+    await host.resume(it.machine, 'sync', by)
+    await pass(MINUTE)
+    expect(runs).toHaveLength(2)
+    await it.stop()
+  })
+
   test('ended by host.stop its id is free once it was purged; a run that takes no notice ends before the next', async () => {
     const { start, job, runs, last, pass, most } = place()
     const { it, host } = await start({ run: job(true) })

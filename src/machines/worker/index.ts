@@ -133,9 +133,10 @@ class Declared implements Worker {
   status(): WorkerStatus {
     const { context, value } = this.#actor.getSnapshot()
     const { runs, failures, begunAt, nextAt, last, problem } = context
-    const state = value === 'backingOff' ? 'backing off' : value
-    const stopping = this.#desk.halted && this.#desk.busy
-    return { id: this.id, state: stopping ? 'stopping' : state, runs, failures, begunAt, nextAt, last, problem }
+    const { halted, busy } = this.#desk
+    const status = { id: this.id, runs, failures, begunAt, last, problem }
+    if (halted) return { ...status, state: busy ? 'stopping' : 'stopped', nextAt: null } // also where that is not on record
+    return { ...status, state: value === 'backingOff' ? 'backing off' : value, nextAt }
   }
 
   async trigger(): Promise<void> {
