@@ -608,3 +608,17 @@ test('status$ tells how it is now and after each commit, events$ what happens; b
   expect(states).toEqual(['running', 'waiting', 'starting', 'starting', 'running', 'stopping', 'stopped'])
   expect(completed).toBe(2)
 })
+
+test.each([0, 60 * MINUTE])(
+  'V1a a clock that is put back while it runs, or waits, does not keep it from being restarted (%d)',
+  async (first) => {
+    const { system, start, pass, fail, clock } = place()
+    let set = 0
+    await start({ host: { clock: { now: () => clock.now() + set, after: clock.after } } })
+    set = -first
+    await fail()
+    set = -60 * MINUTE
+    for (let n = 0; n < 15; n++) await pass(SECOND)
+    expect(system.starts()).toBe(2)
+  },
+)

@@ -14,7 +14,7 @@ import type { Host } from '../../runtime/host.ts'
 import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
 import { keepShort } from '../trimming.ts'
 import { closed, Desk } from './desk.ts'
-import { supervisorMachine } from './machine.ts'
+import { delayOf, supervisorMachine } from './machine.ts'
 import { type Supervisors, supervisorsOf } from './opened.ts'
 import { type Supervised, type SupervisorOptions, supervisedOf } from './options.ts'
 import { supervisorStatus } from './status.ts'
@@ -154,8 +154,12 @@ class Supervising implements Supervisor {
     void this.#seeToIt()
   }
 
-  /** While nothing runs: where the machine is stuck, for it or its journal failed, nothing ever would, and nobody would know. */
+  /**
+   * While nothing runs: where the machine is stuck, for it or its journal failed, nothing ever would, and nobody would know. Where
+   * the clock was put back, its timer would wait until the clock is where it was: what it waits is counted here, too.
+   */
   async #seeToIt(): Promise<void> {
+    let [awaited, waited]: [number | null, number] = [null, 0]
     while (!this.#end && this.#desk.pid === null) {
       this.#rest?.()
       await new Promise<void>((go) => {
@@ -164,6 +168,11 @@ class Supervising implements Supervisor {
       const { phase, problem } = await this.#actor.info().catch(() => GONE)
       const stuck = phase === 'broken' || (phase === 'parked' && problem?.code !== 'PARKED') // an operator knows what he does
       if (stuck && !this.#end && this.#desk.pid === null) await this.#giveUp(problem)
+      const { restartAt, restarts, settings } = this.#actor.getSnapshot().context
+      waited = restartAt === awaited ? waited + COMMIT : 0
+      awaited = restartAt
+      if (restartAt !== null && waited >= delayOf(settings, restarts.length))
+        await this.#actor.send({ type: 'WAITED' }).catch(() => {}) // held by an operator, or not to be recorded now
     }
   }
 

@@ -238,6 +238,7 @@ export const supervisorMachine = setup({
       on: {
         OPEN: { actions: 'open' },
         RESTART: { target: 'clearing', actions: ['byHand', 'sayRestarting'] },
+        WAITED: 'clearing',
         STOP: { target: 'stopped', actions: ['stopped', 'sayStopped'] },
       },
     },
@@ -276,7 +277,7 @@ export function counting({ restarts, settings }: SupervisorContext, uptime: numb
 }
 
 /** How long the nth restart that counts waits. */
-function delayOf({ restartDelay, backoff }: SupervisorSettings, n: number): number {
+export function delayOf({ restartDelay, backoff }: SupervisorSettings, n: number): number {
   if (!backoff || restartDelay === 0) return restartDelay
   return Math.min(Math.max(backoff.max, restartDelay), restartDelay * backoff.factor ** (n - 1))
 }

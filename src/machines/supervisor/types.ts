@@ -50,6 +50,8 @@ export type SupervisorCommand =
   /** A process begins to supervise; whatever another one has begun is void. */
   | { readonly type: 'OPEN'; readonly boot: string; readonly settings: SupervisorSettings }
   | { readonly type: 'RESTART'; readonly why: string }
+  /** It has waited for its restart, whatever the clock says. */
+  | { readonly type: 'WAITED' }
   | { readonly type: 'STOP' }
 
 /** Whose program, and which process asks. */
