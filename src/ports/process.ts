@@ -7,8 +7,6 @@ export type SignalName = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGQUIT' | 'SIGBREAK
 export interface HostProcess {
   readonly pid: number
   readonly env: Record<string, string | undefined>
-  /** What it ends with once nothing is left to do. */
-  exitCode?: number | string | null | undefined
   on(signal: SignalName, listener: () => void): unknown
   off(signal: SignalName, listener: () => void): unknown
   /** Ends it at once. */

@@ -127,6 +127,40 @@ test('S7 SIGINT twice within 250 ms is one; a second one after that ends the pro
   expect(log).toEqual(['a', 'hangs'])
 })
 
+test('S7 two start-ups on one host: a signal shuts both down, then the host is closed and the process ends, once, with the highest code', async () => {
+  const { open, start, task, clock, process, log, sleep } = place()
+  const host = await open()
+  const slow = { stopTimeout: 20_000, stop: () => sleep(10_000).then(() => log.push('stop b')) }
+  await start(host, [task('a')])
+  await start(host, [task('b', [], slow)], { id: 'other' })
+  const fails = {
+    stop: () => {
+      throw new Error('stuck')
+    },
+  }
+  await start(host, [task('c', [], fails)], { id: 'third', signals: [] })
+  process.signal('SIGTERM')
+  await clock.advance('9s')
+  expect(log).toEqual(['a', 'b', 'c', 'stop a'])
+  expect(process.exits).toEqual([])
+  await clock.advance('5s')
+  expect(log).toEqual(['a', 'b', 'c', 'stop a', 'stop b'])
+  expect(process.exits).toEqual([1])
+  expect(process.listening).toBe(0)
+  await expect(host.register()).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+test('S7 two start-ups on one host: a second signal ends the process once', async () => {
+  const { open, start, task, clock, process } = place()
+  const host = await open()
+  for (const id of ['one', 'two']) await start(host, [task('a', [], { stop: () => new Promise(() => {}) })], { id })
+  process.signal('SIGTERM')
+  await clock.advance(300)
+  process.signal('SIGTERM')
+  expect(process.exits).toEqual([143])
+  expect(process.listening).toBe(0)
+})
+
 test('S7 after a start that failed, a shutdown by hand, or with signals: [] nobody listens for signals', async () => {
   const { open, start, task, process } = place()
   const host = await open()

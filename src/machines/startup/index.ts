@@ -7,6 +7,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import { badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, openInstance } from '../hosting.ts'
 import { keepShort } from '../trimming.ts'
 import { Boot, type StartupActor } from './boot.ts'
 import { Desk } from './desk.ts'
@@ -16,7 +17,6 @@ import { mermaidOf } from './mermaid.ts'
 import { type Given, type OnceTask, type StartupOptions, type StartupTask, settingsOf, tasksGiven } from './options.ts'
 import type { StartupHealth, StartupReport } from './report.ts'
 import { isInside } from './run-task.ts'
-import { onSignals } from './signals.ts'
 import { startupsOf } from './startups.ts'
 
 export type { EnvironmentOptions } from './environment.ts'
@@ -72,6 +72,7 @@ export interface Startup {
 
 /** K9: a process that is started for years, or again and again, does not keep all of it. What runs once stays known. */
 const KEPT = 1000
+const PURGE = 'host.purge frees its id, and what it knows of tasks that run once is gone then; or give another id.'
 
 /** Of one call. */
 export interface ShutdownOptions {
@@ -104,15 +105,19 @@ export async function startup(
   const beginning = new Promise<Boot | undefined>((resolve) => {
     begun = resolve
   })
-  const unlisten = onSignals(settings.process, settings.signals, host.clock, (signal) => endOf(host, beginning, signal))
+  const unlisten = known.signals.listen(settings.process, settings.signals, async (signal) => {
+    const boot = await beginning
+    await boot?.leaveBy(signal)
+    return boot?.exitCode ?? 1
+  })
   const leave = () => {
     unlisten()
     known.leave(desk)
   }
   try {
     await prepareEnvironment(settings.process.env, settings.environment, host.logger)
-    await host.register(known.machine)
-    const actor = await host.actor(known.machine, settings.id, { input: { id: settings.id } })
+    const { id } = settings
+    const actor = await openInstance(host, known.machine, id, { id }, `the start-up '${id}'`, PURGE)
     const boot = new Boot(host, desk, settings, actor, leave)
     try {
       await begin(host, actor, desk, given)
@@ -131,20 +136,6 @@ export async function startup(
   }
 }
 
-/** S7: a signal has come. Answers the exit code. */
-async function endOf(host: Host, beginning: Promise<Boot | undefined>, signal: string): Promise<number> {
-  host.logger.info(`${signal}: shutting down`)
-  const boot = await beginning
-  await boot?.leaveBy(signal)
-  try {
-    await host.close()
-  } catch (error) {
-    host.logger.error('the host could not be closed', error as object)
-    return 1
-  }
-  return boot?.exitCode ?? 1
-}
-
 /**
  * The machine of all start-ups of a host, for its operators: `host.resume(startups(host), 'startup', { who, why })`. Where no
  * start-up has begun yet, `host.register` it first. Throws BAD_OPTION.
@@ -154,19 +145,9 @@ export function startups(host: Host): DurableMachine<typeof startupMachine> {
   return startupsOf(host).machine
 }
 
-function assertHost(call: string, host: Host): void {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption(call, host, 'is no host', 'Give what openHost() has answered.')
-}
-
 /** What the kernel has parked is let go on: a new process begins it all anew. What an operator holds is not ours to let go. */
 async function begin(host: Host, actor: StartupActor, desk: Desk, given: readonly Given[]): Promise<void> {
   const where = { machine: actor.machine, instance: actor.id }
-  if (actor.getSnapshot().status !== 'active')
-    throw new DuramenError('CLOSED', `the start-up '${actor.id}' was ended by host.stop`, {
-      where,
-      hint: 'host.purge frees its id, and what it knows of tasks that run once is gone then; or give another id.',
-    })
   const event = { type: 'BEGIN', boot: desk.boot, tasks: given.map(({ plan }) => plan) } as const
   try {
     await actor.send(event)
