@@ -78,10 +78,10 @@ it('posts what Slack takes: bold title, text, and nothing that mentions everybod
 it('nobody can mention everybody, also where others take what is for Slack; a title is one line', async () => {
   const { url, requests } = await server(answer(200))
   const title = '@all\n@Channel down'
-  const text = 'ask ann@here.org, @everyone @allan'
+  const text = 'ask ann@\u200bhere.org, @everyone @allan'
   expect(await tell({ url }, undefined, { ...notice, title, text })).toBeUndefined()
   expect(JSON.parse(requests[0]!.body)).toEqual({
-    text: '*@\u200ball\\u000a@\u200bChannel down*\nask ann@here.org, @\u200beveryone @allan',
+    text: '*@\u200ball\\u000a@\u200bChannel down*\nask ann@\u200bhere.org, @\u200beveryone @allan',
   })
 })
 

@@ -99,7 +99,7 @@ const escaped = (text: string) =>
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
-    .replace(/(?<!\w)@(?=(?:channel|all|everyone|here)\b)/gi, '@\u200b')
+    .replace(/@(?=(?:channel|all|everyone|here)\b)/gi, '@\u200b')
 /** Not within an entity. */
 const cut = (text: string) => (text.length > LONGEST ? `${text.slice(0, LONGEST).replace(/&\w{0,3}$/, '')}…` : text)
 
