@@ -1,8 +1,6 @@
-import type { Clock } from '../ports/clock.ts'
+import { type Clock, LONGEST_TIMER } from '../ports/clock.ts'
 
 const now = Date.now
-/** A timer of Node takes no more, some 25 days. */
-const MOST = 2 ** 31 - 1
 
 /** The machine's own clock. Taken when this module loads, so that a pinned `Date` can't reach it. */
 export const systemClock: Clock = {
@@ -10,7 +8,7 @@ export const systemClock: Clock = {
   after(ms, fn) {
     let timer: NodeJS.Timeout
     const wait = (left: number) => {
-      timer = left > MOST ? setTimeout(() => wait(left - MOST), MOST) : setTimeout(fn, left)
+      timer = left > LONGEST_TIMER ? setTimeout(() => wait(left - LONGEST_TIMER), LONGEST_TIMER) : setTimeout(fn, left)
     }
     wait(ms)
     return () => clearTimeout(timer)

@@ -1,10 +1,8 @@
 // The frame around each way of telling: it ends within its limit or by its caller's signal, and with a DuramenError if at all.
 import { type TaskEither, tryCatch } from 'fp-ts/lib/TaskEither.js'
+import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { textOf } from '../../ports/thrown.ts'
-
-/** The longest wait that a timer of node keeps. */
-const LONGEST = 2 ** 31 - 1
 
 /** NOTIFY_FAILED. `who`: the notifier's name. */
 export const notTaken = (
@@ -27,7 +25,7 @@ export const taken = (
       const controller = new AbortController()
       const { signal } = controller
       const onAbort = () => controller.abort(calledOff(who))
-      const timer = setTimeout(() => controller.abort(tooLong(who, limit)), Math.min(limit, LONGEST))
+      const timer = setTimeout(() => controller.abort(tooLong(who, limit)), Math.min(limit, LONGEST_TIMER))
       caller?.addEventListener('abort', onAbort)
       try {
         const ended = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))

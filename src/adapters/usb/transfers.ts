@@ -7,7 +7,9 @@
 // - A request, and writing, must not be done twice: they are one transfer with the whole limit.
 // - A transfer that goes on for SETTLE after its signal has fired is ended by a reset of the device. It has forgotten what it
 //   was told then, so every transfer fails from there on until it has been reset or opened by whoever makes it ready again.
+
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { badOption } from '../../ports/given.ts'
 import { gone, usbError } from './errors.ts'
@@ -19,7 +21,6 @@ const SLICE = 100
 /** How long a transfer may go on after its signal has fired, ms. */
 const SETTLE = 250
 const TIMEOUT = 5000
-const LONGEST = 2 ** 31 - 1
 /** Most bytes of one transfer: the kernel lends 16 MiB to all devices together. */
 const PIECE = 1 << 20
 
@@ -167,7 +168,7 @@ export class Transfers implements UsbIo {
 }
 
 /** The package takes Infinity, and what is too much for it, for zero. */
-const limitOf = ({ timeout = TIMEOUT }: TransferOptions) => (timeout >= 1 ? Math.min(timeout, LONGEST) : 1)
+const limitOf = ({ timeout = TIMEOUT }: TransferOptions) => (timeout >= 1 ? Math.min(timeout, LONGEST_TIMER) : 1)
 /** Zero would end it at once. */
 const left = (end: number) => Math.max(1, Math.ceil(end - performance.now()))
 const wholePackets = (length: number, packet: number) => Math.ceil(length / packet) * packet
