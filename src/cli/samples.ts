@@ -2,8 +2,9 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WriteInputBarcodeFormat } from 'zxing-wasm/writer'
-import { installedWasm, loadSharp, optional, type Sharp } from '../adapters/sharp/load.ts'
+import { INSTALL, installedWasm, loadSharp, type Sharp } from '../adapters/sharp/load.ts'
 import { DuramenError } from '../ports/errors.ts'
+import { optional } from '../ports/optional.ts'
 
 interface Picture {
   name: string
@@ -69,7 +70,7 @@ export async function writeSamples(folder: string): Promise<string[]> {
 
 async function samples(): Promise<[name: string, bytes: Uint8Array][]> {
   const sharp = await loadSharp()
-  const draw = await optional('zxing-wasm', codeWriter)
+  const draw = await optional('zxing-wasm', codeWriter, INSTALL)
   const files: [string, Uint8Array][] = []
   for (const picture of PICTURES) files.push([picture.name, await paint(sharp, picture, await draw(picture))])
   const whole = files[0]![1]

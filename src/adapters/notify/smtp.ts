@@ -1,5 +1,6 @@
 // A mail server by its url. The password never goes over a network in plain text: STARTTLS is insisted on where there is one.
 import { DuramenError } from '../../ports/errors.ts'
+import { optional } from '../../ports/optional.ts'
 import { isLoopback } from './address.ts'
 import type { MailTransport } from './email.ts'
 
@@ -19,7 +20,10 @@ export interface SmtpOptions {
 export function smtpTransport(url: unknown, limit: number, hint: string): () => Promise<MailTransport> {
   const options = smtpOptions(url, limit, hint)
   let made: MailTransport | undefined
-  return async () => (made ??= (await load()).createTransport(options))
+  return async () => {
+    const { createTransport } = await optional('nodemailer', () => import('nodemailer'), 'nodemailer')
+    return (made ??= createTransport(options))
+  }
 }
 
 /** What a url says. */
@@ -58,16 +62,5 @@ function parsed(given: unknown) {
     }
   } catch {
     return undefined
-  }
-}
-
-async function load() {
-  try {
-    return await import('nodemailer')
-  } catch (cause) {
-    throw new DuramenError('MISSING_PACKAGE', `the package nodemailer cannot be loaded: ${(cause as Error).message}`, {
-      cause,
-      hint: 'Run: npm install nodemailer',
-    })
   }
 }

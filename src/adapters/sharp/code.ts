@@ -1,6 +1,7 @@
 // The QR or bar code in a picture.
 import type { ReadInputBarcodeFormat } from 'zxing-wasm/reader'
-import { installedWasm, optional, type Sharp } from './load.ts'
+import { optional } from '../../ports/optional.ts'
+import { INSTALL, installedWasm, type Sharp } from './load.ts'
 
 interface FoundCode {
   readonly text: string
@@ -30,7 +31,7 @@ let reader: Promise<CodeReader> | undefined
 
 /** The reader, made once per process. MISSING_PACKAGE when zxing-wasm is not installed. */
 export async function loadCodeReader(): Promise<CodeReader> {
-  reader ??= optional('zxing-wasm', makeReader)
+  reader ??= optional('zxing-wasm', makeReader, INSTALL)
   try {
     return await reader
   } catch (error) {

@@ -1,6 +1,6 @@
 // The package `usb` is an optional peer: loaded at the first connection, so that who only simulates need not install it.
 import type { Emitter, UsbDevice } from 'usb/index.js'
-import { DuramenError } from '../../ports/errors.ts'
+import { optional } from '../../ports/optional.ts'
 
 /**
  * A device of the package. The limit of a transfer, ms, is an argument that its types leave out; without it each ends after
@@ -22,13 +22,11 @@ export interface UsbPackage {
 
 /** MISSING_PACKAGE where it is not installed. */
 export async function loadUsb(): Promise<UsbPackage> {
-  try {
-    const [{ usb }, { Emitter }] = await Promise.all([import('usb'), import('usb/index.js')])
-    return { getDevices: () => usb.getDevices() as Promise<Device[]>, Emitter }
-  } catch (cause) {
-    throw new DuramenError('MISSING_PACKAGE', `the package usb cannot be loaded: ${(cause as Error).message}`, {
-      cause,
-      hint: 'Run: npm install usb (with its optional dependencies: they hold the compiled part)',
-    })
-  }
+  const both = () => Promise.all([import('usb'), import('usb/index.js')])
+  const [{ usb }, { Emitter }] = await optional(
+    'usb',
+    both,
+    'usb (with its optional dependencies: they hold the compiled part)',
+  )
+  return { getDevices: () => usb.getDevices() as Promise<Device[]>, Emitter }
 }
