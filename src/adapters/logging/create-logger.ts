@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
+import { bytesIn } from '../../ports/size.ts'
 import { dump, textOf } from '../../ports/thrown.ts'
 import { lineOf } from './line.ts'
 import { LogFile, type Rotation } from './log-file.ts'
@@ -47,7 +48,6 @@ export interface CreatedLogger extends Logger {
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
-const UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const
 /** What pino itself puts into a line; details of these names get a `_` behind, so that they can't pass for it. */
 const PINOS = ['level', 'time', 'pid', 'hostname', 'name', 'msg']
 
@@ -171,8 +171,7 @@ function rotationOf(rotate: LoggerOptions['rotate']): Rotation {
 }
 
 function bytesOf(size: Size): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(B|kB|MB|GB)$/.exec(typeof size === 'string' ? size : '') ?? []
-  const bytes = unit === undefined ? size : Number(number) * UNITS[unit as keyof typeof UNITS]
+  const bytes = typeof size === 'string' ? bytesIn(size) : size
   if (typeof bytes === 'number' && bytes >= 1) return bytes
   throw badOption('createLogger rotate.size', size, 'is no size', "Give bytes as a number, or a string like '10MB'.")
 }

@@ -1,6 +1,7 @@
 // What stands behind an option or an argument, read and refused in one place.
 import { InvalidArgumentError } from 'commander'
 import type { ChainHead } from '../../journal/index.ts'
+import { bytesIn } from '../../ports/size.ts'
 import { milliseconds } from '../../runtime/duration.ts'
 import type { UsbId } from '../diagnose/usb.ts'
 import { createScreen, type Screen } from '../screen.ts'
@@ -55,12 +56,10 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('Give a number and its unit, such as 500ms, 3s, 5m or 1h.')
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9 }
-
 /** `10MB` → 10,000,000. */
 export function bytes(text: string): number {
-  const [, count, unit = ''] = /^([1-9]\d{0,8})([KMG]?B)?$/i.exec(text) ?? []
-  if (count !== undefined) return Number(count) * UNITS[unit.toUpperCase()]!
+  const bytes = bytesIn(text)
+  if (bytes !== undefined) return bytes
   throw new InvalidArgumentError('Give a number of bytes, such as 500000, 10MB or 1GB.')
 }
 
