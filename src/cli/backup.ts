@@ -1,8 +1,9 @@
 // `duramen backup` and `duramen restore`.
 import { backupJournal, restoreJournal } from '../journal/index.ts'
+import { printable } from '../ports/printable.ts'
 import type { Interruption } from './interruption.ts'
 import type { Screen } from './screen.ts'
-import { bytes, printable } from './text.ts'
+import { bytes } from './text.ts'
 
 export interface BackupCommand {
   readonly from: string

@@ -15,8 +15,9 @@ import {
   type RepairWay,
   repairJournal,
 } from '../journal/index.ts'
+import { printable } from '../ports/printable.ts'
 import type { Screen } from './screen.ts'
-import { bytes, counted, printable } from './text.ts'
+import { bytes, counted } from './text.ts'
 
 export interface CheckCommand {
   readonly dir: string

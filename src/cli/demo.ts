@@ -5,6 +5,7 @@ import { loadSharp } from '../adapters/sharp/load.ts'
 import { fileJournal } from '../journal/index.ts'
 import { must } from '../machines/image/work.ts'
 import type { Logger } from '../ports/logger.ts'
+import { printable } from '../ports/printable.ts'
 import { openHost } from '../runtime/host.ts'
 import { showClosing } from './closing.ts'
 import { checkFolder } from './copy.ts'
@@ -13,7 +14,6 @@ import type { Interruption } from './interruption.ts'
 import { run } from './run.ts'
 import type { Screen } from './screen.ts'
 import { type DemoOptions, placesIn, type Stage } from './stage.ts'
-import { printable } from './text.ts'
 
 /** Runs the demo; the answer is its exit code. Rejects with DuramenError. */
 export async function demo(given: DemoOptions, screen: Screen, interrupted: Interruption): Promise<number> {

@@ -10,10 +10,11 @@ import { assertNoJournal } from '../journal/file/backup/restore.ts'
 import { asDuramen } from '../journal/fs-error.ts'
 import { exportJournal, fileJournal, importJournal, openJournal } from '../journal/index.ts'
 import { isDuramenError } from '../ports/errors.ts'
+import { printable } from '../ports/printable.ts'
 import { journalOptionsIn, withConfig } from './config.ts'
 import type { Interruption } from './interruption.ts'
 import type { Screen } from './screen.ts'
-import { counted, printable } from './text.ts'
+import { counted } from './text.ts'
 
 export interface ExportCommand {
   readonly dir: string

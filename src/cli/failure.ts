@@ -3,8 +3,8 @@
 // It goes to stderr, with --json as one line of JSON: stdout holds the report that was asked for, or nothing.
 import { CommanderError } from 'commander'
 import { isDuramenError } from '../ports/errors.ts'
+import { printable } from '../ports/printable.ts'
 import { EXIT } from './exit-codes.ts'
-import { printable } from './text.ts'
 
 /** What `--json` prints of a failure. `code`: one of docs/ERRORS.md, `USAGE`, or `UNKNOWN` for a defect. */
 interface Failure {

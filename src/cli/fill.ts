@@ -1,10 +1,11 @@
 // What there is to do: what an earlier run has left, and what comes into source/ now.
 import { existsSync } from 'node:fs'
+import { printable } from '../ports/printable.ts'
 import { copyFolder } from './copy.ts'
 import { lookBack } from './earlier.ts'
 import { writeSamples } from './samples.ts'
 import type { Stage } from './stage.ts'
-import { counted, printable } from './text.ts'
+import { counted } from './text.ts'
 
 /** Says what it finds and makes. The answer: whether there is something to do. */
 export async function fill(stage: Stage): Promise<boolean> {

@@ -5,11 +5,11 @@ import { sharpProcessor } from '../adapters/sharp/index.ts'
 import { must } from '../machines/image/work.ts'
 import { type ImagePipeline, imagePipeline } from '../machines/index.ts'
 import type { ImageProcessor } from '../ports/image.ts'
+import { printable } from '../ports/printable.ts'
 import { listImages, outcomeOf } from './images.ts'
 import type { Screen } from './screen.ts'
 import type { Stage } from './stage.ts'
 import { stepLine } from './steps.ts'
-import { printable } from './text.ts'
 
 /** Between two looks at the pipeline for the progress bar. */
 const GLANCE = 150

@@ -1,7 +1,8 @@
 // A pipeline's messages, a line each (I9).
 import type { PipelineEvent } from '../machines/index.ts'
+import { printable } from '../ports/printable.ts'
 import type { Screen, Style } from './screen.ts'
-import { padded, printable } from './text.ts'
+import { padded } from './text.ts'
 
 /** What stands before the line, and its colour. Steps on the way have neither. */
 const MARKS: Partial<Record<PipelineEvent['type'], readonly [mark: string, style: Style]>> = {

@@ -1,6 +1,7 @@
 // Rows of plain text, one column under the other. No cell is cut: one that is longer than its column pushes the rest of
 // its line to the right.
-import { padded, printable, widthOf } from './text.ts'
+import { printable } from '../ports/printable.ts'
+import { padded, widthOf } from './text.ts'
 
 const WIDEST = 40
 

@@ -1,7 +1,5 @@
 // Texts that came from outside (file names, codes in pictures) on a terminal.
 
-export { printable } from '../ports/printable.ts'
-
 const graphemes = new Intl.Segmenter()
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60]/u

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { tableLines } from '../../src/cli/table.ts'
-import { bytes, padded, printable, shortened, widthOf } from '../../src/cli/text.ts'
+import { bytes, padded, shortened, widthOf } from '../../src/cli/text.ts'
+import { printable } from '../../src/ports/printable.ts'
 
 describe('texts from outside', () => {
   it('cannot drive a terminal', () => {

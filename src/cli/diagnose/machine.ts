@@ -2,9 +2,10 @@
 import { stat, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { printable } from '../../ports/printable.ts'
 import { cpuSampled } from '../probes/cpu.ts'
 import { type Memory, memoryNow } from '../probes/memory.ts'
-import { bytes, printable } from '../text.ts'
+import { bytes } from '../text.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Percent. */

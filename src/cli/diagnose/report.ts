@@ -1,6 +1,8 @@
 // Findings as lines for people, and as JSON for programs.
+
+import { printable } from '../../ports/printable.ts'
 import type { Screen, Style } from '../screen.ts'
-import { counted, padded, printable } from '../text.ts'
+import { counted, padded } from '../text.ts'
 import { type Finding, type Level, worst } from './finding.ts'
 
 const STYLES: Readonly<Record<Level, Style>> = { ok: 'green', warn: 'yellow', fail: 'red' }
