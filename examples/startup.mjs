@@ -78,15 +78,16 @@ const tasks = [
     id: 'listener',
     done: 'listening',
     async run({ signal }) {
-      const server = createServer(answer)
-      server.listen(Number(given.port), '127.0.0.1')
-      await once(server, 'listening', { signal })
+      const server = createServer(answer).listen({ port: Number(given.port), host: '127.0.0.1', signal })
+      await once(server, 'listening', { signal }) // rejects where the port is taken, and the start says so
       console.log(`http://127.0.0.1:${server.address().port}`)
       return server
     },
     async stop(server) {
+      const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()
+      await closed
     },
   },
   { id: 'model', done: 'model initialised', needs: ['listener'], heavy: true, run: languages },
@@ -137,7 +138,7 @@ async function answer(request, response) {
   }
   if (url.pathname === '/live') return say(200, { status: 'alive' })
   const status = app?.health() ?? 'starting'
-  if (url.pathname === '/health') return say(status === 'healthy' ? 200 : 503, { status })
+  if (url.pathname === '/health') return say(status === 'healthy' || status === 'degraded' ? 200 : 503, { status })
   if (!routes) return say(503, { status })
   const route = routes[url.pathname]
   if (!route) return say(404, { error: `there is no ${url.pathname}` })

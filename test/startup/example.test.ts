@@ -1,4 +1,6 @@
 // Needs `npm run build`.
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import Database from 'libsql'
 import { expect, onTestFinished, test } from 'vitest'
@@ -104,6 +106,16 @@ test('examples/startup.mjs: a seed that fails ends the start with its name and c
   await mended.says('server running')
   expect((await stopped(mended)).code).toBe(0)
   expect(rows(data)).toEqual([3, 3, 3])
+})
+
+test('examples/startup.mjs: a port that is taken ends the start with the name of the listener and code 1', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  onTestFinished(() => void other.close())
+  const { port } = other.address() as AddressInfo
+  const { code, stderr } = await started(await folder(), '--port', String(port)).ended
+  expect(code).toBe(1)
+  expect(stderr).toContain('listener has failed: listen EADDRINUSE')
 })
 
 test('examples/startup.mjs: /health answers while it starts; on SIGTERM the seed is called off, code 0, and it goes on at the next start', async () => {
