@@ -24,13 +24,13 @@ const run = async (shell: string, ...args: string[]) => (await promisify(execFil
 /** What bash-completion offers to scripts, for machines without that package. */
 const WORDS = `_get_comp_words_by_ref() { words=("\${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=\${words[cword]}; }`
 
-const bash = (line: string) => {
+const bash = (line: string, compopt = ':') => {
   const words = line.split(' ')
   const quoted = words.map((word) => `'${word}'`).join(' ')
   return run(
     'bash',
     '-c',
-    `${WORDS}; source <(duramen completion bash); compopt() { :; }
+    `${WORDS}; source <(duramen completion bash); compopt() { ${compopt}; }
      COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; COMP_LINE='${line}'; COMP_POINT=${line.length}
      "$(complete -p duramen | sed 's/.*-F \\([^ ]*\\).*/\\1/')"; printf '%s\\n' "\${COMPREPLY[@]}"`,
   )
@@ -46,6 +46,12 @@ describe.runIf(has('bash'))('in bash', () => {
   ])('%s<TAB>', async (line, offered) => {
     const said = (await bash(line)).split('\n').map((candidate) => candidate.split(/\s/)[0]!)
     expect(said.filter(Boolean).sort()).toEqual(offered)
+  })
+
+  it('a path is completed where there is nothing else to offer', async () => {
+    const lastOption = async (line: string) => (await bash(line, 'echo "compopt $*"')).match(/^compopt .*$/gm)?.at(-1)
+    expect(await lastOption('duramen check ./da')).toBe('compopt -o default')
+    expect(await lastOption('duramen check --re')).not.toBe('compopt -o default')
   })
 })
 
