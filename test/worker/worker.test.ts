@@ -530,3 +530,15 @@ test('status$ tells how it is now and after each commit; it completes with its h
   expect(states).toEqual(['running', 'waiting', 'stopped'])
   expect(completed).toBe(2)
 })
+
+test('W1c of stop, start and stop in one breath the last one has it', async () => {
+  const { start, takes, times, pass } = place()
+  const { it, state } = await start({ run: takes(20 * SECOND) })
+  await Promise.all([it.stop(), it.start(), it.stop()])
+  await pass(5 * MINUTE)
+  expect(state()).toBe('stopped')
+  await Promise.all([it.stop(), it.start(), it.stop(), it.start()])
+  await pass(SECOND)
+  expect(state()).toBe('running')
+  expect(times).toHaveLength(2)
+})

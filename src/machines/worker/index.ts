@@ -116,6 +116,8 @@ class Declared implements Worker {
   readonly #actor: Actor
   readonly #desk: Desk
   #stopping: Promise<void> | undefined
+  /** How often it was asked to stop. */
+  #stops = 0
 
   constructor(host: Host, workers: Workers, actor: Actor, desk: Desk) {
     this.id = actor.id
@@ -159,7 +161,9 @@ class Declared implements Worker {
   }
 
   async start(): Promise<void> {
+    const stops = this.#stops
     await this.#stoppedIfAsked()
+    if (stops !== this.#stops) return // who has asked last, has it
     const { settings } = this.#desk.job.plan
     const { value, context } = this.#actor.getSnapshot()
     const rests = value === 'stopped' || (value === 'stopping' && !context.wanted)
@@ -192,6 +196,7 @@ class Declared implements Worker {
   }
 
   stop(): Promise<void> {
+    this.#stops++
     const stopping = (this.#stopping ??= this.#stop().finally(() => {
       this.#stopping = undefined
     }))
