@@ -52,7 +52,7 @@ const ROWS = {
  */
 const seed = (table, needs) => ({
   id: `seed_${table}`,
-  done: `seed_${table}`,
+  says: `seed_${table}`,
   needs,
   once: true,
   async run({ key, signal, result, id }) {
@@ -76,7 +76,7 @@ const tasks = [
   {
     // first, so that health checks are answered while the rest starts
     id: 'listener',
-    done: 'listening',
+    says: 'listening',
     async run({ signal }) {
       const server = createServer(answer).listen({ port: Number(given.port), host: '127.0.0.1', signal })
       await once(server, 'listening', { signal }) // rejects where the port is taken, and the start says so
@@ -90,17 +90,17 @@ const tasks = [
       await closed
     },
   },
-  { id: 'model', done: 'model initialised', needs: ['listener'], heavy: true, run: languages },
+  { id: 'model', says: 'model initialised', needs: ['listener'], heavy: true, run: languages },
   {
     id: 'database',
-    done: 'database open',
+    says: 'database open',
     needs: ['listener'],
     run: async () => new Database(join(given.data, 'app.db')),
     stop: async (database) => database.close(),
   },
   {
     id: 'migrations',
-    done: 'migrations',
+    says: 'migrations',
     needs: ['database'],
     once: true, // with version: 2 it is run once more
     async run({ result }) {
@@ -116,7 +116,7 @@ const tasks = [
   {
     // last: nobody gets in before all is there
     id: 'server',
-    done: 'server running',
+    says: 'server running',
     needs: ['seed_users'],
     async run({ result }) {
       routes = {

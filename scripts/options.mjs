@@ -47,6 +47,7 @@ const TABLES = [
   ['startup: a task, what runs each time', 'interface StartupTask<'],
   ['startup: a task that runs once', 'interface OnceTask '],
   ['startup: `retry` of a task', 'interface TaskRetry '],
+  ['startup: `retry.backoff` of a task', 'interface TaskBackoff '],
   ['app.shutdown(options)', 'interface ShutdownOptions '],
   ['imagePipeline(host, options)', 'interface ImagePipelineOptions '],
   ['duramen/filesystem'],

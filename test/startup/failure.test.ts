@@ -76,7 +76,7 @@ test('retries come after growing waits, in virtual time, and end', async () => {
   const began = clock.now()
   const app = await start(await open(), [
     task('flaky', [], {
-      retry: { attempts: 5, backoff: '1s', maxBackoff: '3s' },
+      retry: { attempts: 5, backoff: { first: '1s', max: '3s' } },
       run: ({ attempt }) => {
         at.push(clock.now() - began)
         if (attempt < 5) throw new Error(`attempt ${attempt}`)
@@ -88,7 +88,7 @@ test('retries come after growing waits, in virtual time, and end', async () => {
   await clock.advance('20s')
   expect(at).toEqual([0, 1000, 3000, 6000, 9000])
   expect(app.result('flaky')).toBe(5)
-  expect(app.report().tasks[0]).toMatchObject({ attempts: 5, error: null })
+  expect(app.report().tasks[0]).toMatchObject({ attempt: 5, problem: null })
 })
 
 test('a task that takes too long is told, and has failed with TASK_TIMEOUT; it may be tried again', async () => {
@@ -97,7 +97,7 @@ test('a task that takes too long is told, and has failed with TASK_TIMEOUT; it m
   const app = await start(await open(), [
     task('slow', [], {
       timeout: '5s',
-      retry: { attempts: 2, backoff: 0 },
+      retry: { attempts: 2, backoff: { first: 0 } },
       run: ({ signal }) => {
         signals.push(signal)
         return sleep(60_000, signal)
@@ -108,7 +108,7 @@ test('a task that takes too long is told, and has failed with TASK_TIMEOUT; it m
   const error = await refused(app.ready())
   expect(error.cause).toMatchObject({ code: 'TASK_TIMEOUT', message: 'slow did not end within 5000 ms' })
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
-  expect(app.report().tasks[0]).toMatchObject({ state: 'failed', attempts: 2, error: { code: 'TASK_TIMEOUT' } })
+  expect(app.report().tasks[0]).toMatchObject({ state: 'failed', attempt: 2, problem: { code: 'TASK_TIMEOUT' } })
 })
 
 test('S2 a task that ignores its signal fails, is not tried again, and a value that comes late is stopped once', async () => {
@@ -118,7 +118,7 @@ test('S2 a task that ignores its signal fails, is not tried again, and a value t
     task('deaf', [], {
       timeout: '5s',
       stopTimeout: '2s',
-      retry: { attempts: 3, backoff: 0 },
+      retry: { attempts: 3, backoff: { first: 0 } },
       run: async () => {
         runs++
         await sleep(60_000)
@@ -132,7 +132,7 @@ test('S2 a task that ignores its signal fails, is not tried again, and a value t
   await clock.advance('10s')
   const error = await refused(app.ready())
   expect(error.message).toContain('ignores its AbortSignal')
-  expect(app.report().tasks[0]).toMatchObject({ state: 'failed', attempts: 1 })
+  expect(app.report().tasks[0]).toMatchObject({ state: 'failed', attempt: 1 })
   // a later start of the same process waits for it, within its limit
   const second = await start(host, tasks)
   await clock.advance('16s')
@@ -150,7 +150,7 @@ test('a value that comes after its timeout, within the grace, is stopped before 
   const app = await start(await open(), [
     task('a', [], {
       timeout: '5s',
-      retry: { attempts: 2, backoff: 0 },
+      retry: { attempts: 2, backoff: { first: 0 } },
       run: async ({ attempt }) => {
         log.push(`run ${attempt}`)
         if (attempt === 1) await sleep(6000)

@@ -115,7 +115,7 @@ async function live(
       return id
     }
     const common = { id, needs, critical: one.critical, heavy: one.heavy, timeout: '10s', stopTimeout: '5s' } as const
-    const retry = { attempts: 2, backoff: 100 }
+    const retry = { attempts: 2, backoff: { first: 100 } }
     if (one.once) return { ...common, retry, once: true, run }
     const stop = (value: unknown) => {
       if (value !== id) say(`${id} was stopped with the value of another`)
@@ -138,7 +138,7 @@ async function live(
     for (const id of began) outside.durable.add(id)
     const app = await startup(host, tasks, { process: testProcess() })
     app.ready().catch(() => {})
-    app.status$.subscribe((now) => {
+    app.report$.subscribe((now) => {
       report = now
       for (const task of now.tasks) if (task.once && task.state === 'done') outside.durable.add(task.id)
     })

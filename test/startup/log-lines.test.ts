@@ -5,15 +5,15 @@ import { orderLine } from '../../src/machines/startup/log-lines.ts'
 const task = (id: string, parts: Partial<TaskReport> = {}): TaskReport => ({
   id,
   state: 'done',
-  said: id,
+  says: id,
   needs: [],
   once: false,
   critical: true,
   startedAt: null,
   endedAt: null,
-  attempts: 1,
+  attempt: 1,
   ms: 20,
-  error: null,
+  problem: null,
   ...parts,
 })
 const report = (tasks: TaskReport[], parts: Partial<StartupReport> = {}): StartupReport => ({
@@ -31,9 +31,9 @@ const report = (tasks: TaskReport[], parts: Partial<StartupReport> = {}): Startu
 
 test('S8 the order in which things came about is one line', () => {
   const tasks = [
-    task('server', { said: 'server running' }),
-    task('model', { said: 'model initialised', ms: 1234 }),
-    task('seed_roles', { state: 'skipped', attempts: 0, ms: null }),
+    task('server', { says: 'server running' }),
+    task('model', { says: 'model initialised', ms: 1234 }),
+    task('seed_roles', { state: 'skipped', attempt: 0, ms: null }),
   ]
   expect(orderLine(report(tasks, { order: ['model', 'seed_roles', 'server'] }))).toBe(
     'model initialised → seed_roles (skipped) → server running',
@@ -42,9 +42,9 @@ test('S8 the order in which things came about is one line', () => {
 
 test('S8 a report tells each task, what became of it, and that the process before ended without a shutdown', () => {
   const tasks = [
-    task('model', { said: 'model initialised', ms: 1234 }),
-    task('seed_roles', { state: 'skipped', attempts: 0, ms: null }),
-    task('web', { state: 'failed', attempts: 3, error: { code: 'EADDRINUSE', message: 'port 80\x1bis taken' } }),
+    task('model', { says: 'model initialised', ms: 1234 }),
+    task('seed_roles', { state: 'skipped', attempt: 0, ms: null }),
+    task('web', { state: 'failed', attempt: 3, problem: { code: 'EADDRINUSE', message: 'port 80\x1bis taken' } }),
   ]
   const former = { boot: 'b1', state: 'unfinished' } as const
   expect(reportLines(report(tasks, { state: 'degraded', former }))).toEqual([
@@ -59,12 +59,12 @@ test('S8 a report tells each task, what became of it, and that the process befor
 
 test('S8 nothing that a task says reaches the terminal as a command', () => {
   const lines = reportLines(
-    report([task('a\x1b[2J', { said: 'x\r\ny', error: { code: 'X', message: '\x1b]0;t\x07' } })]),
+    report([task('a\x1b[2J', { says: 'x\r\ny', problem: { code: 'X', message: '\x1b]0;t\x07' } })]),
   )
   expect(lines.join('')).not.toMatch(/\p{Cc}/u)
 })
 
 test('S8 before anything has come about there is no order', () => {
-  const begun = report([task('a', { state: 'waiting', attempts: 0, ms: null })], { state: 'starting', readyAt: null })
+  const begun = report([task('a', { state: 'waiting', attempt: 0, ms: null })], { state: 'starting', readyAt: null })
   expect(reportLines(begun)).toEqual(['start-up startup: starting (boot b2)', '  a  waiting'])
 })

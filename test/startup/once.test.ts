@@ -23,7 +23,7 @@ test('S2 once per version: not again at the next start, again with the next vers
     task('db'),
     seed('roles', ['db'], {
       version,
-      retry: { attempts: 3, backoff: 0 },
+      retry: { attempts: 3, backoff: { first: 0 } },
       run: ({ key, attempt }) => {
         keys.push(key)
         if (attempt === 1) throw new Error('not yet')
@@ -58,7 +58,7 @@ test('S2 what runs each time has another key in each process, and the same in ea
     const host = await open()
     const app = await start(host, [
       task('a', [], {
-        retry: { attempts: 2, backoff: 0 },
+        retry: { attempts: 2, backoff: { first: 0 } },
         run: ({ key, attempt }) => {
           keys.push(key)
           if (attempt === 1) throw new Error('not yet')
@@ -210,7 +210,7 @@ test('an operator ends a task: it has failed; skips one: it has failed, too; the
   await host.skip(app.machine, 'startup', keys[1]!, by)
   await settle()
   expect(app.report().tasks.map(({ state }) => state)).toEqual(['failed', 'failed', 'done'])
-  expect(app.report().tasks[0]!.error).toMatchObject({ code: 'ABORTED' })
+  expect(app.report().tasks[0]!.problem).toMatchObject({ code: 'ABORTED' })
   expect(app.health()).toBe('degraded')
   await app.shutdown()
   expect(log).toEqual(['c', 'stop c'])
@@ -255,7 +255,7 @@ test('S2 what a former process has left, attempts, stops and timers, is dropped 
   const { open, start, task, sleep, clock, log } = place()
   const first = await open()
   const flaky = {
-    ...task('flaky', [], { retry: { attempts: 9, backoff: '1m', maxBackoff: '1m' }, critical: false }),
+    ...task('flaky', [], { retry: { attempts: 9, backoff: { first: '1m', max: '1m' } }, critical: false }),
     run: () => {
       log.push('flaky')
       throw new Error('no')

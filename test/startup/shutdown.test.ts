@@ -30,7 +30,7 @@ test('S7 a shutdown in the middle of the start calls off what runs, keeps what e
     }),
     task('never', ['obeys']),
   ])
-  const report = app.shutdown({ reason: 'changed my mind' })
+  const report = app.shutdown({ why: 'changed my mind' })
   await clock.advance('4s')
   expect((await report).tasks.map(({ id, state }) => `${id} ${state}`)).toEqual([
     'a stopped',
@@ -55,7 +55,7 @@ test('S7 a task that ignores its signal is waited for no longer than its stopTim
   process.signal('SIGTERM')
   await clock.advance('3s')
   expect(app.report()).toMatchObject({ state: 'stopped' })
-  expect(app.report().tasks[1]).toMatchObject({ state: 'failed', error: { code: 'TASK_TIMEOUT' } })
+  expect(app.report().tasks[1]).toMatchObject({ state: 'failed', problem: { code: 'TASK_TIMEOUT' } })
   expect(log).toEqual(['a', 'stop a'])
   await clock.advance('1s')
   expect(process.exits).toEqual([1])
@@ -76,7 +76,7 @@ test('S7 a stop that fails or hangs is recorded and logged once, and does not ho
   ])
   const report = app.shutdown()
   await clock.advance('2s')
-  expect((await report).tasks.map(({ state, error }) => error?.code ?? state)).toEqual([
+  expect((await report).tasks.map(({ state, problem }) => problem?.code ?? state)).toEqual([
     'stopped',
     'FAILED',
     'TASK_TIMEOUT',
@@ -283,7 +283,7 @@ test('a host that is closed without a shutdown aborts what runs and stops nothin
   expect(log).toEqual(['a'])
   expect(process.listening).toBe(0)
   expect((await refused(app.ready())).message).toContain('its host was closed')
-  expect(app.report().tasks[1]).toMatchObject({ state: 'running', error: null })
+  expect(app.report().tasks[1]).toMatchObject({ state: 'running', problem: null })
   expect(await app.shutdown()).toMatchObject({ state: 'starting' })
   const { boot } = app.report()
   const next = await start(await open(), [task('a')])
@@ -303,7 +303,7 @@ test('nothing waits for itself: shutdown() inside a task is a request, ready() t
       run: async () => {
         said.push(await app!.ready().catch(({ code }) => code))
         later = () => app!.ready()
-        said.push((await app!.shutdown({ reason: 'enough' })).state)
+        said.push((await app!.shutdown({ why: 'enough' })).state)
       },
       stop: async () => void said.push((await app!.shutdown()).state),
     }),
@@ -430,7 +430,7 @@ test.each([3_600_000, -3_600_000])(
     const { open, start, task, clock, sleep, log } = place()
     let set = 0
     const host = await open({ clock: { now: () => clock.now() + set, after: clock.after } })
-    const retry = { attempts: 2, backoff: '20s' } as const
+    const retry = { attempts: 2, backoff: { first: '20s' } } as const
     const slow = task('slow', [], { timeout: '5m', run: () => sleep(200_000) })
     const again = task('again', [], {
       retry,

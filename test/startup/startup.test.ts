@@ -25,7 +25,7 @@ test('S1 tasks run in the order of their needs, side by side where they can; S7 
   expect(app.report()).toMatchObject({ state: 'ready', order: ['a', 'b', 'slow', 'last'] })
   expect(app.health()).toBe('healthy')
   expect(app.result('slow')).toBe('slow')
-  const report = await app.shutdown({ reason: 'enough' })
+  const report = await app.shutdown({ why: 'enough' })
   expect(log.slice(4)).toEqual(['stop last', 'stop slow', 'stop b', 'stop a'])
   expect(report).toMatchObject({ state: 'stopped' })
   expect(report.tasks.map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped', 'stopped'])
@@ -55,6 +55,36 @@ test('S3 a critical task that fails stops what was started in reverse order, and
   await settle()
 })
 
+test('report$ is the report now and after each commit, events$ what is said from now on; both complete once all has ended', async () => {
+  const { open, start, task, clock, sleep } = place()
+  const app = await start(await open(), [task('a'), task('b', ['a'], { says: 'b is there', run: () => sleep(1000) })])
+  const seen: string[] = []
+  app.report$.subscribe({ next: ({ state }) => seen.push(state), complete: () => seen.push('over') })
+  app.events$.subscribe({
+    next: ({ type, message, task }) => seen.push(`${type} ${task}: ${message}`),
+    complete: () => seen.push('no more'),
+  })
+  expect(seen).toEqual(['starting'])
+  await clock.advance('1s')
+  await app.shutdown()
+  await settle()
+  expect(seen).toEqual([
+    'starting',
+    'ready',
+    'done b: b is there (1000 ms)',
+    'ready null: ready',
+    'stopping',
+    'stopping b: b stopping',
+    'stopping',
+    'stopped b: b stopped',
+    'stopping a: a stopping',
+    'stopped',
+    'over',
+    'stopped a: a stopped',
+    'no more',
+  ])
+})
+
 test('the statechart runs under plain createActor, and stops in reverse there, too', async () => {
   const log: string[] = []
   const plan = (id: string, needs: string[] = []) => ({
@@ -65,7 +95,7 @@ test('the statechart runs under plain createActor, and stops in reverse there, t
     critical: true,
     heavy: false,
     stops: true,
-    said: id,
+    says: id,
     attempts: 1,
     backoff: { first: 1, max: 1 },
   })

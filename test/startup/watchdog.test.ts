@@ -41,7 +41,7 @@ test.each([
     task('a'),
     task('flaky', [], {
       critical,
-      retry: { attempts: 2, backoff: '1s' },
+      retry: { attempts: 2, backoff: { first: '1s' } },
       run: ({ attempt }) => {
         if (attempt === 1) throw new Error('not yet')
       },
@@ -65,7 +65,7 @@ test('S7 who is up stays up, whatever an operator pauses: what waits to be tried
     task('a'),
     task('flaky', [], {
       critical: false,
-      retry: { attempts: 2, backoff: '1s' },
+      retry: { attempts: 2, backoff: { first: '1s' } },
       run: ({ attempt }) => {
         if (attempt === 1) throw new Error('not yet')
       },

@@ -4,7 +4,7 @@
 // S6 Who has started the process is told of each step, once that it is ready, and how long to wait: never longer than what is under
 //    way may take, so that it can act when nothing is.
 // S7 Where nothing can be recorded any more, all is stopped all the same, in the reverse order, and the start-up has failed.
-import { BehaviorSubject } from 'rxjs'
+import { BehaviorSubject, Subject } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
@@ -45,6 +45,7 @@ export class Boot {
   /** Resolves once all has ended. */
   readonly over: Promise<void>
   readonly report$: BehaviorSubject<StartupReport>
+  readonly events$ = new Subject<StartupMessage>()
   private readonly host: Host
   private readonly settings: Settings
   private readonly actor: StartupActor
@@ -158,7 +159,8 @@ export class Boot {
   }
 
   /** K1: what is said is on record. S8: once it is ready, in which order all came about. */
-  private log({ type, message, task }: StartupMessage): void {
+  private log(said: StartupMessage): void {
+    const { type, message, task } = said
     const { logger, errors } = this.desk
     const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
     const order = task === null ? `: ${orderLine(this.report)}` : ''
@@ -166,6 +168,7 @@ export class Boot {
       `start-up ${this.desk.id}: ${printable(message)}${order}`,
       error as object | undefined,
     )
+    this.events$.next(said)
   }
 
   /** Sees to it that something comes of what is under way: who is up stays up, also without a journal, until it is to end. */
@@ -226,6 +229,7 @@ export class Boot {
     // what this very commit says comes after its state
     queueMicrotask(() => {
       for (const one of this.listening) one.unsubscribe()
+      this.events$.complete()
       this.desk.clear()
     })
     if (!this.isReady && !this.leaving) {

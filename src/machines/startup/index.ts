@@ -18,12 +18,13 @@ import { type Given, type OnceTask, type StartupOptions, type StartupTask, setti
 import type { StartupHealth, StartupReport } from './report.ts'
 import { isInside } from './run-task.ts'
 import { startupsOf } from './startups.ts'
+import type { StartupMessage } from './types.ts'
 
 export type { EnvironmentOptions } from './environment.ts'
 export { loadOnce } from './load-once.ts'
 export { reportLines } from './log-lines.ts'
 export { startupMachine } from './machine.ts'
-export type { OnceTask, StartupOptions, StartupTask, TaskContext, TaskRetry } from './options.ts'
+export type { OnceTask, StartupOptions, StartupTask, TaskBackoff, TaskContext, TaskRetry } from './options.ts'
 export type { StartupHealth, StartupReport, TaskReport } from './report.ts'
 export type {
   FormerBoot,
@@ -58,7 +59,9 @@ export interface Startup {
   /** The tasks as a Mermaid flowchart, coloured by their states (S8). */
   mermaid(): string
   /** The report now, and after each commit. Completes once all has ended, or the host is closed. */
-  readonly status$: Observable<StartupReport>
+  readonly report$: Observable<StartupReport>
+  /** What it says, from now on: each step, once it is on record. Completes as `report$`. */
+  readonly events$: Observable<StartupMessage>
   /** The value of a task that is done. Throws BAD_OPTION for any other, and for one that runs once. */
   result<T = unknown>(id: string): T
   /**
@@ -77,7 +80,7 @@ const PURGE = 'host.purge frees its id, and what it knows of tasks that run once
 /** Of one call. */
 export interface ShutdownOptions {
   /** Why, for the records. Default `shutdown()`. */
-  reason?: string
+  why?: string
 }
 
 /**
@@ -182,12 +185,13 @@ function handleOf(machine: Startup['machine'], boot: Boot): Startup {
     health: () => boot.health,
     report: () => boot.report,
     mermaid: () => mermaidOf(boot.report.tasks),
-    status$: boot.report$.asObservable(),
+    report$: boot.report$.asObservable(),
+    events$: boot.events$.asObservable(),
     result: <T>(id: string) => desk.result(id) as T,
     async shutdown(options) {
-      const { reason = 'shutdown()' } = optionsGiven('shutdown', options, "Leave it out, or give { reason: 'why' }.")
-      if (typeof reason !== 'string') throw badOption('reason', reason, 'is no text', 'Say why, or leave it out.')
-      return boot.shutdown(reason)
+      const { why = 'shutdown()' } = optionsGiven('shutdown', options, "Leave it out, or give { why: 'an update' }.")
+      if (typeof why !== 'string') throw badOption('why', why, 'is no text', 'Say why, or leave it out.')
+      return boot.shutdown(why)
     },
   }
 }

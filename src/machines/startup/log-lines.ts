@@ -7,8 +7,8 @@ import type { StartupReport, TaskReport } from './report.ts'
 export function orderLine({ tasks, order }: StartupReport): string {
   const byId = new Map(tasks.map((task) => [task.id, task]))
   const said = order.map((id) => {
-    const { said = id, state } = byId.get(id) ?? {}
-    return state === 'skipped' ? `${said} (skipped)` : said
+    const { says = id, state } = byId.get(id) ?? {}
+    return state === 'skipped' ? `${says} (skipped)` : says
   })
   return printable(said.join(' → '))
 }
@@ -32,10 +32,10 @@ export function reportLines(report: StartupReport): string[] {
   return lines
 }
 
-function becameOf({ state, ms, attempts, error }: TaskReport): string {
+function becameOf({ state, ms, attempt, problem }: TaskReport): string {
   const parts = [state.padEnd(8), (ms === null ? '' : timeOf(ms)).padStart(8)]
-  if (attempts > 1) parts.push(`${attempts} attempts`)
-  if (error !== null) parts.push(`${error.code}: ${printable(error.message)}`)
+  if (attempt > 1) parts.push(`${attempt} attempts`)
+  if (problem !== null) parts.push(`${problem.code}: ${printable(problem.message)}`)
   return parts.join('  ').trimEnd()
 }
 

@@ -50,17 +50,23 @@ interface AnyTask {
   /** How long stopping it may take, and how long it may go on once its signal has fired. Default 10 s. */
   stopTimeout?: Duration
   /** What people are told once it is done, like `model initialised` (S8). Default `<id> done`. */
-  done?: string
+  says?: string
 }
 
 /** What is done when an attempt at a task fails. */
 export interface TaskRetry {
   /** How many attempts it has. Default 1. */
   attempts?: number
-  /** How long to wait after the first failure; doubled each time. Default 1 s. */
-  backoff?: Duration
+  /** How long to wait before the next one. Default: as below. */
+  backoff?: TaskBackoff
+}
+
+/** How long to wait before a task is tried again. */
+export interface TaskBackoff {
+  /** After the first failure; doubled each time. Default 1 s. */
+  first?: Duration
   /** No wait is longer. Default 30 s. */
-  maxBackoff?: Duration
+  max?: Duration
 }
 
 /** What runs at each start of a process. */
@@ -177,7 +183,7 @@ export function tasksGiven(given: readonly (StartupTask | OnceTask)[]): Given[] 
 function taskGiven(given: StartupTask | OnceTask, n: number): Given {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw badOption(`tasks[${n}]`, given, 'is no task', 'Give { id, run }.')
-  const { id, needs = [], once = false, version = 1, critical = true, heavy = false, done } = given
+  const { id, needs = [], once = false, version = 1, critical = true, heavy = false, says } = given
   if (typeof id !== 'string' || id.length < 1 || id.length > 500)
     throw badOption(`tasks[${n}].id`, id, 'is no name of a task', 'Use 1 to 500 characters.')
   const name = `task ${shown(id)}`
@@ -203,9 +209,15 @@ function taskGiven(given: StartupTask | OnceTask, n: number): Given {
   if (given.version !== undefined && !once)
     throw badOption(`${name}.version`, version, 'means nothing', 'Give once: true as well, or leave it out.')
   const retry: TaskRetry = optionsGiven(`${name}.retry`, given.retry, 'Give { attempts: 3 }, or leave it out.')
-  assertNames(`${name}.retry`, retry, ['attempts', 'backoff', 'maxBackoff'])
-  if (done !== undefined && typeof done !== 'string')
-    throw badOption(`${name}.done`, done, 'is no text', "Give one like 'model initialised'.")
+  assertNames(`${name}.retry`, retry, ['attempts', 'backoff'])
+  const wait: TaskBackoff = optionsGiven(
+    `${name}.retry.backoff`,
+    retry.backoff,
+    "Give { first: '1s' }, or leave it out.",
+  )
+  assertNames(`${name}.retry.backoff`, wait, ['first', 'max'])
+  if (says !== undefined && typeof says !== 'string')
+    throw badOption(`${name}.says`, says, 'is no text', "Give one like 'model initialised'.")
   return {
     plan: {
       id,
@@ -215,11 +227,11 @@ function taskGiven(given: StartupTask | OnceTask, n: number): Given {
       critical,
       heavy,
       stops: given.stop !== undefined,
-      said: done ?? `${id} done`,
+      says: says ?? `${id} done`,
       attempts: count(`${name}.retry.attempts`, retry.attempts ?? 1),
       backoff: {
-        first: limit(`${name}.retry.backoff`, retry.backoff ?? '1s', 0),
-        max: limit(`${name}.retry.maxBackoff`, retry.maxBackoff ?? '30s', 0),
+        first: limit(`${name}.retry.backoff.first`, wait.first ?? '1s', 0),
+        max: limit(`${name}.retry.backoff.max`, wait.max ?? '30s', 0),
       },
     },
     timeout: limit(`${name}.timeout`, given.timeout ?? '1m', 1),
@@ -257,5 +269,5 @@ const NAMES: readonly string[] = [
   'stop',
   'stopTimeout',
   'ready',
-  'done',
+  'says',
 ] satisfies (keyof StartupTask)[]

@@ -12,14 +12,15 @@ export interface TaskReport {
   readonly critical: boolean
   readonly state: TaskState
   /** What people are told once it is done. */
-  readonly said: string
-  readonly attempts: number
+  readonly says: string
+  /** The attempt that runs, or was the last; 0: it has not begun. */
+  readonly attempt: number
   /** When its first attempt began, ms since the epoch. */
   readonly startedAt: number | null
   readonly endedAt: number | null
   /** How long its last attempt took. */
   readonly ms: number | null
-  readonly error: Problem | null
+  readonly problem: Problem | null
 }
 
 /** A start-up as data, as it is committed. Times in ms since the epoch. */
@@ -69,7 +70,7 @@ const taskReport = ({
   once,
   critical,
   state,
-  said,
+  says,
   attempt,
   startedAt,
   endedAt,
@@ -81,12 +82,12 @@ const taskReport = ({
   once,
   critical,
   state,
-  said,
-  attempts: attempt,
+  says,
+  attempt,
   startedAt,
   endedAt,
   ms,
-  error: problem,
+  problem,
 })
 
 /** S6: `grace` and `now` in ms. */

@@ -121,14 +121,14 @@ export const saidOfStop = (task: Task): StartupMessage =>
     : saidOf(task)
 
 /** What is said of a task that has come to a state. */
-export function saidOf({ id, state, said, attempt, attempts, ms, problem, retryAt, endedAt }: Task): StartupMessage {
+export function saidOf({ id, state, says, attempt, attempts, ms, problem, retryAt, endedAt }: Task): StartupMessage {
   const say = (type: StartupMessage['type'], message: string): StartupMessage => ({ type, message, task: id })
   const why = problem?.message ?? ''
   switch (state) {
     case 'running':
       return say('started', `${id} begins${attempt > 1 ? `, attempt ${attempt}/${attempts}` : ''}`)
     case 'done':
-      return say(state, `${said} (${ms} ms)`)
+      return say(state, `${says} (${ms} ms)`)
     case 'skipped':
       return say(state, `${id} was done before`)
     case 'retrying':

@@ -32,7 +32,7 @@ export interface TaskPlan {
   /** It has something to stop. */
   readonly stops: boolean
   /** What people are told once it is done. */
-  readonly said: string
+  readonly says: string
   readonly attempts: number
   readonly backoff: Backoff
 }
