@@ -64,16 +64,17 @@ export const supervisorMachine = setup({
     ended: assign(({ context, event }) => ({
       startedAt: null,
       exit: exitOf(event) ?? context.exit,
+      uptime: outputOf<Partial<Ended> | null>(event)?.ms ?? 0,
       problem: problemIn(event),
     })),
-    lost: assign(() => ({ startedAt: null, problem: LOST })),
-    count: assign(({ context, event }) => {
-      const restarts = [...counting(context, uptimeOf(event), Date.now()), Date.now()]
+    lost: assign(() => ({ startedAt: null, uptime: 0, problem: LOST })),
+    count: assign(({ context }) => {
+      const restarts = [...counting(context, context.uptime, Date.now()), Date.now()]
       const restartAt = Date.now() + delayOf(context.settings, restarts.length)
       return { restarts, restartAt, total: context.total + 1 }
     }),
-    giveUp: assign(({ context, event }) => ({
-      restarts: counting(context, uptimeOf(event), Date.now()),
+    giveUp: assign(({ context }) => ({
+      restarts: counting(context, context.uptime, Date.now()),
       outcome: 'critical' as const,
     })),
     clean: assign({ outcome: 'clean' }),
@@ -84,14 +85,11 @@ export const supervisorMachine = setup({
       const { pid } = outputOf<Started>(event) as Started & { outcome: 'started' }
       return { type: 'started' as const, message: `${context.id}: started, pid ${pid}` }
     }),
-    sayFailed: emit(({ context, event }) => ({
-      type: 'failed' as const,
-      message: `${howItEnded(context, event)}; ${restartText(context)}`,
-    })),
-    sayLost: emit(({ context }) => ({
-      type: 'lost' as const,
-      message: `${context.id}: ${LOST.message}; ${restartText(context)}`,
-    })),
+    sayFailed: emit(({ context }) => {
+      const lost = context.problem?.message === LOST.message
+      const what = lost ? LOST.message : endText(context)
+      return { type: lost ? 'lost' : 'failed', message: `${context.id}: ${what}; ${restartText(context)}` } as const
+    }),
     sayRestarting: emit(({ context, event }) => ({
       type: 'restarting' as const,
       message: `${context.id}: restarted as asked for${event.type === 'RESTART' && event.why ? ` (${event.why})` : ''}`,
@@ -101,9 +99,9 @@ export const supervisorMachine = setup({
       message: `${context.id}: ended by itself, with code 0`,
     })),
     sayStopped: emit(({ context }) => ({ type: 'stopped' as const, message: `${context.id}: stopped as asked for` })),
-    sayCritical: emit(({ context, event }) => ({
+    sayCritical: emit(({ context }) => ({
       type: 'critical' as const,
-      message: `${criticalText(context)}; the last time it ${endText(context, uptimeOf(event))}`,
+      message: `${criticalText(context)}; the last time it ${endText(context)}`,
     })),
   },
   guards: {
@@ -113,8 +111,7 @@ export const supervisorMachine = setup({
       return started?.outcome === 'refused' && started.hopeless
     },
     isClean: ({ event }) => outputOf<Ended>(event)?.exit.code === 0,
-    isOneTooMany: ({ context, event }) =>
-      counting(context, uptimeOf(event), Date.now()).length >= context.settings.maxRestarts,
+    isOneTooMany: ({ context }) => counting(context, context.uptime, Date.now()).length >= context.settings.maxRestarts,
   },
   delays: {
     untilRestart: ({ context }) => Math.max(0, (context.restartAt ?? 0) - Date.now()),
@@ -129,6 +126,7 @@ export const supervisorMachine = setup({
     startedAt: null,
     restartAt: null,
     exit: null,
+    uptime: 0,
     problem: null,
     outcome: null,
   }),
@@ -144,14 +142,8 @@ export const supervisorMachine = setup({
         src: 'clear',
         id: 'clear',
         input: asked,
-        onDone: [
-          { guard: 'isOneTooMany', target: 'critical', actions: ['lost', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['lost', 'count', 'sayLost'] },
-        ],
-        onError: [
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
-        ],
+        onDone: { target: 'failed', actions: 'lost' },
+        onError: { target: 'failed', actions: 'ended' },
       },
       on: { OPEN: { target: 'sweeping', reenter: true, actions: 'open' } },
     },
@@ -161,10 +153,7 @@ export const supervisorMachine = setup({
         id: 'clear',
         input: asked,
         onDone: 'starting',
-        onError: [
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
-        ],
+        onError: { target: 'failed', actions: 'ended' },
       },
     },
     starting: {
@@ -174,14 +163,10 @@ export const supervisorMachine = setup({
         input: asked,
         onDone: [
           { guard: 'hasStarted', target: 'running', actions: ['started', 'sayStarted'] },
-          { guard: 'isHopeless', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
+          { guard: 'isHopeless', target: 'critical', actions: 'ended' },
+          { target: 'failed', actions: 'ended' },
         ],
-        onError: [
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
-        ],
+        onError: { target: 'failed', actions: 'ended' },
       },
       on: {
         OPEN: { target: 'sweeping', actions: 'open' },
@@ -195,13 +180,9 @@ export const supervisorMachine = setup({
         input: asked,
         onDone: [
           { guard: 'isClean', target: 'stopped', actions: ['ended', 'clean', 'sayClean'] },
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
+          { target: 'failed', actions: 'ended' },
         ],
-        onError: [
-          { guard: 'isOneTooMany', target: 'critical', actions: ['ended', 'giveUp', 'sayCritical'] },
-          { target: 'waiting', actions: ['ended', 'count', 'sayFailed'] },
-        ],
+        onError: { target: 'failed', actions: 'ended' },
       },
       on: {
         OPEN: { target: 'sweeping', actions: 'open' },
@@ -232,6 +213,13 @@ export const supervisorMachine = setup({
         },
       },
     },
+    /** It has ended, or could not begin: what follows of that (V1a). */
+    failed: {
+      always: [
+        { guard: 'isOneTooMany', target: 'critical' },
+        { target: 'waiting', actions: ['count', 'sayFailed'] },
+      ],
+    },
     waiting: {
       after: { untilRestart: 'clearing' },
       exit: 'goOn',
@@ -246,6 +234,7 @@ export const supervisorMachine = setup({
       on: { STOP: {} },
     },
     critical: {
+      entry: ['giveUp', 'sayCritical'],
       initial: 'telling',
       states: {
         telling: {
@@ -282,9 +271,6 @@ export function delayOf({ restartDelay, backoff }: SupervisorSettings, n: number
   return Math.min(Math.max(backoff.max, restartDelay), restartDelay * backoff.factor ** (n - 1))
 }
 
-/** 0 where it did not run, or nobody knows for how long. */
-const uptimeOf = (event: unknown): number => outputOf<Partial<Ended>>(event)?.ms ?? 0
-
 const exitOf = (event: unknown): Exit | null => outputOf<{ exit?: Exit | null }>(event)?.exit ?? null
 
 function problemIn(event: unknown): SupervisorProblem | null {
@@ -298,12 +284,10 @@ function problemIn(event: unknown): SupervisorProblem | null {
 const exitText = ({ code, signal }: Exit): string => (signal === null ? `with code ${code}` : `by ${signal}`)
 
 /** `ended with code 1 after 12s`, with the context as it is after the end. */
-function endText({ exit, problem }: SupervisorContext, uptime: number): string {
+function endText({ exit, problem, uptime }: SupervisorContext): string {
   if (problem) return `failed: ${problem.message}`
   return `ended ${exit ? exitText(exit) : 'somehow'} after ${ms(uptime)}`
 }
-
-const howItEnded = (context: SupervisorContext, event: unknown) => `${context.id}: ${endText(context, uptimeOf(event))}`
 
 const restartText = ({ restarts, restartAt, settings }: SupervisorContext): string =>
   `restart ${restarts.length} of ${settings.maxRestarts} in ${ms(Math.max(0, restartAt! - Date.now()))}`

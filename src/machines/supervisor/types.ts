@@ -37,6 +37,8 @@ export interface SupervisorContext extends SupervisorInput {
   readonly restartAt: number | null
   /** How it has ended the last time. */
   readonly exit: Exit | null
+  /** For how long it ran the last time, ms; 0 where it did not, or nobody knows. */
+  readonly uptime: number
   readonly problem: SupervisorProblem | null
   /** Why nothing runs; null while it is seen to that something does. */
   readonly outcome: SupervisorOutcome | null
