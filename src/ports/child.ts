@@ -47,11 +47,21 @@ export interface ChildRunner {
   start(order: ChildOrder): TaskEither<DuramenError, Child>
 }
 
+/** What went wrong, and what to do about it. */
+export interface SupervisorProblem {
+  readonly code: string
+  readonly message: string
+  readonly hint: string | null
+}
+
 /** How a supervisor is doing: plain data, which its control socket tells, too. Times are ms since the epoch. */
 export interface SupervisorStatus {
   readonly id: string
-  /** `waiting`: for the next start. `critical`: it has given up. */
-  readonly state: 'starting' | 'running' | 'waiting' | 'stopping' | 'stopped' | 'critical'
+  /**
+   * `waiting`: for the next start. `stuck`: it was asked to stop, and something of the program could not be ended; `problem` says
+   * what. `critical`: it has given up.
+   */
+  readonly state: 'starting' | 'running' | 'waiting' | 'stopping' | 'stopped' | 'stuck' | 'critical'
   /** Of the program; null where none runs. */
   readonly pid: number | null
   /** When the run that goes on has begun; null where none does. */
@@ -63,4 +73,6 @@ export interface SupervisorStatus {
   readonly maxRestarts: number
   /** How the last run ended; null where none has, or nobody has seen it. */
   readonly lastExit: Exit | null
+  /** Why it could not be started, looked after or ended; null where it could, whatever it has ended with. */
+  readonly problem: SupervisorProblem | null
 }

@@ -19,6 +19,7 @@ const status: SupervisorStatus = {
   restarts: 2,
   maxRestarts: 10,
   lastExit: { code: 1, signal: null },
+  problem: null,
 }
 
 let folder = ''

@@ -212,9 +212,57 @@ describe('V1c', () => {
     system.unclear = new DuramenError('CHILD_FAILED', 'pid 7 can not be ended', { retryable: true })
     await fail()
     await pass(3 * SECOND) // it waits again: what is left could not be cleared
-    await it.restart('now')
-    const [stopped] = await Promise.allSettled([it.stop()])
-    expect(stopped).toMatchObject({ reason: { code: 'CHILD_FAILED', message: 'pid 7 can not be ended' } })
+    for (const _ of [1, 2]) {
+      expect(await refused(it.stop())).toMatchObject({ code: 'CHILD_FAILED', message: 'pid 7 can not be ended' })
+      await settle(12)
+      expect(it.status()).toMatchObject({ state: 'stuck', problem: { code: 'CHILD_FAILED', hint: null } })
+      expect(await isPending(it.ended)).toBe(true)
+    }
+    await pass(60 * MINUTE)
+    expect(system.starts()).toBe(1)
+    system.unclear = undefined
+    await it.stop()
+    expect(it.status()).toMatchObject({ state: 'stopped', problem: null })
+    expect(await it.ended).toMatchObject({ outcome: 'stopped' })
+  })
+
+  test.each(['is there', 'fails'])(
+    'it is not over while the program lives; stopped again it is, the journal %s',
+    async (is) => {
+      const { journal, system, start } = place()
+      const faulty = faultyJournal(journal)
+      const { it, said, host } = await start({ host: { journal: faulty } })
+      if (is === 'fails') faulty.plan = () => ({ when: 'before', code: 'NO_SPACE', retryable: true })
+      system.endless = new DuramenError('CHILD_FAILED', 'pid 101 can not be ended', {
+        retryable: true,
+        hint: 'Look at it.',
+      })
+      expect((await refused(it.stop())).code).toBe('CHILD_FAILED')
+      await settle(12)
+      expect(it.status()).toMatchObject({ state: 'stuck', pid: 101, problem: { hint: 'Look at it.' } })
+      expect(said.filter(({ type }) => type === 'stuck')).toHaveLength(is === 'fails' ? 0 : 1)
+      expect((await refused(supervisor(host, { id: 'server', runner: system.runner, order }))).code).toBe('BAD_OPTION')
+      system.endless = undefined
+      faulty.plan = () => undefined
+      await it.stop()
+      expect(system.alive.size).toBe(0)
+      expect(await it.ended).toMatchObject({ outcome: 'stopped', exit: { signal: 'SIGTERM' } })
+      expect((await host.actor(it.machine, 'server', { create: false })).getSnapshot().value).toBe('stopped')
+    },
+  )
+
+  test('a host that is closed does not make it over, either, while the program lives', async () => {
+    const { system, start, pass } = place()
+    const { it, host } = await start({ host: { closeTimeout: 1 } })
+    system.endless = new DuramenError('CHILD_FAILED', 'pid 101 can not be ended', { retryable: true })
+    const closed = host.close()
+    await pass(SECOND)
+    await closed
+    expect(await isPending(it.ended)).toBe(true)
+    expect((await refused(it.stop())).code).toBe('CHILD_FAILED')
+    system.endless = undefined
+    await it.stop()
+    expect(system.alive.size).toBe(0)
     expect(await it.ended).toMatchObject({ outcome: 'stopped' })
   })
 })

@@ -28,6 +28,8 @@ export interface System {
   refuse: DuramenError | undefined
   /** What a clear answers instead, from now on. */
   unclear: DuramenError | undefined
+  /** What the end of the program answers instead, from now on. */
+  endless: DuramenError | undefined
   /** The program takes no notice of being asked to end: only the limit ends it. */
   stubborn: boolean
   starts(): number
@@ -61,6 +63,7 @@ export function system(clock: World['clock']): System {
     },
     refuse: undefined,
     unclear: undefined,
+    endless: undefined,
     stubborn: false,
     starts: () => log.filter((line) => line.startsWith('start')).length,
     exit(code, signal = null) {
@@ -85,7 +88,8 @@ export function system(clock: World['clock']): System {
           pid,
           exited,
           signal: (name) => void log.push(`signal ${name}`),
-          end(limit) {
+          async end(limit) {
+            if (system.endless) throw system.endless
             if (processes.has(pid)) log.push(`end ${pid}`)
             if (system.stubborn) clock.after(limit, () => end(pid, { code: null, signal: 'SIGKILL' }))
             else end(pid, { code: null, signal: 'SIGTERM' })

@@ -65,10 +65,15 @@ export async function supervise(given: SuperviseCommand): Promise<number> {
   let one: Supervisor | undefined
   let asked = false
   let stopping: Promise<void> | undefined
+  let fail!: (error: unknown) => void
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  failed.catch(() => {}) // it is looked at below
   const stop = () => {
     asked = true
     stopping ??= one?.stop()
-    stopping?.catch(() => {}) // it is looked at below
+    stopping?.catch(fail)
   }
   const unlisten = onSignals(
     {
@@ -104,7 +109,7 @@ export async function supervise(given: SuperviseCommand): Promise<number> {
     closing.unshift(await controlled(state, one, stop, logger))
     const watch = given.watch ?? (mode === 'dev' ? [] : undefined)
     if (watch !== undefined) closing.unshift(await reloading(one, watch, [state, logDir], logger))
-    const { outcome } = await one.ended
+    const { outcome } = await Promise.race([one.ended, failed])
     await stopping
     return outcome === 'critical' ? EXIT.critical : EXIT.fine
   } finally {

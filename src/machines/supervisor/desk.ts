@@ -3,7 +3,7 @@
 // One call after the other reaches the runner. Whoever is not wanted any more (its state was left, the host closes) takes the
 // program along: it never runs without somebody who sees its end. What can't be recorded changes nothing in that.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { Child, Exit } from '../../ports/child.ts'
+import type { Child, Exit, SupervisorProblem } from '../../ports/child.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -12,7 +12,7 @@ import { partOf, textOf } from '../../ports/thrown.ts'
 import { within } from '../hosting.ts'
 import { problemOf } from '../problems.ts'
 import type { Supervised } from './options.ts'
-import type { Ended, Started, SupervisorProblem, Told } from './types.ts'
+import type { Ended, Started, Told } from './types.ts'
 
 /** V1h: longer than this nobody waits for people to be told, ms. */
 const TELLING = 10_000
@@ -151,6 +151,11 @@ export class Desk {
     await this.end()
   }
 
+  /** Resolves once no program runs. */
+  async idle(): Promise<void> {
+    await this.#run?.ended
+  }
+
   /** V1h */
   async tell(notice: Notice, signal: AbortSignal): Promise<Told> {
     const { id, notifier } = this.#supervised
@@ -190,7 +195,7 @@ function refused(error: DuramenError): Started {
   }
 }
 
-const problemWithHint = (error: unknown): SupervisorProblem => ({
+export const problemWithHint = (error: unknown): SupervisorProblem => ({
   ...problemOf(error),
   hint: isDuramenError(error) ? (error.hint ?? null) : null,
 })

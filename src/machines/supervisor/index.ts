@@ -4,8 +4,8 @@
 // alone by the end of its host. V1i A supervisor that is stuck while nothing runs (its journal has failed for good) is CRITICAL.
 import { randomUUID } from 'node:crypto'
 import { type Observable, takeUntil } from 'rxjs'
-import type { Exit, SupervisorStatus } from '../../ports/child.ts'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import type { Exit, SupervisorProblem, SupervisorStatus } from '../../ports/child.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import { badOption } from '../../ports/given.ts'
 import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
@@ -13,7 +13,7 @@ import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
 import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
 import { keepShort } from '../trimming.ts'
-import { closed, Desk } from './desk.ts'
+import { closed, Desk, problemWithHint } from './desk.ts'
 import { delayOf, supervisorMachine } from './machine.ts'
 import { type Supervisors, supervisorsOf } from './opened.ts'
 import { type Supervised, type SupervisorOptions, supervisedOf } from './options.ts'
@@ -28,7 +28,6 @@ export type {
   SupervisorContext,
   SupervisorMessage,
   SupervisorOutcome,
-  SupervisorProblem,
   SupervisorSettings,
 } from './types.ts'
 export { supervisorMachine }
@@ -58,7 +57,8 @@ export interface Supervisor {
   restart(why: string): Promise<void>
   /**
    * Ends the program, after `stopTimeout` by force, and then supervision. Resolves once none of it is left; also where the
-   * journal fails, which is logged then. Rejects with CHILD_FAILED when something of it could not be ended.
+   * journal fails, which is logged then. Rejects with CHILD_FAILED when something of it could not be ended: it is not over
+   * then (`stuck`), is not started again, and the next call tries again.
    */
   stop(): Promise<void>
   /** Resolves when supervision is over: by exit code 0, by `stop()` or the end of its host, or as CRITICAL, once people are told. */
@@ -115,6 +115,8 @@ class Supervising implements Supervisor {
   #rest: (() => void) | undefined
   #settle!: (end: SupervisorEnd) => void
   #stopping: Promise<void> | undefined
+  /** Why it could not be stopped, or looked after any more. */
+  #problem: SupervisorProblem | null = null
 
   constructor(
     host: Host,
@@ -185,13 +187,16 @@ class Supervising implements Supervisor {
     await this.#desk.close().catch((error) => logger.error(`${this.id}: ${textOf(error)}`))
     const notice = { level: 'critical', title, text: problem?.hint ?? '', at: clock.now() } as const
     await this.#desk.tell(notice, new AbortController().signal)
+    this.#problem = problem === undefined ? null : problemWithHint(problem)
     this.#finish({ outcome: 'critical', exit: this.#desk.exit })
   }
 
   status(): SupervisorStatus {
     const status = supervisorStatus(this.#actor.getSnapshot(), this.#desk.pid, this.#host.clock.now())
-    if (!this.#end) return status
-    return { ...status, state: this.#end.outcome === 'critical' ? 'critical' : 'stopped' } // also where that is not on record
+    // also where that is not on record
+    const problem = this.#problem ?? status.problem
+    if (this.#end) return { ...status, state: this.#end.outcome === 'critical' ? 'critical' : 'stopped', problem }
+    return this.#problem ? { ...status, state: 'stuck', problem } : status
   }
 
   async restart(why: string): Promise<void> {
@@ -201,33 +206,37 @@ class Supervising implements Supervisor {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop()
+    this.#stopping ??= this.#stop().catch((error) => {
+      this.#stopping = undefined // it may be tried again
+      this.#problem = problemWithHint(error)
+      throw error
+    })
     return this.#stopping
   }
 
+  /** V1c: it is over once nothing of the program is left, and not before. */
   async #stop(): Promise<void> {
     if (this.#end) return
     const now = this.#actor.getSnapshot()
     if (now.matches('critical')) return this.#finish({ outcome: 'critical', exit: now.context.exit }) // not even for a notifier
-    let trouble: unknown
+    this.#problem = null
+    let unrecorded: unknown
     try {
       await this.#within(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')
+      this.#supervisors.open(this.#asked, this.#desk) // an earlier stop, which could not be recorded, has closed it
     } catch (error) {
-      trouble = error
+      unrecorded = error
       this.#supervisors.close(this.#asked)
     }
+    await (unrecorded === undefined ? this.#desk.end() : this.#desk.close()) // as the machine does, which may not hear of it
     try {
-      await (trouble === undefined ? this.#desk.end() : this.#desk.close()) // as the machine does, which may not hear of it
-      if (trouble === undefined) await this.#within(this.ended, 'its end could not be recorded')
+      if (unrecorded === undefined) await this.#within(this.ended, 'its end could not be recorded')
     } catch (error) {
-      trouble ??= error
-      if (isDuramenError(error) && error.code === 'CHILD_FAILED') throw error
-    } finally {
-      if (!this.#end) {
-        this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(trouble)}`)
-        this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
-      }
+      unrecorded = error
     }
+    if (this.#end) return
+    this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(unrecorded)}`)
+    this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
   }
 
   /** Rejects with TIMEOUT where something takes longer than a commit may. */
@@ -242,6 +251,7 @@ class Supervising implements Supervisor {
     if (this.#end) return
     this.#supervisors.close(this.#asked)
     await this.#desk.close().catch((error) => this.#host.logger.error(`${this.id}: ${textOf(error)}`))
+    await this.#desk.idle()
     this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
   }
 
@@ -262,5 +272,6 @@ const LEVELS = {
   restarting: 'info',
   clean: 'info',
   stopped: 'info',
+  stuck: 'error',
   critical: 'error',
 } as const satisfies Record<SupervisorMessage['type'], 'info' | 'warn' | 'error'>

@@ -3,7 +3,7 @@
 // V1a At most `maxRestarts` restarts within `window`; who fails once more is CRITICAL, and is not started again by itself.
 // V1b A program that ran for `stable` begins a new count when it fails. It is its uptime at its end that counts: a timer
 //     would go on while nobody runs it. What the end of a supervisor cut off clears nothing.
-// V1c A clean end (exit code 0) and a stop that was asked for are no failures.
+// V1c A clean end (exit code 0) and a stop that was asked for are no failures. It is stopped once nothing of it is left.
 // V1d A restart that was asked for does not count, and does not wait.
 // V1e A program that can't be started at all (not found, not to be executed) is CRITICAL at once: ten more tries help nobody.
 // V1f Whoever supervises next keeps the count: OPEN finds a program that was running, which counts as a failure, or one that
@@ -17,7 +17,7 @@
 // No I/O here: the actors come from desk.ts.
 import ms from 'ms'
 import { assign, emit, fromPromise, setup } from 'xstate'
-import type { Exit } from '../../ports/child.ts'
+import type { Exit, SupervisorProblem } from '../../ports/child.ts'
 import type { Notice } from '../../ports/notifier.ts'
 import { problemOf, unprovided } from '../problems.ts'
 import type {
@@ -28,7 +28,6 @@ import type {
   SupervisorContext,
   SupervisorInput,
   SupervisorMessage,
-  SupervisorProblem,
   SupervisorSettings,
   Told,
 } from './types.ts'
@@ -67,6 +66,7 @@ export const supervisorMachine = setup({
       uptime: outputOf<Partial<Ended> | null>(event)?.ms ?? 0,
       problem: problemIn(event),
     })),
+    left: assign(({ event }) => ({ problem: problemIn(event) })),
     lost: assign(() => ({ startedAt: null, uptime: 0, problem: LOST })),
     count: assign(({ context }) => {
       const restarts = [...counting(context, context.uptime, Date.now()), Date.now()]
@@ -99,6 +99,10 @@ export const supervisorMachine = setup({
       message: `${context.id}: ended by itself, with code 0`,
     })),
     sayStopped: emit(({ context }) => ({ type: 'stopped' as const, message: `${context.id}: stopped as asked for` })),
+    sayStuck: emit(({ context }) => ({
+      type: 'stuck' as const,
+      message: `${context.id}: could not be stopped: ${context.problem?.message}`,
+    })),
     sayCritical: emit(({ context }) => ({
       type: 'critical' as const,
       message: `${criticalText(context)}; the last time it ${endText(context)}`,
@@ -198,7 +202,7 @@ export const supervisorMachine = setup({
             id: 'end',
             input: asked,
             onDone: { target: '#supervisor.stopped', actions: ['ended', 'stopped', 'sayStopped'] },
-            onError: { target: '#supervisor.stopped', actions: ['ended', 'stopped', 'sayStopped'] },
+            onError: { target: '#supervisor.stuck', actions: ['left', 'sayStuck'] },
           },
           on: { STOP: {} },
         },
@@ -227,12 +231,13 @@ export const supervisorMachine = setup({
         OPEN: { actions: 'open' },
         RESTART: { target: 'clearing', actions: ['byHand', 'sayRestarting'] },
         WAITED: 'clearing',
-        STOP: { target: 'stopped', actions: ['stopped', 'sayStopped'] },
       },
     },
     stopped: {
       on: { STOP: {} },
     },
+    /** Something of it could not be ended: STOP tries again. */
+    stuck: {},
     critical: {
       entry: ['giveUp', 'sayCritical'],
       initial: 'telling',

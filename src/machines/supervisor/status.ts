@@ -12,6 +12,7 @@ const STATES: Readonly<Record<string, SupervisorStatus['state']>> = {
   ending: 'stopping',
   waiting: 'waiting',
   stopped: 'stopped',
+  stuck: 'stuck',
   critical: 'critical',
 }
 
@@ -21,7 +22,7 @@ export function supervisorStatus(
   pid: number | null,
   now: number,
 ): SupervisorStatus {
-  const { id, startedAt, restartAt, settings, exit } = context
+  const { id, startedAt, restartAt, settings, exit, problem } = context
   const state = STATES[typeof value === 'string' ? value : Object.keys(value)[0]!]!
   const uptime = startedAt === null ? 0 : now - startedAt
   return {
@@ -33,5 +34,6 @@ export function supervisorStatus(
     restarts: counting(context, uptime, now).length,
     maxRestarts: settings.maxRestarts,
     lastExit: exit,
+    problem,
   }
 }

@@ -1,5 +1,5 @@
 // What a supervisor keeps, is asked for and tells, as plain data.
-import type { Exit } from '../../ports/child.ts'
+import type { Exit, SupervisorProblem } from '../../ports/child.ts'
 import type { Problem } from '../problems.ts'
 
 /** When a program is started again, and when it is given up; times in ms. */
@@ -10,11 +10,6 @@ export interface SupervisorSettings {
   readonly stable: number
   /** Each further wait is `factor` times the one before, up to `max`; null: all are `restartDelay`. */
   readonly backoff: { readonly factor: number; readonly max: number } | null
-}
-
-/** What went wrong, and what to do about it. */
-export interface SupervisorProblem extends Problem {
-  readonly hint: string | null
 }
 
 /** What the machine is given at first. */
@@ -89,9 +84,10 @@ export interface Told {
 export interface SupervisorMessage {
   /**
    * `started`; `failed`: it has ended and is started again; `lost`: the process that supervised it has ended, what it left is
-   * ended and started again; `restarting`, `stopped`: it was asked to; `clean`: exit code 0; `critical`: given up.
+   * ended and started again; `restarting`, `stopped`: it was asked to; `stuck`: it was asked to stop, and something of it could
+   * not be ended; `clean`: exit code 0; `critical`: given up.
    */
-  readonly type: 'started' | 'failed' | 'lost' | 'restarting' | 'clean' | 'stopped' | 'critical'
+  readonly type: 'started' | 'failed' | 'lost' | 'restarting' | 'clean' | 'stopped' | 'stuck' | 'critical'
   /** In one line, for people. */
   readonly message: string
 }
