@@ -1,4 +1,5 @@
 // A history that would grow for ever is replaced by its end, again and again.
+import type { DuramenError } from '../ports/errors.ts'
 import type { DurableActor } from '../runtime/actor.ts'
 import type { DurableMachine } from '../runtime/durable.ts'
 import type { Host } from '../runtime/host.ts'
@@ -23,6 +24,7 @@ export async function keepShort(
     try {
       await host.trim(machine, actor.id, { who: machine.id, why })
     } catch (error) {
+      if ((error as DuramenError).code === 'CLOSED') return // the next process goes on with it
       host.logger.warn(`${machine.id}/${actor.id}: its history could not be shortened`, error as object)
     } finally {
       trimming = false
