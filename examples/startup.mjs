@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openHost } from 'duramen'
 import { fileJournal } from 'duramen/journal'
-import { loadOnce, reportLines, startup } from 'duramen/machines'
+import { loadOnce, reportLines, startup, task } from 'duramen/machines'
 import { getLIDModel } from 'fasttext.wasm.js'
 import Database from 'libsql'
 
@@ -45,6 +45,14 @@ const ROWS = {
   users: { ann: 'admin', bob: 'operator', eve: 'viewer' },
 }
 
+const database = task({
+  id: 'database',
+  says: 'database open',
+  needs: ['listener'],
+  run: async () => new Database(join(given.data, 'app.db')),
+  stop: async (database) => database.close(),
+})
+
 /**
  * A seed: run once, and should the process die in the middle, run again. So each row is an upsert by its name. Rows are
  * written one by one, to be caught half-way; yours may be one transaction, and are upserts all the same, for the process may
@@ -56,7 +64,7 @@ const seed = (table, needs) => ({
   needs,
   once: true,
   async run({ key, signal, result, id }) {
-    const upsert = result('database').prepare(
+    const upsert = result(database).prepare(
       `INSERT INTO ${table} (name, value, seeded_by) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET value = excluded.value, seeded_by = excluded.seeded_by`,
     )
@@ -91,13 +99,7 @@ const tasks = [
     },
   },
   { id: 'model', says: 'model initialised', needs: ['listener'], heavy: true, run: languages },
-  {
-    id: 'database',
-    says: 'database open',
-    needs: ['listener'],
-    run: async () => new Database(join(given.data, 'app.db')),
-    stop: async (database) => database.close(),
-  },
+  database,
   {
     id: 'migrations',
     says: 'migrations',
@@ -105,7 +107,7 @@ const tasks = [
     once: true, // with version: 2 it is run once more
     async run({ result }) {
       for (const table of Object.keys(ROWS))
-        result('database').exec(
+        result(database).exec(
           `CREATE TABLE IF NOT EXISTS ${table} (name TEXT PRIMARY KEY, value TEXT NOT NULL, seeded_by TEXT NOT NULL)`,
         )
     },
@@ -120,7 +122,7 @@ const tasks = [
     needs: ['seed_users'],
     async run({ result }) {
       routes = {
-        '/users': () => result('database').prepare('SELECT name, value AS role FROM users ORDER BY name').all(),
+        '/users': () => result(database).prepare('SELECT name, value AS role FROM users ORDER BY name').all(),
         '/language': async ({ searchParams }) => (await languages()).identify(searchParams.get('text') ?? ''),
       }
     },

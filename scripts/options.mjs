@@ -85,7 +85,8 @@ function tableOf([heading, start]) {
   if (!start) return `\n## ${heading}\n`
   const { head, members } = blockOf(start)
   const inherited = /extends Partial<(\w+)>/.exec(head)?.[1]
-  const rows = [...members, ...(inherited ? blockOf(`interface ${inherited} `).members.map(optional) : [])]
+  const all = [...members, ...(inherited ? blockOf(`interface ${inherited} `).members.map(optional) : [])]
+  const rows = all.filter(({ comment }) => !comment?.startsWith('@internal'))
   const title = heading.includes('`') ? heading : `\`${heading}\``
   return `\n### ${title}\n\n| option | type | default | meaning |\n|---|---|---|---|\n${rows.flatMap((row) => rowsOf(row, heading)).join('\n')}\n`
 }

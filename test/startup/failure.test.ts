@@ -1,5 +1,6 @@
 // S3 and the limits: what fails, what is late, what throws anything at all.
 import { expect, test } from 'vitest'
+import type { StartupTask } from '../../src/machines/index.ts'
 import { recordingLogger, settle } from '../../src/testing/index.ts'
 import { noUnhandledRejections, refused, texts } from '../support/host.ts'
 import { type AnyTask, place } from './world.ts'
@@ -247,11 +248,12 @@ test('K9 a message of 10 MB is cut in the journal, and whole in the error', asyn
 test('K12 no value of a task is in the journal, wherever it goes', async () => {
   const { open, start, task, seed, journal, clock } = place()
   const canary = 'canary-5f3a'
+  const secret: StartupTask<{ token: string }> = { id: 'secret', run: () => ({ token: canary }) }
   const host = await open({ snapshotEvery: 1 })
   const app = await start(host, [
-    task('secret', [], { run: () => ({ token: canary }) }),
+    secret,
     task('user', ['secret'], {
-      run: ({ result }) => result<{ token: string }>('secret').token,
+      run: ({ result }) => result(secret).token,
       ready: (v) => v === canary,
     }),
     seed('seed', ['user'], { run: ({ result }) => result('user') }),
@@ -298,6 +300,7 @@ test('a task gets values of what it needs, also through others, and of nothing e
     c: 'BAD_OPTION',
     nobody: 'BAD_OPTION',
   })
+  expect(app.result(task('a'))).toBe('value of a')
   expect(() => app.result('seed')).toThrow('runs once')
   expect(() => app.result('nobody')).toThrow('is no task')
 })

@@ -3,7 +3,14 @@ import type { Observable } from 'rxjs'
 import { expectTypeOf } from 'vitest'
 import { createMachine, type SnapshotFrom, setup } from 'xstate'
 import { type DurableActor, deliver, durable, type Host, type Receipt } from '../../src/index.ts'
-import { createDevice, type DeviceDriver } from '../../src/machines/index.ts'
+import {
+  createDevice,
+  type DeviceDriver,
+  type OnceTask,
+  type Startup,
+  startup,
+  task,
+} from '../../src/machines/index.ts'
 import { given } from '../../src/testing/index.ts'
 import { type Receipt as Charged, order, orderMachine } from '../testing/order.ts'
 
@@ -175,3 +182,39 @@ const camera = await createDevice(host, { driver: reader })
 expectTypeOf(camera.capture({ signal })).toEqualTypeOf<Promise<Uint8Array>>()
 // @ts-expect-error it has no LED
 camera.led(true)
+
+// ---- tasks of a start-up ---------------------------------------------------------------------------------------------
+
+interface Database {
+  query(text: string): Promise<string[]>
+}
+const database = task({
+  id: 'database',
+  run: async (): Promise<Database> => ({ query: async () => [] }),
+  ready: (value) => expectTypeOf(value).toEqualTypeOf<Database>(),
+  stop: (value) => expectTypeOf(value).toEqualTypeOf<Database>(),
+})
+const count = task({
+  id: 'count',
+  needs: [database.id],
+  async run({ result }) {
+    expectTypeOf(result(database)).toEqualTypeOf<Database>()
+    expectTypeOf(result('database')).toEqualTypeOf<unknown>()
+    return (await result(database).query('')).length
+  },
+  stop: (value) => expectTypeOf(value).toEqualTypeOf<number>(),
+})
+const seeds = task({ id: 'seed', once: true, needs: ['database'], run: ({ result }) => result(database).query('') })
+expectTypeOf(seeds).toEqualTypeOf<OnceTask>()
+// @ts-expect-error no such thing to be stopped
+task({ id: 'a', run: () => 1, stop: (value: string) => value })
+// @ts-expect-error what runs once has no value to be stopped
+task({ id: 'a', once: true, run: () => 1, stop: () => {} })
+
+expectTypeOf(startup(host, [database, count, seeds, { id: 'plain', run: () => 1 }])).toEqualTypeOf<Promise<Startup>>()
+declare const app: Startup
+expectTypeOf(app.result(database)).toEqualTypeOf<Database>()
+expectTypeOf(app.result(count)).toEqualTypeOf<number>()
+expectTypeOf(app.result('count')).toEqualTypeOf<unknown>()
+// @ts-expect-error what runs once gives no value
+app.result(seeds)

@@ -13,7 +13,7 @@ import { printable } from '../../ports/printable.ts'
 import type { HostProcess } from '../../ports/process.ts'
 import { needs } from './graph.ts'
 import { cleanMemory, memoryLine } from './memory.ts'
-import type { Given, Settings } from './options.ts'
+import type { Given, Settings, StartupTask } from './options.ts'
 import { attempt, stop, type World } from './run-task.ts'
 import type { Ran, Stopped, TaskOrder } from './types.ts'
 
@@ -153,23 +153,30 @@ export class Desk implements World {
     this.errors.clear()
   }
 
-  resultFor(task: Given, id: string): unknown {
+  /** Throws BAD_OPTION. */
+  resultFor(task: Given, of: StartupTask | string): unknown {
+    const id = this.idOf(of)
     if (!needs(this.plans, task.plan.id, id))
       throw noResult(id, `is nothing that ${shown(task.plan.id)} needs`, 'Add it to its needs.')
     return this.result(id)
   }
 
   /** Throws BAD_OPTION. */
-  result(id: string): unknown {
-    const n = this.places.get(id)
-    if (n === undefined)
-      throw noResult(id, 'is no task', `There are ${[...this.places.keys()].slice(0, 20).join(', ')}.`)
+  result(of: StartupTask | string): unknown {
+    const id = this.idOf(of)
+    const n = this.places.get(id)!
     if (this.plans.get(id)!.once)
       throw noResult(id, 'runs once and gives no value: the next process has none', 'Read it in a task of its own.')
     if (!this.values.has(n)) throw noResult(id, 'is not done, or was stopped', 'Await ready() first.')
     return this.values.get(n)
   }
+
+  private idOf(of: StartupTask | string): string {
+    const id = typeof of === 'object' ? (of as StartupTask | null)?.id : of
+    if (id !== undefined && this.places.has(id)) return id
+    throw noResult(of, 'is no task', `There are ${[...this.places.keys()].slice(0, 20).join(', ')}.`)
+  }
 }
 
-const noResult = (id: string, wrong: string, hint: string) =>
+const noResult = (id: unknown, wrong: string, hint: string) =>
   new DuramenError('BAD_OPTION', `result: ${shown(id)} ${wrong}`, { hint })

@@ -25,6 +25,7 @@ export { loadOnce } from './load-once.ts'
 export { reportLines } from './log-lines.ts'
 export { startupMachine } from './machine.ts'
 export type { OnceTask, StartupOptions, StartupTask, TaskBackoff, TaskContext, TaskRetry } from './options.ts'
+export { task } from './options.ts'
 export type { StartupHealth, StartupReport, TaskReport } from './report.ts'
 export type {
   FormerBoot,
@@ -63,7 +64,9 @@ export interface Startup {
   /** What it says, from now on: each step, once it is on record. Completes as `report$`. */
   readonly events$: Observable<StartupMessage>
   /** The value of a task that is done. Throws BAD_OPTION for any other, and for one that runs once. */
-  result<T = unknown>(id: string): T
+  result<T>(task: StartupTask<T>): T
+  /** The same by its id, of a type that nobody knows. */
+  result(id: string): unknown
   /**
    * Stops the tasks in the reverse order in which they were done, each within its `stopTimeout` (S7); what still runs is told to
    * end first. Resolves with the report once all has ended, whatever has failed on the way; inside of a task at once, as a
@@ -187,7 +190,7 @@ function handleOf(machine: Startup['machine'], boot: Boot): Startup {
     mermaid: () => mermaidOf(boot.report.tasks),
     report$: boot.report$.asObservable(),
     events$: boot.events$.asObservable(),
-    result: <T>(id: string) => desk.result(id) as T,
+    result: (task: StartupTask | string) => desk.result(task),
     async shutdown(options) {
       const { why = 'shutdown()' } = optionsGiven('shutdown', options, "Leave it out, or give { why: 'an update' }.")
       if (typeof why !== 'string') throw badOption('why', why, 'is no text', 'Say why, or leave it out.')

@@ -21,12 +21,12 @@ export interface TaskContext {
   readonly key: string
   /** 1, and one more each time that it is tried again in this process. */
   readonly attempt: number
-  /** Which start of the process it is. */
-  readonly boot: string
   /** Fires when the attempt is no longer wanted: it took too long, or all is stopped. */
   readonly signal: AbortSignal
   /** The value of a task that it needs, also through others. Throws BAD_OPTION for any other, and for one that runs once. */
-  result<T = unknown>(id: string): T
+  result<T>(task: StartupTask<T>): T
+  /** The same by its id, of a type that nobody knows. */
+  result(id: string): unknown
   /** The host's logger, with the task's name before each message. */
   readonly log: Logger
 }
@@ -97,6 +97,13 @@ export interface OnceTask extends AnyTask {
   stop?: never
 }
 
+/** The task as it is given: so that `ready`, `stop` and who asks for its `result(task)` know the type of what `run` answers. */
+export function task<T>(given: StartupTask<T>): StartupTask<T>
+export function task(given: OnceTask): OnceTask
+export function task(given: StartupTask | OnceTask): StartupTask | OnceTask {
+  return given
+}
+
 /** Settings of a start-up. */
 export interface StartupOptions extends EnvironmentOptions {
   /** Name of the start-up on its host, and in its records. Default `startup`. */
@@ -107,7 +114,7 @@ export interface StartupOptions extends EnvironmentOptions {
   signals?: readonly SignalName[]
   /** Who has started this process and waits for it, like `systemd()` of duramen/systemd (S6). Default: nobody. */
   service?: ServiceManager
-  /** The process it is. Default: node's `process`. */
+  /** @internal The process it is, in tests. Default: node's `process`. */
   process?: HostProcess
 }
 

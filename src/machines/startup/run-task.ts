@@ -10,7 +10,7 @@ import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
 import type { Problem } from '../problems.ts'
-import type { Given, TaskContext } from './options.ts'
+import type { Given, StartupTask, TaskContext } from './options.ts'
 import type { Ran, Stopped } from './types.ts'
 
 /** The start-up that a task is part of, as its tasks see it. */
@@ -22,7 +22,7 @@ export interface World {
   /** Fires when all is stopped. */
   readonly ending: AbortSignal
   /** Throws BAD_OPTION. */
-  resultFor(task: Given, id: string): unknown
+  resultFor(task: Given, of: StartupTask | string): unknown
 }
 
 /** An attempt, and what stays in the process: its value, or what it threw. */
@@ -204,9 +204,8 @@ function contextOf(world: World, task: Given, nth: number, signal: AbortSignal):
     id: plan.id,
     key: plan.once ? `startup/${id}/${plan.id}@${plan.version}` : `startup/${id}/${plan.id}/${boot}`,
     attempt: nth,
-    boot,
     signal,
-    result: <T>(other: string) => world.resultFor(task, other) as T,
+    result: (of: StartupTask | string) => world.resultFor(task, of),
     log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
   }
 }

@@ -12,6 +12,7 @@ import {
   type StartupOptions,
   type StartupTask,
   startup,
+  task,
 } from 'duramen/machines'
 import * as testing from 'duramen/testing'
 import * as xstate from 'xstate'
@@ -79,6 +80,7 @@ export const given = {
   nightly,
   app,
   startup,
+  task,
   tasks,
   schema,
   connect,
