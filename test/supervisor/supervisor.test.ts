@@ -2,7 +2,7 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import { describe, expect, test } from 'vitest'
 import { DuramenError } from '../../src/index.ts'
-import { type Notice, type Notifier, supervisor } from '../../src/machines/index.ts'
+import { type ChildRunner, type Notice, type Notifier, supervisor } from '../../src/machines/index.ts'
 import { supervisorsOf } from '../../src/machines/supervisor/opened.ts'
 import { faultyJournal } from '../../src/testing/index.ts'
 import { by, isPending, noUnhandledRejections, refused, settle } from '../support/host.ts'
@@ -292,6 +292,57 @@ describe('V1d', () => {
     await settle(12)
     expect(it.status()).toMatchObject({ state: 'running', restarts: 1 })
     expect(system.starts()).toBe(2)
+  })
+})
+
+describe('V1d a restart that can not be at once', () => {
+  test.each([10, 1, 0])(
+    'what a killed supervisor left is ended first; then it starts at once (most restarts: %d)',
+    async (maxRestarts) => {
+      const { journal, system, start } = place()
+      await start({ maxRestarts }) // and its process is gone
+      let go!: () => void
+      const gate = new Promise<void>((resolve) => (go = resolve))
+      const clear: ChildRunner['clear'] = (limit) => () => gate.then(system.runner.clear(limit))
+      const { it, said } = await start({ maxRestarts, runner: { ...system.runner, clear }, host: { journal } })
+      expect(it.status().state).toBe('starting')
+      await it.restart('new settings')
+      expect(system.starts()).toBe(1)
+      go()
+      await settle(30)
+      expect(it.status()).toMatchObject({ state: 'running', restarts: Math.min(maxRestarts, 1) })
+      expect(system.starts()).toBe(2)
+      expect(system.most).toBe(1)
+      expect(said.map(({ type }) => type)).toEqual(['restarting', 'lost', 'started'])
+      await it.stop()
+    },
+  )
+
+  test('asked for before the first start, or twice, it is one start', async () => {
+    const { system, start, pass } = place()
+    let go!: () => void
+    const gate = new Promise<void>((resolve) => (go = resolve))
+    const clear: ChildRunner['clear'] = (limit) => () => gate.then(system.runner.clear(limit))
+    const { it } = await start({ runner: { ...system.runner, clear } })
+    await it.restart('new settings')
+    go()
+    await settle(30)
+    expect(system.starts()).toBe(1)
+    system.stubborn = true
+    await Promise.all([it.restart('once'), it.restart('twice')])
+    expect(it.status()).toMatchObject({ state: 'stopping', restarts: 0 })
+    const stopped = it.stop()
+    await pass(10 * SECOND)
+    await stopped
+  })
+
+  test('one that is given up, while people are told: CLOSED', async () => {
+    const { start, fail } = place()
+    const { it } = await start({ maxRestarts: 0, notifier: { name: 'ann', notify: () => () => new Promise(() => {}) } })
+    await fail()
+    expect(await isPending(it.ended)).toBe(true)
+    expect((await refused(it.restart('again'))).code).toBe('CLOSED')
+    await it.stop()
   })
 })
 

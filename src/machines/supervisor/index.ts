@@ -52,7 +52,7 @@ export interface Supervisor {
   readonly events$: Observable<SupervisorMessage>
   /**
    * Ends the program and starts it anew; where it waits, it is started at once. It does not count (V1d). Resolves once that
-   * is on record. Rejects with CLOSED once it is over, BAD_OPTION, or what `actor.send` rejects with.
+   * is on record. Rejects with CLOSED once it is over, or is being stopped or given up, BAD_OPTION, or what `actor.send` rejects with.
    */
   restart(why: string): Promise<void>
   /**
@@ -202,7 +202,8 @@ class Supervising implements Supervisor {
   async restart(why: string): Promise<void> {
     if (typeof why !== 'string') throw badOption('restart', why, 'does not say why', "Say it: restart('new settings').")
     if (this.#end || this.#stopping) throw closed(this.id)
-    await this.#actor.send({ type: 'RESTART', why })
+    const { handled } = await this.#actor.send({ type: 'RESTART', why })
+    if (!handled) throw closed(this.id)
   }
 
   stop(): Promise<void> {

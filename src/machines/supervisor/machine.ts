@@ -4,7 +4,7 @@
 // V1b A program that ran for `stable` begins a new count when it fails. It is its uptime at its end that counts: a timer
 //     would go on while nobody runs it. What the end of a supervisor cut off clears nothing.
 // V1c A clean end (exit code 0) and a stop that was asked for are no failures. It is stopped once nothing of it is left.
-// V1d A restart that was asked for does not count, and does not wait.
+// V1d A restart that was asked for does not count, and does not wait, but for what is left of the program to be ended.
 // V1e A program that can't be started at all (not found, not to be executed) is CRITICAL at once: ten more tries help nobody.
 // V1f Whoever supervises next keeps the count: OPEN finds a program that was running, which counts as a failure, or one that
 //     was given up, which has one start with the count as it is. Never two: `starting` is reached only through `clearing`,
@@ -56,7 +56,7 @@ export const supervisorMachine = setup({
   },
   actions: {
     open: assign(({ event }) =>
-      event.type === 'OPEN' ? { boot: event.boot, settings: event.settings, outcome: null } : {},
+      event.type === 'OPEN' ? { boot: event.boot, settings: event.settings, outcome: null, wanted: false } : {},
     ),
     started: assign(() => ({ startedAt: Date.now(), problem: null })),
     /** What there is to know of how it ended, or why it could not begin. */
@@ -69,7 +69,9 @@ export const supervisorMachine = setup({
     left: assign(({ event }) => ({ problem: problemIn(event) })),
     lost: assign(() => ({ startedAt: null, uptime: 0, problem: LOST })),
     count: assign(({ context }) => {
-      const restarts = [...counting(context, context.uptime, Date.now()), Date.now()]
+      const { maxRestarts } = context.settings
+      const all = [...counting(context, context.uptime, Date.now()), Date.now()]
+      const restarts = all.slice(Math.max(0, all.length - maxRestarts)) // one that was asked for may be more
       const restartAt = Date.now() + delayOf(context.settings, restarts.length)
       return { restarts, restartAt, total: context.total + 1 }
     }),
@@ -80,7 +82,8 @@ export const supervisorMachine = setup({
     clean: assign({ outcome: 'clean' }),
     stopped: assign({ outcome: 'stopped' }),
     byHand: assign(({ context }) => ({ total: context.total + 1 })),
-    goOn: assign({ restartAt: null }),
+    want: assign({ wanted: true }),
+    goOn: assign({ restartAt: null, wanted: false }),
     sayStarted: emit(({ context, event }) => {
       const { pid } = outputOf<Started>(event) as Started & { outcome: 'started' }
       return { type: 'started' as const, message: `${context.id}: started, pid ${pid}` }
@@ -115,6 +118,7 @@ export const supervisorMachine = setup({
       return started?.outcome === 'refused' && started.hopeless
     },
     isClean: ({ event }) => outputOf<Ended>(event)?.exit.code === 0,
+    isWanted: ({ context }) => context.wanted,
     isOneTooMany: ({ context }) => counting(context, context.uptime, Date.now()).length >= context.settings.maxRestarts,
   },
   delays: {
@@ -133,6 +137,7 @@ export const supervisorMachine = setup({
     uptime: 0,
     problem: null,
     outcome: null,
+    wanted: false,
   }),
   initial: 'stopped',
   on: {
@@ -149,16 +154,20 @@ export const supervisorMachine = setup({
         onDone: { target: 'failed', actions: 'lost' },
         onError: { target: 'failed', actions: 'ended' },
       },
-      on: { OPEN: { target: 'sweeping', reenter: true, actions: 'open' } },
+      on: {
+        OPEN: { target: 'sweeping', reenter: true, actions: 'open' },
+        RESTART: { actions: ['want', 'sayRestarting'] },
+      },
     },
     clearing: {
       invoke: {
         src: 'clear',
         id: 'clear',
         input: asked,
-        onDone: 'starting',
+        onDone: { target: 'starting', actions: 'goOn' },
         onError: { target: 'failed', actions: 'ended' },
       },
+      on: { RESTART: { actions: ['want', 'sayRestarting'] } },
     },
     starting: {
       invoke: {
@@ -214,12 +223,14 @@ export const supervisorMachine = setup({
             onDone: { target: '#supervisor.clearing', actions: 'ended' },
             onError: { target: '#supervisor.clearing', actions: 'ended' },
           },
+          on: { RESTART: {} },
         },
       },
     },
     /** It has ended, or could not begin: what follows of that (V1a). */
     failed: {
       always: [
+        { guard: 'isWanted', target: 'clearing', actions: ['count', 'goOn', 'sayFailed'] },
         { guard: 'isOneTooMany', target: 'critical' },
         { target: 'waiting', actions: ['count', 'sayFailed'] },
       ],

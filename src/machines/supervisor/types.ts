@@ -35,6 +35,8 @@ export interface SupervisorContext extends SupervisorInput {
   /** For how long it ran the last time, ms; 0 where it did not, or nobody knows. */
   readonly uptime: number
   readonly problem: SupervisorProblem | null
+  /** A restart was asked for while what was left of the program is ended. */
+  readonly wanted: boolean
   /** Why nothing runs; null while it is seen to that something does. */
   readonly outcome: SupervisorOutcome | null
 }
