@@ -33,6 +33,21 @@ test('S3 a task that is not critical fails: what needs it is blocked, the rest g
   expect(log).toEqual(['a', 'server', 'stop server', 'stop a'])
 })
 
+test('S6 ready is said once, also where something that is not critical is missing by then', async () => {
+  const { open, start, task, clock, sleep } = place()
+  const logger = recordingLogger()
+  const app = await start(await open({ logger }), [
+    task('cache', [], { critical: false, ...fails() }),
+    task('server', [], { run: () => sleep(1000) }),
+  ])
+  const said: string[] = []
+  app.events$.subscribe(({ type }) => said.push(type))
+  await clock.advance('1s')
+  expect(said).toEqual(['done', 'ready', 'degraded'])
+  expect(app.health()).toBe('degraded')
+  expect(logger.lines.filter((line) => line.includes(': ready: server done'))).toHaveLength(1)
+})
+
 test('S3 a critical task that needs one that failed fails the start, and the root is the cause', async () => {
   const { open, start, task, log } = place()
   const broken = new Error('no disk')

@@ -163,7 +163,7 @@ export class Boot {
     const { type, message, task } = said
     const { logger, errors } = this.desk
     const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
-    const order = task === null ? `: ${orderLine(this.report)}` : ''
+    const order = type === 'ready' ? `: ${orderLine(this.report)}` : ''
     logger[LEVELS[type] ?? 'info'](
       `start-up ${this.desk.id}: ${printable(message)}${order}`,
       error as object | undefined,

@@ -10,14 +10,21 @@
 //
 // No I/O here, and no value of a task: both actors come from desk.ts, and neither ever fails; where an operator ends one, it
 // counts as failed. Everything carries the boot that it belongs to: what comes from another one is none of this one's business.
-import { assign, type DoneActorEvent, type ErrorActorEvent, emit, enqueueActions, fromPromise, setup } from 'xstate'
+import {
+  and,
+  assign,
+  type DoneActorEvent,
+  type ErrorActorEvent,
+  emit,
+  enqueueActions,
+  fromPromise,
+  setup,
+} from 'xstate'
 import { unprovided } from '../problems.ts'
 import { isDegraded, isUp, lastDone, next } from './graph.ts'
-import { afterRun, afterStop, begun, calledOff, outcomeIn, saidOf, saidOfStop } from './steps.ts'
+import { afterRun, afterStop, begun, calledOff, outcomeIn, saidOf, saidOfStop, stopActor, taskActor } from './steps.ts'
 import type { Ran, StartupContext, StartupEvent, StartupInput, StartupMessage, Stopped, TaskOrder } from './types.ts'
 
-const taskActor = (n: number, attempt: number) => `task-${n}-${attempt}`
-const stopActor = (n: number) => `stop-${n}`
 const retryTimer = (n: number) => `retry-${n}`
 
 /** A start-up, without what it starts: `startup` provides its actors. */
@@ -106,7 +113,11 @@ export const startupMachine = setup({
       enqueue.spawnChild('stop', { id: stopActor(n), input: { id, boot: boot!, task: n, attempt: task.attempt } })
       enqueue.emit(saidOf(task))
     }),
-    up: assign({ readyAt: () => Date.now() }),
+    /** S6: said once, also where something that is not critical is missing by then. */
+    up: enqueueActions(({ enqueue }) => {
+      enqueue.assign({ readyAt: Date.now() })
+      enqueue.emit({ type: 'ready', message: 'ready', task: null })
+    }),
     end: assign({ endedAt: () => Date.now() }),
   },
   guards: {
@@ -115,9 +126,7 @@ export const startupMachine = setup({
       event.type === 'RETRY' && event.boot === context.boot && context.tasks[event.task]?.state === 'retrying',
     hasFailed: ({ context }) => context.failure !== null,
     isDegraded: ({ context }) => isDegraded(context.tasks),
-    isUpAndDegraded: ({ context }) => isUp(context.tasks) && isDegraded(context.tasks),
     isUp: ({ context }) => isUp(context.tasks),
-    hasFailedAndIsOver: ({ context }) => context.failure !== null && isOver(context),
     isOver: ({ context }) => isOver(context),
   },
 }).createMachine({
@@ -156,12 +165,11 @@ export const startupMachine = setup({
       states: {
         starting: {
           always: [
-            { guard: 'isUpAndDegraded', target: 'degraded', actions: 'up' },
+            { guard: and(['isUp', 'isDegraded']), target: 'degraded', actions: 'up' },
             { guard: 'isUp', target: 'ready', actions: 'up' },
           ],
         },
         ready: {
-          entry: emit({ type: 'ready', message: 'ready', task: null }),
           always: { guard: 'isDegraded', target: 'degraded' },
         },
         degraded: {
@@ -176,7 +184,7 @@ export const startupMachine = setup({
         'xstate.error.actor.*': { actions: ['settle', 'windDown'] },
       },
       always: [
-        { guard: 'hasFailedAndIsOver', target: 'failed' },
+        { guard: and(['hasFailed', 'isOver']), target: 'failed' },
         { guard: 'isOver', target: 'stopped' },
       ],
     },

@@ -25,6 +25,10 @@ export function begun(
   }
 }
 
+/** Ids of actors, as `outcomeIn` reads them: where an operator ends one, there is nothing else that says whose end it is. */
+export const taskActor = (n: number, attempt: number) => `task-${n}-${attempt}`
+export const stopActor = (n: number) => `stop-${n}`
+
 /** The end of an attempt, or of a stop: what its actor says of which task. */
 export type Ended = { readonly actor: string; readonly task: number } & (
   | { readonly ran: Ran; readonly attempt: number }
