@@ -5,19 +5,19 @@ import type { DurableMachine } from '../runtime/durable.ts'
 import type { Host } from '../runtime/host.ts'
 
 /**
- * Has the records of an instance replaced by a checkpoint whenever there are `most()` of them. What stands in the way of one is
+ * Has the records of an instance replaced by a checkpoint whenever there are `most` of them. What stands in the way of one is
  * logged, and it is tried again after as many. The returned function ends that.
  */
 export async function keepShort(
   host: Host,
   machine: DurableMachine<any>,
   actor: DurableActor<any>,
-  most: () => number,
+  most: number,
 ): Promise<() => void> {
   let commits = await commitsOf(actor)
   let trimming = false
   const count = async () => {
-    if (++commits < most() || trimming) return
+    if (++commits < most || trimming) return
     const why = `its history has ${commits} commits`
     trimming = true
     commits = 0

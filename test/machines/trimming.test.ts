@@ -14,7 +14,7 @@ async function toldOf(code: DuramenErrorCode): Promise<readonly string[]> {
   const journal = { ...memoryJournal(), trim: () => left(new DuramenError(code, 'not now')) }
   const host = await openHost({ journal, machines: [machine], logger: log })
   const actor = await host.actor(machine, 'a')
-  const end = await keepShort(host, machine, actor, () => 3)
+  const end = await keepShort(host, machine, actor, 3)
   for (let i = 0; i < 3; i++) await actor.send({ type: 'INC' })
   await settle()
   end()

@@ -127,7 +127,7 @@ export async function startup(
     const boot = new Boot(host, desk, settings, actor, leave)
     try {
       await begin(host, actor, desk, given)
-      void boot.over.then(await keepShort(host, known.machine, actor, () => KEPT))
+      void boot.over.then(await keepShort(host, known.machine, actor, KEPT))
     } catch (error) {
       boot.abandon()
       throw error

@@ -90,7 +90,7 @@ export async function supervisor(host: Host, options: SupervisorOptions): Promis
     const actor = await openInstance(host, supervisors.machine, id, { id, settings }, `the supervisor '${id}'`)
     const asked = { id, boot: randomUUID() }
     await actor.send({ type: 'OPEN', boot: asked.boot, settings })
-    const short = await keepShort(host, supervisors.machine, actor, () => HISTORY)
+    const short = await keepShort(host, supervisors.machine, actor, HISTORY)
     return new Supervising(host, supervisors, actor, asked, supervised, short)
   } catch (error) {
     supervisors.free(id)
@@ -112,7 +112,7 @@ class Supervising implements Supervisor {
   readonly #asked: Asked
   readonly #desk: Desk
   #end: SupervisorEnd | undefined
-  #rest: (() => void) | undefined
+  #cancel: (() => void) | undefined
   #settle!: (end: SupervisorEnd) => void
   #stopping: Promise<void> | undefined
   /** Why it could not be stopped, or looked after any more. */
@@ -163,9 +163,9 @@ class Supervising implements Supervisor {
   async #seeToIt(): Promise<void> {
     let [awaited, waited]: [number | null, number] = [null, 0]
     while (!this.#end && this.#desk.pid === null) {
-      this.#rest?.()
+      this.#cancel?.()
       await new Promise<void>((go) => {
-        this.#rest = this.#host.clock.after(COMMIT, go)
+        this.#cancel = this.#host.clock.after(COMMIT, go)
       })
       const { phase, problem } = await this.#actor.info().catch(() => GONE)
       const stuck = phase === 'broken' || (phase === 'parked' && problem?.code !== 'PARKED') // an operator knows what he does
@@ -259,7 +259,7 @@ class Supervising implements Supervisor {
   #finish(end: SupervisorEnd): void {
     if (this.#end) return
     this.#end = end
-    this.#rest?.()
+    this.#cancel?.()
     this.#supervisors.close(this.#asked)
     this.#supervisors.free(this.id)
     this.#settle(end)

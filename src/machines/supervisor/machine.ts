@@ -19,7 +19,7 @@ import ms from 'ms'
 import { assign, emit, fromPromise, setup } from 'xstate'
 import type { Exit, SupervisorProblem } from '../../ports/child.ts'
 import type { Notice } from '../../ports/notifier.ts'
-import { problemOf, unprovided } from '../problems.ts'
+import { backoff, problemOf, unprovided } from '../problems.ts'
 import type {
   Asked,
   Ended,
@@ -282,10 +282,8 @@ export function counting({ restarts, settings }: SupervisorContext, uptime: numb
 }
 
 /** How long the nth restart that counts waits. */
-export function delayOf({ restartDelay, backoff }: SupervisorSettings, n: number): number {
-  if (!backoff || restartDelay === 0) return restartDelay
-  return Math.min(Math.max(backoff.max, restartDelay), restartDelay * backoff.factor ** (n - 1))
-}
+export const delayOf = ({ restartDelay: first, backoff: growing }: SupervisorSettings, n: number): number =>
+  growing ? backoff({ first, max: Math.max(growing.max, first) }, n) : first
 
 const exitOf = (event: unknown): Exit | null => outputOf<{ exit?: Exit | null }>(event)?.exit ?? null
 

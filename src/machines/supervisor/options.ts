@@ -21,10 +21,8 @@ export interface SupervisorOptions {
   window?: Duration
   /** A program that ran for so long begins a new count. Default 5 min. */
   stable?: Duration
-  /** Waits that grow with each restart that counts. Default: none, all are `restartDelay`. */
+  /** Waits that are doubled with each restart that counts, from `restartDelay` on. Default: none, all are `restartDelay`. */
   backoff?: {
-    /** Each wait is so many times the one before. Default 2. */
-    factor?: number
     /** No wait is longer. Default 1 min. */
     max?: Duration
   }
@@ -81,11 +79,8 @@ export function supervisedOf(options: SupervisorOptions): Supervised {
 function backoffGiven(given: SupervisorOptions['backoff']): SupervisorSettings['backoff'] {
   if (given === undefined) return null
   const backoff: NonNullable<SupervisorOptions['backoff']> = optionsGiven('backoff', given)
-  assertNames('backoff', backoff, ['factor', 'max'])
-  const { factor = 2, max = '1m' } = backoff
-  if (typeof factor !== 'number' || !(factor >= 1 && factor <= 100))
-    throw badOption('backoff.factor', factor, 'is no number from 1 to 100', 'Leave it out for 2.')
-  return { factor, max: time('backoff.max', max) }
+  assertNames('backoff', backoff, ['max'])
+  return { max: time('backoff.max', backoff.max ?? '1m') }
 }
 
 function runnerGiven(runner: ChildRunner | undefined): ChildRunner {

@@ -8,8 +8,8 @@ export interface SupervisorSettings {
   readonly maxRestarts: number
   readonly window: number
   readonly stable: number
-  /** Each further wait is `factor` times the one before, up to `max`; null: all are `restartDelay`. */
-  readonly backoff: { readonly factor: number; readonly max: number } | null
+  /** Each further wait is twice the one before, up to `max`; null: all are `restartDelay`. */
+  readonly backoff: { readonly max: number } | null
 }
 
 /** What the machine is given at first. */

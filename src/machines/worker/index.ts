@@ -66,6 +66,8 @@ export interface Worker {
 
 /** How long a commit may take before it counts as not to be had, ms. */
 const COMMIT = 5000
+/** For about so many runs their history is kept; older runs are but counted. */
+const KEPT = 1000
 /** A run is a timer and a result (W1d). */
 const COMMITS = 2
 
@@ -98,7 +100,7 @@ async function open(host: Host, workers: Workers, job: Job): Promise<Declared> {
   const actor = await openInstance(host, workers.machine, id, { id, settings: plan.settings }, `the worker '${id}'`)
   const desk = workers.desks.get(id) ?? new Desk(job, host.clock, host.logger) // a run of one that was purged may still go on
   desk.job = job
-  await keepShort(host, workers.machine, actor, () => COMMITS * desk.job.plan.keep)
+  await keepShort(host, workers.machine, actor, COMMITS * KEPT)
   const declared = new Declared(host, workers, actor, desk)
   await declared.start()
   return declared

@@ -36,8 +36,6 @@ export interface WorkerOptions {
   }
   /** How long `stop` waits for a run to end, until it rejects with TIMEOUT. Default 30 s. */
   stopTimeout?: Duration
-  /** For about so many runs their history is kept; older runs are but counted. Default 1,000. */
-  keep?: number
 }
 
 /** The same, with all defaults. */
@@ -51,18 +49,15 @@ export interface Job {
 interface WorkerPlan {
   readonly settings: WorkerSettings
   readonly stopTimeout: number
-  readonly keep: number
 }
 
 /** Throws BAD_OPTION. */
 export function jobOf(options: WorkerOptions): Job {
   const given: Partial<WorkerOptions> = optionsGiven('worker', options)
   assertNames('worker', given, NAMES)
-  const { id, run, keep = 1000 } = given
+  const { id, run } = given
   if (typeof id !== 'string' || id === '') throw badOption('id', id, 'is no text', "Give one like 'sync'.")
   assertFunction('run', run, 'Give the job: run: async ({ signal }) => { … }.')
-  if (!Number.isSafeInteger(keep) || keep < 1)
-    throw badOption('keep', keep, 'is no whole number from 1', 'Leave it out for 1,000.')
   const backoff: NonNullable<WorkerOptions['backoff']> = optionsGiven('backoff', given.backoff)
   assertNames('backoff', backoff, ['first', 'max'])
   return {
@@ -77,7 +72,6 @@ export function jobOf(options: WorkerOptions): Job {
         },
       },
       stopTimeout: milliseconds(given.stopTimeout ?? '30s', 'stopTimeout'),
-      keep,
     },
   }
 }
@@ -89,11 +83,4 @@ function positive(name: string, duration: Duration): number {
   throw badOption(name, duration, 'is no time that passes', "Give one like '1m'.")
 }
 
-const NAMES: readonly string[] = [
-  'id',
-  'every',
-  'run',
-  'backoff',
-  'stopTimeout',
-  'keep',
-] satisfies (keyof WorkerOptions)[]
+const NAMES: readonly string[] = ['id', 'every', 'run', 'backoff', 'stopTimeout'] satisfies (keyof WorkerOptions)[]
