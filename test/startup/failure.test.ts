@@ -161,6 +161,30 @@ test('S2 a task that ignores its signal fails, is not tried again, and a value t
   expect(third.result('deaf')).toBe('now')
 })
 
+test('S2 on two hosts of a process, as one that is closed and one that is opened anew, a task runs once at a time, too', async () => {
+  const { start, task, clock, sleep } = place()
+  const [first, second] = [place(), place()]
+  let now = 0
+  let most = 0
+  const deaf = task('deaf', [], {
+    run: async () => {
+      most = Math.max(most, ++now)
+      await sleep(5000)
+      now--
+    },
+  })
+  const host = await first.open({ clock })
+  await start(host, [deaf])
+  const closing = host.close()
+  await clock.advance('1s')
+  await closing
+  const next = await start(await second.open({ clock }), [deaf])
+  expect(now).toBe(1)
+  await clock.advance('11s')
+  await next.ready()
+  expect(most).toBe(1)
+})
+
 test('a value that comes after its timeout, within the grace, is stopped before another attempt begins', async () => {
   const { open, start, task, clock, sleep, log } = place()
   const app = await start(await open(), [

@@ -22,7 +22,7 @@ import {
   type StartupSnapshot,
   statusLine,
 } from './report.ts'
-import { isInside } from './run-task.ts'
+import { inside } from './task-call.ts'
 import type { StartupMessage, Task } from './types.ts'
 import { SLACK, Watchdog } from './watchdog.ts'
 
@@ -107,7 +107,7 @@ export class Boot {
   /** Resolves once all has ended; within a task at once, as that would wait for itself. */
   async shutdown(reason: string): Promise<StartupReport> {
     this.ending ??= this.end(reason)
-    return isInside(this.desk) ? this.report : this.ending
+    return inside.of(this.desk) ? this.report : this.ending
   }
 
   /** The same, and the process ends afterwards: who waits for `ready` must not end it before that. */

@@ -14,7 +14,9 @@ import type { HostProcess } from '../../ports/process.ts'
 import { needs } from './graph.ts'
 import { cleanMemory, memoryLine } from './memory.ts'
 import type { Given, Settings, StartupTask } from './options.ts'
-import { attempt, stop, type World } from './run-task.ts'
+import { attempt } from './run-task.ts'
+import { stop } from './stop-task.ts'
+import type { World } from './task-call.ts'
 import type { Ran, Stopped, TaskOrder } from './types.ts'
 
 export class Desk implements World {

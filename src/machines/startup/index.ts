@@ -16,8 +16,8 @@ import type { startupMachine } from './machine.ts'
 import { mermaidOf } from './mermaid.ts'
 import { type Given, type OnceTask, type StartupOptions, type StartupTask, settingsOf, tasksGiven } from './options.ts'
 import type { StartupHealth, StartupReport } from './report.ts'
-import { isInside } from './run-task.ts'
 import { startupsOf } from './startups.ts'
+import { inside } from './task-call.ts'
 import type { StartupMessage } from './types.ts'
 
 export type { EnvironmentOptions } from './environment.ts'
@@ -179,7 +179,7 @@ function handleOf(machine: Startup['machine'], boot: Boot): Startup {
     id: desk.id,
     machine,
     async ready() {
-      if (isInside(desk))
+      if (inside.of(desk))
         throw new DuramenError('BAD_OPTION', 'ready() inside of a task would wait for itself', {
           hint: 'Say with needs what the task waits for.',
         })
