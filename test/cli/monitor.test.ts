@@ -1,10 +1,12 @@
 // V2 `duramen monitor` as a process, against a real server that comes and goes.
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ControlRequest, serveControl } from '../../src/adapters/process/control.ts'
+import { cert, key } from '../support/certificate.ts'
 import { folder, start } from './command.ts'
 
 const ending: (() => unknown)[] = []
@@ -25,6 +27,12 @@ async function listen(listener: RequestListener, port = 0): Promise<{ server: Se
   const { port: given } = server.address() as AddressInfo
   return { server, port: given, url: `http://127.0.0.1:${given}` }
 }
+
+const urlOf = (server: TcpServer, scheme = 'http') => `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+/** Resolves once it was asked for this path so often. */
+const askedOf = (server: Server, path: string, times: number) =>
+  new Promise<void>((resolve) => server.on('request', ({ url }) => url === path && --times === 0 && resolve()))
 
 const answering =
   (health: object = { status: 'healthy', database: 'connected' }): RequestListener =>
@@ -69,7 +77,7 @@ describe('V2 monitor', () => {
     const args = ['--url', url, '--max-restarts', '1', '--restart', `echo again >> "${file}"; echo to stderr`]
     const running = monitor(args, { DURAMEN_WEBHOOK: hook.url })
     await running.says('watches')
-    await new Promise<void>((resolve) => server.on('request', ({ url }) => url === '/health' && resolve()))
+    await askedOf(server, '/health', 1)
     await close(server)
     await running.says('restart 1 of 1')
     await listen(answering(), port)
@@ -96,7 +104,7 @@ describe('V2 monitor', () => {
     ending.push(() => control.close())
     const { server, url } = await listen(answering())
     const running = monitor(['--url', url, '--socket', dir, '--json'])
-    await new Promise<void>((resolve) => server.on('request', ({ url }) => url === '/health' && resolve()))
+    await askedOf(server, '/health', 1)
     await close(server)
     await running.says('it is stopping')
     running.kill('SIGINT')
@@ -108,13 +116,48 @@ describe('V2 monitor', () => {
   })
 
   it('tells of a database that is away, and restarts nothing for it', async () => {
-    const { url } = await listen(answering({ status: 'unhealthy', database: 'disconnected' }))
+    const { server, url } = await listen(answering({ status: 'unhealthy', database: 'disconnected' }))
     const running = monitor(['--url', url, '--restart', 'exit 1'])
-    await running.says('its database is disconnected')
+    await askedOf(server, '/live', 4)
     running.kill('SIGTERM')
     const { code, stdout } = await running.ended
     expect(code).toBe(0)
+    expect(stdout.match(/its database is disconnected/g)).toHaveLength(1)
     expect(stdout).not.toContain('restart 1')
+  })
+
+  it('a certificate that nobody vouches for: told, restarts nothing, and NODE_EXTRA_CA_CERTS mends it', async () => {
+    const server = createTlsServer({ cert, key }, answering())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    ending.push(() => close(server))
+    const url = urlOf(server, 'https')
+    const running = monitor(['--url', url, '--restart', 'exit 1'])
+    await running.says('NODE_EXTRA_CA_CERTS')
+    running.kill('SIGTERM')
+    const { stdout } = await running.ended
+    expect(stdout).toContain('can not be asked (DEPTH_ZERO_SELF_SIGNED_CERT)')
+    expect(stdout).not.toContain('restart 1')
+    const file = join(await folder(), 'ca.pem')
+    await writeFile(file, cert)
+    expect((await monitor(['--once', '--url', url], { NODE_EXTRA_CA_CERTS: file }).ended).code).toBe(0)
+  })
+
+  it.each<[string, (socket: Socket) => void, string]>([
+    ['hangs up', (socket) => socket.destroy(), 'breaks off (ECONNRESET)'],
+    ['is no HTTP', (socket) => socket.end('220 mail.example.org\r\n'), 'can not be asked (HPE_'],
+  ])('--once says what it is that %s', async (_, listener, said) => {
+    const server = createTcpServer(listener)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    ending.push(() => server.close())
+    const { code, stdout } = await monitor(['--once', '--url', urlOf(server)]).ended
+    expect(code).toBe(1)
+    expect(stdout).toContain(said)
+  })
+
+  it('asks any port, also one that browsers never ask', async () => {
+    const { code, stdout } = await monitor(['--once', '--url', 'http://127.0.0.1:10080']).ended
+    expect(code).toBe(1)
+    expect(stdout).toContain('nobody listens')
   })
 
   it.each([

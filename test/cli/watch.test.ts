@@ -21,7 +21,8 @@ const well: Observation = {
   memory: 20,
   delay: 1,
 }
-const down: Observation = { live: { ok: false, answered: false, why: 'nobody listens' } }
+const down: Observation = { live: { ok: false, not: 'alive', why: 'nobody listens' } }
+const unreached: Observation = { live: { ok: false, not: 'reached', why: 'an expired certificate' } }
 const noDatabase: Observation = { ...well, health: { status: 'unhealthy', database: 'disconnected' } }
 
 function said(action: Action): string {
@@ -98,7 +99,7 @@ describe('V2 a monitor', () => {
     ['no /health', { ...well, health: { why: 'GET /health answers 404' } }, 'problem: app: GET /health answers 404'],
     [
       'no /live',
-      { live: { ok: false, answered: true, why: 'GET /live answers 404' } },
+      { live: { ok: false, not: 'ours', why: 'GET /live answers 404' } },
       'problem: app: GET /live answers 404',
     ],
   ])('%s is told at once, once, and restarts nothing', (_, observation, told) => {
@@ -137,6 +138,21 @@ describe('V2 a monitor', () => {
     ])
   })
 
+  it('what can not be reached from here is told, and neither restarted nor taken for one that has come back', () => {
+    const told = 'problem: app: an expired certificate'
+    expect(looks([well, ...times(20, unreached), well])).toEqual([
+      '',
+      'say',
+      'say',
+      told,
+      ...times(17, well).map(() => ''),
+      told.replace('problem', 'solved'),
+    ])
+    expect(looks([well, down, down, unreached, down, down]).join(), 'never three in a row').not.toContain('restart')
+    const settings = { ...SETTINGS, maxRestarts: 0 }
+    expect(looks([well, down, down, down, unreached, well], settings)).toEqual(['', 'say', 'say', DOWN, 'say', UP])
+  })
+
   it('only tells where it has no way to restart it', () => {
     expect(
       looks([well, ...times(9, down), well], { ...SETTINGS, maxRestarts: 0 }).filter(
@@ -155,7 +171,8 @@ describe('V2 a monitor', () => {
       fc.constant(well),
       fc.constant(noDatabase),
       fc.constant({ ...well, cpu: 99, memory: 99, delay: 999 }),
-      fc.constant<Observation>({ live: { ok: false, answered: true, why: '404' } }),
+      fc.constant<Observation>({ live: { ok: false, not: 'ours', why: '404' } }),
+      fc.constant<Observation>(unreached),
     )
     const look = fc.record({ observation, pause: fc.integer({ min: 1, max: 400_000 }) })
     fc.assert(
@@ -169,8 +186,9 @@ describe('V2 a monitor', () => {
         const open = new Map<string, number>()
         for (const { observation, pause } of all) {
           now += pause
-          const alive = observation.live.ok || observation.live.answered
-          failures = alive ? 0 : failures + 1
+          const { live } = observation
+          const alive = live.ok || live.not === 'ours'
+          failures = !live.ok && live.not === 'alive' ? failures + 1 : 0
           if (!alive) since = undefined
           else if (now - (since ??= now) >= 300_000) restarts = 0
           const decided = decide(watch, observation, now, settings)

@@ -20,20 +20,25 @@ export async function observe(
   )
   load.catch(() => {}) // without figures nothing is said of them
   let live = liveOf(await get(at('/live'), asking))
-  for (let n = 1; n < tries && !live.ok && !live.answered && !signal.aborted; n++)
-    live = liveOf(await get(at('/live'), asking))
+  for (let n = 1; n < tries && !answered(live) && !signal.aborted; n++) live = liveOf(await get(at('/live'), asking))
   const figures = await load.catch(() => ({}))
-  if (!live.ok && !live.answered) return { live, ...figures }
+  if (!answered(live)) return { live, ...figures }
   const [health, detailed] = await Promise.all([get(at('/health'), asking), get(at('/health/detailed'), asking)])
   return { live, health: healthOf(health), delay: delayOf(detailed), ...figures }
 }
 
+const answered = (live: Observation['live']): boolean => live.ok || live.not === 'ours'
+
 function liveOf(answer: Answer): Observation['live'] {
   if (answer.outcome === 'answered' && answer.status === 200) return { ok: true }
+  const why = `GET /live ${saidOf(answer)}`
   // what a proxy says for a program that is gone is no answer of its own
-  const answered = answer.outcome === 'answered' && answer.status < 500
-  return { ok: false, answered, why: `GET /live ${saidOf(answer)}` }
+  if (answer.outcome === 'answered') return { ok: false, not: answer.status < 500 ? 'ours' : 'alive', why }
+  return { ok: false, not: answer.outcome === 'broken' && !CLOSED.includes(answer.code) ? 'reached' : 'alive', why }
 }
+
+/** The program, or who stands before it, has let go of the connection. */
+const CLOSED = ['ECONNRESET', 'EPIPE']
 
 function healthOf(answer: Answer): Observation['health'] {
   const { status, database } = objectIn(answer) ?? {}
@@ -57,6 +62,6 @@ function saidOf(answer: Answer): string {
     case 'hangs':
       return `has no answer within ${answer.limit / 1000} s`
     case 'broken':
-      return `breaks off (${answer.code})`
+      return CLOSED.includes(answer.code) ? `breaks off (${answer.code})` : `can not be asked (${answer.code})`
   }
 }

@@ -1,18 +1,24 @@
 // V2 What a monitor makes of what it sees: pure, (state, observation, now) -> (state, actions).
 //
-// - A restart only where /live fails, so many times in a row; whatever else is wrong is told, and a restart would not mend it.
+// - A restart only where /live fails, so many times in a row; whatever else is wrong is told, and a restart would not mend it:
+//   neither a database that is away, nor a certificate or a name that is wrong.
 // - No more restarts than allowed; then people are told once, and it goes on watching. The count clears after STABLE of life.
 // - While it starts, at first and after a restart, a failure does not count; the first answer ends that.
 // - People are told when a problem begins, when it is solved, and when the restarts are used up; not at each look.
 import type { Notice } from '../../ports/notifier.ts'
 import { counted } from '../text.ts'
 
-/** `deaf`: it answers, but /live is not there or not for us. */
-export type Kind = 'down' | 'deaf' | 'database' | 'unhealthy' | 'cpu' | 'memory' | 'loop'
+/** `deaf`: it answers, but /live is not there or not for us. `unreached`: from here nobody can say whether it lives. */
+export type Kind = 'down' | 'deaf' | 'unreached' | 'database' | 'unhealthy' | 'cpu' | 'memory' | 'loop'
 
 export interface Observation {
-  /** `ok`; or what came instead. `answered`: a program answered, so that its event loop turns. */
-  readonly live: { readonly ok: true } | { readonly ok: false; readonly answered: boolean; readonly why: string }
+  /**
+   * `ok`; or what it is not. `alive`: nobody answers. `ours`: a program answers, so that its event loop turns, but not as /live
+   * does. `reached`: its name is not known here, or its certificate not trusted; that says nothing of the program.
+   */
+  readonly live:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly not: 'alive' | 'ours' | 'reached'; readonly why: string }
   /** Undefined where it was not asked. `why`: there was no answer that says how it is. */
   readonly health?: { readonly status: string; readonly database: string } | { readonly why: string } | undefined
   /** Of the machine, in percent. */
@@ -84,7 +90,10 @@ export function decide(before: Watch, seen: Observation, now: number, settings: 
     watch = next
     actions.push(...told)
   }
-  if (!seen.live.ok && !seen.live.answered) {
+  const { live } = seen
+  if (!live.ok && live.not === 'reached') {
+    watch = { ...watch, wellSince: undefined, seen: { ...watch.seen, down: 0 } }
+  } else if (!live.ok && live.not === 'alive') {
     watch = { ...watch, wellSince: undefined }
     if (watch.open.down !== undefined && (watch.seen.down ?? 0) >= settings.inARow) {
       const [next, told] = restarted(watch, watch.open.down, settings)
@@ -101,9 +110,11 @@ export function decide(before: Watch, seen: Observation, now: number, settings: 
 
 /** How it is with each kind: what is wrong, or undefined where it is well. Kinds that nothing is known of are left out. */
 function* judged({ live, health, cpu, memory, delay }: Observation): Generator<[Kind, string | undefined]> {
-  const answered = live.ok || live.answered
-  yield ['down', answered ? undefined : live.why]
-  if (answered) yield ['deaf', live.ok ? undefined : live.why]
+  const not = live.ok ? undefined : live.not
+  const why = live.ok ? undefined : live.why
+  yield ['unreached', not === 'reached' ? why : undefined]
+  if (not !== 'reached') yield ['down', not === 'alive' ? why : undefined]
+  if (live.ok || not === 'ours') yield ['deaf', why]
   if (health && 'why' in health) yield ['unhealthy', health.why]
   else if (health) {
     const lost = health.database === 'disconnected'
@@ -120,10 +131,13 @@ function* judged({ live, health, cpu, memory, delay }: Observation): Generator<[
 }
 
 /** What must be seen several times before it counts. */
-const SLOW: readonly Kind[] = ['down', 'cpu', 'memory', 'loop']
+const SLOW: readonly Kind[] = ['down', 'unreached', 'cpu', 'memory', 'loop']
 /** What to do of each; `down` says it itself. */
 const NEXT: Readonly<Record<Exclude<Kind, 'down'>, string>> = {
   deaf: "Look at --url, and mount duramen's routes.",
+  unreached:
+    'It is not restarted, for nobody knows from here whether it lives: look at --url, at the name, and at its certificate. One ' +
+    'of an authority of your own is trusted by NODE_EXTRA_CA_CERTS.',
   database: 'It is not restarted, for that would not help: mend the database.',
   unhealthy: 'It is not restarted, for it is alive: look at its log, and at /health/detailed.',
   cpu: 'See with top what takes them.',

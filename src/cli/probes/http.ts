@@ -1,13 +1,13 @@
 // One GET, and one handshake of a WebSocket, each with a limit; never a rejection.
 import { createHash, randomBytes } from 'node:crypto'
-import { request as requestHttp } from 'node:http'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 
 export type Answer =
   | { readonly outcome: 'answered'; readonly status: number; readonly body: string }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'hangs'; readonly limit: number }
-  /** What came is no HTTP, or the connection broke. */
+  /** `code` says why nothing came: the connection broke, its name is not known, its certificate is refused, it is no HTTP. */
   | { readonly outcome: 'broken'; readonly code: string }
 
 export interface Asking {
@@ -23,20 +23,30 @@ export async function get(url: URL, { limit, signal }: Asking): Promise<Answer> 
   const timeout = AbortSignal.timeout(limit)
   const stop = signal ? AbortSignal.any([timeout, signal]) : timeout
   try {
-    const response = await fetch(url, { signal: stop, redirect: 'manual', headers: { accept: 'application/json' } })
+    const response = await begun(url, stop)
     const pieces: Buffer[] = []
     let size = 0
-    for await (const piece of response.body ?? []) {
-      pieces.push(Buffer.from(piece))
+    for await (const piece of response) {
+      pieces.push(piece)
       if ((size += piece.length) > MOST) break
     }
-    return { outcome: 'answered', status: response.status, body: Buffer.concat(pieces).toString('utf8', 0, MOST) }
+    const { statusCode = 0 } = response
+    return { outcome: 'answered', status: statusCode, body: Buffer.concat(pieces).toString('utf8', 0, MOST) }
   } catch (error) {
     if (stop.aborted) return { outcome: 'hangs', limit }
-    const { code = 'no HTTP' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+    const { code = 'no HTTP' } = error as NodeJS.ErrnoException
     return code === 'ECONNREFUSED' ? { outcome: 'refused' } : { outcome: 'broken', code }
   }
 }
+
+/** Not by `fetch`: that has ports which it never asks, and hides why it failed. */
+const begun = (url: URL, signal: AbortSignal): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const request = url.protocol === 'https:' ? requestHttps : requestHttp
+    request(url, { agent: false, signal, headers: { accept: 'application/json' } }, resolve)
+      .on('error', reject)
+      .end()
+  })
 
 /** The body as an object; undefined where it is none. */
 export function objectIn(answer: Answer): Record<string, unknown> | undefined {
