@@ -3,12 +3,17 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, writeFile } from 'node:fs/promises'
 import { createServer as createHttp, type RequestListener } from 'node:http'
+import { createServer as createTls } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { freePort as takenBy } from '../../src/cli/diagnose/free-port.ts'
 import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
+import { lookAtServer, serverFindings } from '../../src/cli/diagnose/server.ts'
+import { listenerAt, listening } from '../../src/cli/probes/programs.ts'
 import { fileJournal } from '../../src/journal/index.ts'
 import { add, must } from '../../src/testing/journal/case.ts'
+import { cert, key } from '../support/certificate.ts'
 import { folder, start } from './command.ts'
 
 interface Told {
@@ -93,20 +98,110 @@ describe('V3 the server', () => {
     ])
   })
 
-  it.each([
-    ['that speaks HTTP', `require('http').createServer((q, s) => s.end('hello'))`],
-    ['that speaks something else', `require('net').createServer((s) => s.on('error', () => {}).end('220 mail\\r\\n'))`],
-  ])('the port is taken by another program %s: which one', async (_, program) => {
-    const script = `${program}.listen(0, '127.0.0.1', function () { console.log(this.address().port) })`
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    ending.push(() => child.kill('SIGKILL'))
-    const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))))
+  it('the port is taken by another program: which one, and at which address', async () => {
+    const script = `require('http').createServer((q, s) => s.writeHead(404).end('hello'))
+      .listen(...JSON.parse(process.argv[1]), function () { console.log(this.address().port) })`
+    const other = async (address: string, port: number) => {
+      const args = ['-e', script, JSON.stringify([port, address])]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      ending.push(() => child.kill('SIGKILL'))
+      return {
+        pid: child.pid!,
+        port: await new Promise<number>((resolve) => child.stdout.once('data', (text) => resolve(Number(text)))),
+      }
+    }
+    const { pid, port } = await other('127.0.0.1', 0)
     const { bad } = await diagnose(['--port', String(port)])
     expect(bad).toHaveLength(1)
     expect(bad[0]).toMatchObject({ check: 'port', what: expect.stringContaining('taken by another program') })
-    expect(bad[0]!.what).toContain(`(pid ${child.pid})`)
-    const before = await diagnose(['--startup', '--port', String(port)])
-    expect(before.of('port')).toMatchObject([{ level: 'fail', what: expect.stringContaining(`(pid ${child.pid})`) }])
+    expect(bad[0]!.what).toContain(`(pid ${pid})`)
+    const second = process.platform === 'linux' ? await other('127.0.0.2', port) : undefined
+    for (const [host, who] of [
+      ['127.0.0.1', pid],
+      ['0.0.0.0', pid],
+      ['127.0.0.2', second?.pid],
+    ] as const) {
+      if (who === undefined) continue
+      const taken = await takenBy(host, port)
+      expect(taken.what, host).toMatch(host === '0.0.0.0' ? /\(pid \d+\)/ : new RegExp(`\\(pid ${who}\\)`))
+      expect(taken.next).not.toMatch(/kill/)
+    }
+  })
+
+  it.each([
+    // [listeners, asked, who gets the connection]
+    [['127.0.0.2', '127.0.0.1'], '127.0.0.1', 1],
+    [['127.0.0.2'], '127.0.0.1', undefined],
+    [['0.0.0.0', '127.0.0.1'], '127.0.0.1', 1],
+    [['10.0.0.1', '*'], '127.0.0.1', 1],
+    [['::'], '127.0.0.1', 0],
+    [['::', '0.0.0.0'], '127.0.0.1', 1],
+    [['0.0.0.0'], '::1', undefined],
+    [['::ffff:127.0.0.1'], '127.0.0.1', 0],
+    [['127.0.0.53%lo'], '127.0.0.53', 0],
+    [['[::1]'], '::1', 0],
+    [['127.0.0.7'], '0.0.0.0', 0],
+  ])('of %j who is asked at %s', (listeners, asked, expected) => {
+    const those = listeners.map((address, index) => ({ address, index }))
+    expect(listening(those, asked)?.index).toBe(expected)
+  })
+
+  it('an address of another machine is not looked for here', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
+    ending.push(() => server.close())
+    expect(await listenerAt('203.0.113.7', (server.address() as AddressInfo).port)).toBeUndefined()
+  })
+
+  const answering =
+    (of: Record<string, [number, string?]>): RequestListener =>
+    ({ url }, response) => {
+      const [status, body = ''] = of[url ?? ''] ?? [404]
+      response.writeHead(status).end(body)
+    }
+  const all = (status: number) => ({ '/live': [status], '/health': [status], '/ready': [status] }) as never
+
+  it.each([
+    ['TLS, asked without', createTls({ cert, key }), 'http', /no whole answer \(.+\)/, /--url https:/],
+    [
+      'TLS that nobody trusts',
+      createTls({ cert, key }),
+      'https',
+      /\(DEPTH_ZERO_SELF_SIGNED_CERT\)/,
+      /NODE_EXTRA_CA_CERTS/,
+    ],
+    ['HTTP, asked with TLS', createHttp(answering(all(200))), 'https', /no whole answer/, /--url http:/],
+    ['TLS behind a proxy', createHttp(answering(all(400))), 'http', /: 400$/, /--url https:/],
+    ['a redirection', createHttp(answering(all(301))), 'http', /: 301/, /ask there/],
+    ["a proxy's 502", createHttp(answering(all(502))), 'http', /502/, /behind it/],
+    ['a wrong /health', createHttp(answering({ '/live': [200], '/health': [500] })), 'http', /\/health: 500/, /log/],
+    [
+      'no /health of a host',
+      createHttp(answering({ '/live': [200], '/health': [200, 'hi'] })),
+      'http',
+      /no JSON/,
+      /whether/,
+    ],
+    [
+      'another protocol',
+      createServer((one) => one.on('error', () => {}).end('220 mail\r\n')),
+      'http',
+      /no whole/,
+      /log/,
+    ],
+  ])('%s is held, and how it answers: nobody is told to end it', async (_, server, protocol, said, next) => {
+    const url = new URL(`${protocol}://127.0.0.1:${await listen(server)}`)
+    const findings = serverFindings(await lookAtServer(url, new AbortController().signal), undefined)
+    expect(findings[0]).toMatchObject({ level: 'ok', what: expect.stringContaining(' is held by ') })
+    const http = findings.filter(({ check, level }) => check === 'http' && level === 'fail')
+    expect(http.map(({ what }) => what).join()).toMatch(said)
+    expect(http.map(({ next }) => next).join()).toMatch(next)
+  })
+
+  it('a token that is wanted is no other program', async () => {
+    const url = new URL(`http://127.0.0.1:${await listen(createHttp(answering(all(401))))}`)
+    const findings = serverFindings(await lookAtServer(url, new AbortController().signal), undefined)
+    expect(findings.filter(({ level }) => level === 'fail')).toEqual([])
   })
 
   it('HTTP hangs', async () => {

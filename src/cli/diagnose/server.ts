@@ -1,8 +1,10 @@
-// Who serves the port: nobody, this host, or another program; and how it answers.
+// Who serves the port: nobody, this host, or another program; and how it answers. What only answers oddly may be this
+// host behind a proxy, or with TLS, so nobody is told to end it.
 import { type Answer, get, type Handshake, handshake, objectIn } from '../probes/http.ts'
-import { listenerOn } from '../probes/programs.ts'
+import { listenerAt } from '../probes/programs.ts'
 import { type Knock, knock, knockSaid } from '../probes/tcp.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
+import { named } from './free-port.ts'
 
 const PATHS = ['/live', '/health', '/ready'] as const
 type Path = (typeof PATHS)[number]
@@ -30,7 +32,7 @@ export async function lookAtServer(url: URL, signal: AbortSignal): Promise<Serve
   const asking = { limit: ANSWER_LIMIT, signal }
   const at = (path: string) => new URL(url.pathname.replace(/\/$/, '') + path, url)
   const [program, live, health, ready, socket] = await Promise.all([
-    listenerOn(port).catch(() => undefined), // where no tool of the system tells, it is left out
+    listenerAt(knocked.address, port).catch(() => undefined), // where no tool of the system tells, it is left out
     get(at('/live'), asking),
     get(at('/health'), asking),
     get(at('/ready'), asking),
@@ -47,13 +49,17 @@ export function serverFindings(seen: ServerSeen, writer: number | undefined): Fi
     return [fail('port', `nobody listens on ${place}`, 'start the application, as with: duramen supervise -- CMD')]
   if (!answers || !socket)
     return [fail('port', `${place} ${knockSaid(knock)}`, 'look at --host and --port, and at what filters connections')]
-  const who = program ? `${program.name} (pid ${program.pid})` : 'a program that this user may not see'
+  const who = named(program)
   const health = answers['/health']
   const ours = isHealth(objectIn(health)) || (program !== undefined && program.pid === writer)
-  if (!ours && health.outcome !== 'hangs') {
-    const stop = program ? `stop it (kill ${program.pid})` : 'stop it'
-    return [fail('port', `${place} is taken by another program: ${who}`, `${stop}, or take another port`)]
-  }
+  if (!ours && PATHS.every((path) => isStrange(path, answers[path])))
+    return [
+      fail(
+        'port',
+        `${place} is taken by another program: ${who}`,
+        "look whether it is the application, without duramen's routes; if not, stop it or take another port",
+      ),
+    ]
   const port = ok('port', `${place} is ${ours ? 'served' : 'held'} by ${who}`)
   return [port, ...merged(PATHS.map((path) => [path, pathFinding(path, answers[path])])), socketFinding(socket)]
 }
@@ -62,6 +68,14 @@ export function serverFindings(seen: ServerSeen, writer: number | undefined): Fi
 const isHealth = (body: Record<string, unknown> | undefined): boolean =>
   ['healthy', 'unhealthy', 'starting'].includes(String(body?.status))
 
+/** No answer of a host to this path, nor of a proxy before it. 400 is also what a server of TLS says to plain HTTP. */
+function isStrange(path: Path, answer: Answer): boolean {
+  if (answer.outcome !== 'answered') return false
+  const { status } = answer
+  if (status === 200) return path === '/health'
+  return status > 403 && status < 500
+}
+
 const RESTART = 'restart it; duramen monitor does that by itself'
 
 /** `what` goes on behind the path. */
@@ -69,15 +83,30 @@ function pathFinding(path: Path, answer: Answer): Finding {
   if (answer.outcome === 'hangs')
     return fail('http', `no answer within ${answer.limit / 1000} s`, `its event loop may be blocked: ${RESTART}`)
   if (answer.outcome === 'refused') return fail('http', 'refuses connections', RESTART)
-  if (answer.outcome === 'broken') return fail('http', `no whole answer (${answer.code})`, 'look at its log')
+  if (answer.outcome === 'broken') return fail('http', `no whole answer (${answer.code})`, brokenNext(answer.code))
   const { status } = answer
+  if (status >= 300 && status < 400) return fail('http', `${status}, leads elsewhere`, 'ask there: --url https://HOST')
+  if (status === 400) return fail('http', '400', `look at its log; ${TLS}`)
   if (status === 404) return warn('http', 'is not mounted', "mount duramen's routes, so that it can be watched")
   if (status === 401 || status === 403) return ok('http', `wants a token (${status})`)
   if (path === '/health') return healthFinding(status, objectIn(answer))
   if (status === 200) return ok('http', '200')
   if (path === '/ready')
     return warn('http', `${status}, not ready`, 'wait, and look at its log for the task that it waits for')
+  if (GATEWAY.includes(status))
+    return fail('http', `${status}, as of a proxy`, 'look whether the application behind it runs')
   return fail('http', `${status}`, RESTART)
+}
+
+const GATEWAY: readonly number[] = [502, 503, 504]
+const TLS = 'if it serves TLS, ask with --url https://HOST:PORT'
+
+function brokenNext(code: string): string {
+  if (/CERT|SIGNATURE|ISSUER/.test(code))
+    return 'mend its certificate, or name the one to trust: NODE_EXTRA_CA_CERTS=ca.pem'
+  if (/EPROTO|WRONG_VERSION_NUMBER|PACKET_LENGTH/.test(code))
+    return 'if it serves no TLS, ask with --url http://HOST:PORT'
+  return `look at its log; ${TLS}`
 }
 
 function healthFinding(code: number, body: Record<string, unknown> | undefined): Finding {
@@ -85,7 +114,9 @@ function healthFinding(code: number, body: Record<string, unknown> | undefined):
   const said = `${code}, ${status ?? 'no JSON'}, database ${database ?? 'not told'}`
   if (status === 'starting') return warn('http', said, 'wait for the end of its start-up')
   if (database === 'disconnected') return fail('http', said, 'mend the database; a restart does not help')
-  if (code === 200) return ok('http', said)
+  if (code === 200 && status === 'healthy') return ok('http', said)
+  if (code === 200 && !isHealth(body))
+    return fail('http', said, 'look whether this is the application: a host says "status": "healthy"')
   return fail('http', said, 'look at its log, and at /health/detailed')
 }
 

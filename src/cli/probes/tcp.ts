@@ -1,9 +1,9 @@
 // One connection, for a moment: who answers there, and with what.
 import { connect } from 'node:net'
 
-/** `answered`: connected, and `reply` is what came first; empty where nothing was asked. */
+/** `answered`: connected to `address`, and `reply` is what came first; empty where nothing was asked. */
 export type Knock =
-  | { readonly outcome: 'answered'; readonly reply: Buffer }
+  | { readonly outcome: 'answered'; readonly reply: Buffer; readonly address: string }
   | { readonly outcome: 'refused' | 'hangs' | 'closed' }
   | { readonly outcome: 'failed'; readonly code: string }
 
@@ -15,6 +15,7 @@ export function knock(
 ): Promise<Knock> {
   return new Promise((resolve) => {
     const socket = connect({ host, port })
+    let address = host
     const done = (knock: Knock) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', hangs)
@@ -25,10 +26,11 @@ export function knock(
     const timer = setTimeout(hangs, limit)
     signal?.addEventListener('abort', hangs)
     socket.on('connect', () => {
+      address = socket.remoteAddress ?? host
       if (ask) socket.write(ask)
-      else done({ outcome: 'answered', reply: Buffer.alloc(0) })
+      else done({ outcome: 'answered', reply: Buffer.alloc(0), address })
     })
-    socket.on('data', (reply: Buffer) => done({ outcome: 'answered', reply }))
+    socket.on('data', (reply: Buffer) => done({ outcome: 'answered', reply, address }))
     socket.on('close', () => done({ outcome: 'closed' }))
     socket.on('error', ({ code = 'unknown' }: NodeJS.ErrnoException) =>
       done(code === 'ECONNREFUSED' ? { outcome: 'refused' } : { outcome: 'failed', code }),
