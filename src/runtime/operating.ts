@@ -28,20 +28,20 @@ export abstract class Operating {
    * Holds an instance: its effects that run go on, nothing else begins, timers and results wait, events are refused with
    * PAUSED. `handled: false`: it was held already, or has ended; nothing was recorded.
    *
-   * This and all that follow reject with BAD_OPTION (no who or why), UNKNOWN_MACHINE, UNKNOWN_INSTANCE, CLOSED, or what the
+   * This and all that follow take a machine or its id, and reject with BAD_OPTION (no who or why), UNKNOWN_MACHINE, UNKNOWN_INSTANCE, CLOSED, or what the
    * journal answers.
    */
-  pause(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+  pause(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     return this.operate(machine, id, 'pause', by)
   }
 
   /** As `pause`, and the instance is listed as parked: somebody has to see to it. Events are refused with PARKED. */
-  park(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+  park(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     return this.operate(machine, id, 'park', by)
   }
 
   /** Lets a paused or parked instance go on; what failed is tried again. `handled: false`: it was not held. */
-  resume(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+  resume(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     return this.operate(machine, id, 'resume', by)
   }
 
@@ -49,12 +49,12 @@ export abstract class Operating {
    * Ends an instance as XState's `stop` does: invoked work is aborted, timers are called off, the status is `stopped`. Actions
    * that run go on to their end, those that have failed are given up. `handled: false`: it has ended already.
    */
-  stop(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+  stop(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     return this.operate(machine, id, 'stop', by)
   }
 
   /** Tries one failed effect again, now; an instance that is held stays so. Rejects with UNKNOWN_EFFECT: it has not failed. */
-  retry(machine: DurableMachine, id: string, key: string, by: By): Promise<Receipt> {
+  retry(machine: DurableMachine | string, id: string, key: string, by: By): Promise<Receipt> {
     return this.operate(machine, id, 'retry', by, { key })
   }
 
@@ -63,7 +63,7 @@ export abstract class Operating {
    * input for which the instance is parked is dropped. An instance that is held stays so. Rejects with UNKNOWN_EFFECT, or with
    * MACHINE_THREW where the machine can't take the output.
    */
-  skip(machine: DurableMachine, id: string, key: string, by: By & { output?: unknown }): Promise<Receipt> {
+  skip(machine: DurableMachine | string, id: string, key: string, by: By & { output?: unknown }): Promise<Receipt> {
     const { output } = by ?? {}
     return this.operate(machine, id, 'skip', by, { key, ...(output !== undefined && { output }) })
   }
@@ -72,15 +72,15 @@ export abstract class Operating {
    * Ends an effect: its signal is aborted; an action counts as done, a promise, callback or observable fails with ABORTED.
    * Rejects with UNKNOWN_EFFECT, or with MACHINE_THREW where the machine has no `onError` for it.
    */
-  cancel(machine: DurableMachine, id: string, key: string, by: By): Promise<Receipt> {
+  cancel(machine: DurableMachine | string, id: string, key: string, by: By): Promise<Receipt> {
     const said = (word: unknown) => (typeof word === 'string' ? word : shown(word))
     const error = new DuramenError('ABORTED', `${said(by?.who)} has cancelled ${said(key)}: ${said(by?.why)}`)
     return this.operate(machine, id, 'cancel', by, { key, error })
   }
 
   /**
-   * Drops the records of an instance that has ended, is paused or parked, or can't be rebuilt; its id is free again. Takes a
-   * machine's id, too, where the machine itself is not registered any more. Rejects with STILL_ACTIVE.
+   * Drops the records of an instance that has ended, is paused or parked, or can't be rebuilt; its id is free again. A
+   * machine that is given by its id need not be registered any more. Rejects with STILL_ACTIVE.
    */
   async purge(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     this.engine.assertOpen()
@@ -113,9 +113,9 @@ export abstract class Operating {
    * answers; what a checkpoint was made of stays then, and goes with the next trim (or when a host is opened, where nothing has
    * followed). Bytes on disk are given back by `reclaim` of a file journal.
    */
-  async trim(machine: DurableMachine, id: string, by: By): Promise<Receipt> {
+  async trim(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     const receipt = await this.operate(machine, id, 'trim', by)
-    await dropBefore(this.engine, machine, id, receipt.seq)
+    await dropBefore(this.engine, this.known(machine), id, receipt.seq)
     return receipt
   }
 
@@ -148,15 +148,23 @@ export abstract class Operating {
     return new DurableActor<TMachine>(await this.engine.instances.find(machine, id))
   }
 
+  /** Throws UNKNOWN_MACHINE, BAD_MACHINE. */
+  private known(machine: DurableMachine | string): DurableMachine {
+    const { registry } = this.engine
+    if (typeof machine === 'string') return registry.named(machine)
+    registry.assertKnown(machine)
+    return machine
+  }
+
   private async operate(
-    machine: DurableMachine,
+    given: DurableMachine | string,
     id: string,
     op: Operation['op'],
     by: By,
     more: Partial<Operation> = {},
   ): Promise<Receipt> {
     this.engine.assertOpen()
-    this.engine.registry.assertKnown(machine)
+    const machine = this.known(given)
     assertId(machine.id, id)
     const where = { machine: machine.id, instance: id }
     const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, this.engine.limits.maxBinary)

@@ -11,14 +11,14 @@ const ops = ['pause', 'park', 'resume', 'stop', 'purge', 'retry', 'skip', 'cance
 type Op = (typeof ops)[number]
 
 /** Any of them, on the same key. */
-function operate(host: Host, op: Op, machine: DurableMachine<any>, id: string, who: any = by) {
+function operate(host: Host, op: Op, machine: DurableMachine<any> | string, id: string, who: any = by) {
   return op === 'retry' || op === 'skip' || op === 'cancel'
     ? host[op](machine, id, '9/9', who)
     : host[op](machine, id, who)
 }
 
 /** What each answers on an instance in some state, where nothing is queued. */
-async function answers(host: Host, op: Op, machine: DurableMachine<any>, id: string) {
+async function answers(host: Host, op: Op, machine: DurableMachine<any> | string, id: string) {
   return operate(host, op, machine, id).then(
     ({ handled }) => handled,
     (error) => error.code as string,
@@ -377,3 +377,23 @@ describe('stop', () => {
     await host2.close()
   })
 })
+
+it('each takes the id of a machine for the machine', async () => {
+  const machine = counter()
+  const { open } = world()
+  const host = await open([machine])
+  for (const op of [...ops, 'trim'] as const) {
+    await host.actor(machine, op)
+    const call = (given: typeof machine | string) =>
+      op === 'trim' ? host.trim(given, op, by).then(({ handled }) => handled) : answers(host, op, given, op)
+    const answered = await call(machine.id)
+    expect(answered).toBe(
+      { resume: false, purge: 'STILL_ACTIVE' }[op as string] ?? (ON_EFFECTS.has(op) ? 'UNKNOWN_EFFECT' : true),
+    )
+    expect((await refused(op === 'trim' ? host.trim('nobody', op, by) : operate(host, op, 'nobody', op))).code).toBe(
+      op === 'purge' ? 'UNKNOWN_INSTANCE' : 'UNKNOWN_MACHINE',
+    )
+  }
+})
+
+const ON_EFFECTS = new Set<string>(['retry', 'skip', 'cancel'])
