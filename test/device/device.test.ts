@@ -638,6 +638,27 @@ describe('leaving', () => {
     }
   })
 
+  test('one that an operator holds, or has ended, is not opened; afterwards it is', async () => {
+    const { driver, start } = place()
+    const { device, host } = await start()
+    await device.close()
+    const again = () => createDevice(host, { driver, id: 'reader' })
+    for (const [hold, code] of [
+      ['pause', 'PAUSED'],
+      ['park', 'PARKED'],
+    ] as const) {
+      await host[hold]('device', 'reader', by)
+      expect(await refused(again())).toMatchObject({ code, hint: expect.stringContaining('host.resume') })
+      await host.resume('device', 'reader', by)
+    }
+    await host.stop('device', 'reader', by)
+    expect(await refused(again())).toMatchObject({ code: 'CLOSED', hint: expect.stringContaining('host.purge') })
+    await host.purge('device', 'reader', by)
+    const anew = await again()
+    await anew.capture()
+    await anew.close()
+  })
+
   test('one id is one device; ids may be odd, but not anything', async () => {
     const { driver, start } = place()
     const { device, host } = await start()

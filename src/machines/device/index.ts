@@ -85,7 +85,8 @@ export interface OpenDevice<Ops extends Operations<Ops>> {
  * Opens a device, and keeps it working: it is refreshed before it wears out, recovered when it fails, waited for when it is
  * away. Resolves at once, also when the device is not there yet: `status$` tells. Close it before its host.
  *
- * Rejects with BAD_OPTION, BAD_ID, or what host and journal answer.
+ * Rejects with BAD_OPTION, BAD_ID, PAUSED or PARKED when an operator holds its instance, CLOSED when `host.stop` has ended it,
+ * or what host and journal answer.
  */
 export async function createDevice<Ops extends Operations<Ops>>(
   host: Host,

@@ -12,7 +12,7 @@ import type { Host, Listed } from '../../runtime/host.ts'
 import type { Receipt } from '../../runtime/inputs.ts'
 import type { By } from '../../runtime/operators.ts'
 import { assertDurable } from '../../runtime/registry.ts'
-import { assertHost, eventsOf } from '../hosting.ts'
+import { assertHost, eventsOf, openInstance } from '../hosting.ts'
 import { type Desk, deskOf } from './desk.ts'
 import { runId, type scheduleMachine } from './machine.ts'
 import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
@@ -49,7 +49,7 @@ export interface Schedule {
  * `nightly@2026-03-01T03:00:00.000Z`, exactly one for each (T1). The schedule is itself a durable instance: it goes on after a
  * crash, makes up for what was missed as `catchUp` says, and takes other options at the next call (T10).
  *
- * Rejects with BAD_OPTION, BAD_ID, BAD_MACHINE, or what host and journal answer.
+ * Rejects with BAD_OPTION, BAD_ID, BAD_MACHINE, CLOSED when `host.stop` has ended it, or what host and journal answer.
  */
 export async function schedule<TMachine extends AnyStateMachine>(
   host: Host,
@@ -69,11 +69,9 @@ export async function schedule<TMachine extends AnyStateMachine>(
   const desk = deskOf(host, machine as unknown as DurableMachine)
   desk.take(id)
   try {
-    await host.register(machine, desk.schedule)
-    const actor = await host.actor(desk.schedule, id, { input: { id, settings } })
-    const { context, value, status } = actor.getSnapshot()
-    if (status !== 'active')
-      host.logger.warn(`the schedule '${id}' of ${machine.id} was ended by host.stop; host.purge frees its id`, where)
+    await host.register(machine)
+    const actor = await openInstance(host, desk.schedule, id, { id, settings }, `the schedule '${id}' of ${machine.id}`)
+    const { context, value } = actor.getSnapshot()
     if (value === 'stopped' || !isDeepStrictEqual(context.settings, settings)) await configure(host, actor, settings)
     const { input } = options
     const inputOf = (due: number) => (input as (run: DueRun) => unknown)({ id: runId(id, due), due: new Date(due) })
