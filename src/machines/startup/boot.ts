@@ -1,8 +1,7 @@
 // One start of a process, from its BEGIN to its end: follows the machine, and answers for it.
 //
 // S3 `ready` rejects once all that was started has been stopped; nobody is kept from seeing it.
-// S6 Who has started the process is told of each step, once that it is ready, and how long to wait: never longer than what is under
-//    way may take, so that it can act when nothing is.
+// S6 Who has started the process waits never longer than what is under way may take, so that it can act when nothing is.
 // S7 Where nothing can be recorded any more, all is stopped all the same, in the reverse order, and the start-up has failed.
 import { BehaviorSubject, Subject } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
@@ -14,22 +13,14 @@ import type { Desk } from './desk.ts'
 import { orderLine } from './log-lines.ts'
 import type { startupMachine } from './machine.ts'
 import type { Settings } from './options.ts'
-import {
-  healthOf,
-  reportOf,
-  type StartupHealth,
-  type StartupReport,
-  type StartupSnapshot,
-  statusLine,
-} from './report.ts'
+import { healthOf, reportOf, type StartupHealth, type StartupReport, type StartupSnapshot } from './report.ts'
 import { inside } from './task-call.ts'
+import { Telling } from './telling.ts'
 import type { StartupMessage, Task } from './types.ts'
-import { SLACK, Watchdog } from './watchdog.ts'
+import { limitOf, SLACK, stalled, Watchdog } from './watchdog.ts'
 
 export type StartupActor = DurableActor<typeof startupMachine>
 
-/** Within this the kernel sees that the clock was put on, ms: a retry may wait so long although it is due. */
-const LOOKED_AT = 30_000
 const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
   failed: 'error',
   retrying: 'warn',
@@ -37,6 +28,9 @@ const LEVELS: Partial<Record<StartupMessage['type'], keyof Logger>> = {
   aborted: 'warn',
   degraded: 'warn',
 }
+
+/** `asked`: to end; `by hand`: all is stopped without the journal. */
+type Phase = 'live' | 'asked' | 'by hand' | 'over'
 
 export class Boot {
   readonly desk: Desk
@@ -46,46 +40,44 @@ export class Boot {
   readonly over: Promise<void>
   readonly report$: BehaviorSubject<StartupReport>
   readonly events$ = new Subject<StartupMessage>()
-  private readonly host: Host
-  private readonly settings: Settings
-  private readonly actor: StartupActor
-  private readonly leave: () => void
-  private readonly listening: { unsubscribe(): void }[]
-  private snapshot: StartupSnapshot
-  private ending: Promise<StartupReport> | undefined
-  private readonly watchdog: Watchdog
-  private told = ''
-  private asked = false
-  private leaving = false
-  private stopping = false
-  private isReady = false
-  private isOver = false
-  private stuck = false
-  private resolveReady!: () => void
-  private rejectReady!: (error: DuramenError) => void
-  private resolveOver!: () => void
+  readonly #host: Host
+  readonly #grace: number
+  readonly #telling: Telling
+  readonly #watchdog: Watchdog
+  readonly #actor: StartupActor
+  readonly #leave: () => void
+  readonly #listening: { unsubscribe(): void }[]
+  #phase: Phase = 'live'
+  /** A signal has come. */
+  #leaving = false
+  #snapshot: StartupSnapshot
+  #ending: Promise<StartupReport> | undefined
+  #resolveReady!: () => void
+  #rejectReady!: (error: DuramenError) => void
+  #resolveOver!: () => void
 
   /** To be made before its BEGIN is sent. `leave`: called once it is over. */
   constructor(host: Host, desk: Desk, settings: Settings, actor: StartupActor, leave: () => void) {
-    this.host = host
+    this.#host = host
     this.desk = desk
-    this.settings = settings
-    this.actor = actor
-    this.leave = leave
+    this.#grace = settings.grace
+    this.#telling = new Telling(settings.service)
+    this.#actor = actor
+    this.#leave = leave
     this.ready = new Promise((resolve, reject) => {
-      this.resolveReady = resolve
-      this.rejectReady = reject
+      this.#resolveReady = resolve
+      this.#rejectReady = reject
     })
     this.over = new Promise((resolve) => {
-      this.resolveOver = resolve
+      this.#resolveOver = resolve
     })
-    this.snapshot = actor.getSnapshot()
-    this.report$ = new BehaviorSubject(reportOf(this.snapshot))
-    this.watchdog = new Watchdog(desk.clock, () => this.nothingCame())
-    desk.changed = () => this.watch()
-    this.listening = [
-      actor.on('*', (message) => this.log(message)),
-      actor.subscribe({ next: (snapshot) => this.seen(snapshot), complete: () => this.left() }),
+    this.#snapshot = actor.getSnapshot()
+    this.report$ = new BehaviorSubject(reportOf(this.#snapshot))
+    this.#watchdog = new Watchdog(desk.clock, () => this.#nothingCame())
+    desk.changed = () => this.#watch()
+    this.#listening = [
+      actor.on('*', (message) => this.#log(message)),
+      actor.subscribe({ next: (snapshot) => this.#seen(snapshot), complete: () => this.#left() }),
     ]
   }
 
@@ -94,9 +86,9 @@ export class Boot {
   }
 
   get health(): StartupHealth {
-    if (this.stuck) return 'unhealthy'
-    const health = healthOf(this.snapshot, this.settings.grace, this.desk.clock.now())
-    return this.isOver && health !== 'unhealthy' ? 'stopping' : health // its host may have been closed
+    if (this.#phase === 'by hand' || this.report.state === 'failed') return 'unhealthy'
+    const health = healthOf(this.#snapshot, this.#grace, this.desk.clock.now())
+    return this.#phase === 'over' && health !== 'unhealthy' ? 'stopping' : health // its host may have been closed
   }
 
   /** S7: 0 where all went well. */
@@ -105,61 +97,58 @@ export class Boot {
   }
 
   /** Resolves once all has ended; within a task at once, as that would wait for itself. */
-  async shutdown(reason: string): Promise<StartupReport> {
-    this.ending ??= this.end(reason)
-    return inside.of(this.desk) ? this.report : this.ending
+  async shutdown(why: string): Promise<StartupReport> {
+    this.#ending ??= this.#end(why)
+    return inside.of(this.desk) ? this.report : this.#ending
   }
 
   /** The same, and the process ends afterwards: who waits for `ready` must not end it before that. */
   async leaveBy(signal: string): Promise<void> {
-    this.leaving = true
+    this.#leaving = true
     await this.shutdown(signal)
   }
 
-  private async end(reason: string): Promise<StartupReport> {
-    if (this.isOver) return this.report
-    this.asked = true
-    this.watch() // the journal may not even answer
-    this.actor
+  async #end(reason: string): Promise<StartupReport> {
+    if (this.#phase === 'over') return this.report
+    if (this.#phase === 'live') this.#phase = 'asked'
+    this.#watch() // the journal may not even answer
+    this.#actor
       .send({ type: 'SHUTDOWN', boot: this.desk.boot, reason })
-      .catch((error: DuramenError) => (this.isOver ? undefined : this.stopByHand(error)))
+      .catch((error: DuramenError) => this.#stopByHand(error))
     await this.over
     return this.report
   }
 
   /** Its BEGIN was refused. */
   abandon(): void {
-    this.finish(this.failed('it could not begin'), 'asked for')
+    this.#finish(this.#failed('it could not begin'), 'asked for')
   }
 
   /** A state of the machine is committed. */
-  private seen(snapshot: StartupSnapshot): void {
-    if (this.isOver || snapshot.context.boot !== this.desk.boot) return
-    this.snapshot = snapshot
+  #seen(snapshot: StartupSnapshot): void {
+    const { boot, failure, reason } = snapshot.context
+    if (this.#phase === 'over' || boot !== this.desk.boot) return
+    this.#snapshot = snapshot
     this.report$.next(reportOf(snapshot))
-    const { service } = this.settings
-    const line = statusLine(this.report)
-    if (line !== this.told) service?.status(printable(line))
-    this.told = line
     const { state, readyAt } = this.report
-    if (readyAt !== null && !this.isReady) {
-      this.isReady = true
-      service?.ready()
-      this.resolveReady()
+    this.#telling.status(this.report)
+    if (readyAt !== null) {
+      this.#telling.ready()
+      this.#resolveReady()
     }
-    if (state === 'stopping') this.stop(snapshot.context.reason ?? 'the start has failed')
-    if (state === 'failed' || state === 'stopped') this.finish(this.failure(snapshot))
-    else this.watch()
+    if (state === 'stopping') this.#stop(reason ?? 'the start has failed')
+    if (state === 'failed' || state === 'stopped')
+      this.#finish(this.#failure(snapshot), failure ? 'failed' : 'asked for')
+    else this.#watch()
   }
 
-  private stop(reason: string): void {
-    if (!this.stopping) this.settings.service?.stopping()
-    this.stopping = true
+  #stop(reason: string): void {
+    this.#telling.stopping()
     this.desk.abort(reason)
   }
 
   /** K1: what is said is on record. S8: once it is ready, in which order all came about. */
-  private log(said: StartupMessage): void {
+  #log(said: StartupMessage): void {
     const { type, message, task } = said
     const { logger, errors } = this.desk
     const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
@@ -172,88 +161,71 @@ export class Boot {
   }
 
   /** Sees to it that something comes of what is under way: who is up stays up, also without a journal, until it is to end. */
-  private watch(): void {
-    this.watchdog.rest()
+  #watch(): void {
+    this.#watchdog.rest()
     const { state } = this.report
-    if (this.isOver || this.stuck || (state !== 'starting' && state !== 'stopping' && !this.asked)) return
+    const awaited = state === 'starting' || state === 'stopping' || this.#phase === 'asked'
+    if (!awaited || this.#phase === 'by hand' || this.#phase === 'over') return
     const { clock, left } = this.desk
-    const now = clock.now()
-    const retries = this.snapshot.context.tasks.flatMap(({ retryAt }) => retryAt ?? [])
-    const waits = retries.map((at) => Math.max(0, at - now) + LOOKED_AT)
-    const wait = waits.reduce((one, other) => Math.max(one, other), left ?? 0)
-    this.settings.service?.extend(wait + SLACK)
-    this.watchdog.watch(wait)
+    const limit = limitOf(this.#snapshot.context.tasks, left, clock.now())
+    this.#telling.extend(limit + SLACK)
+    this.#watchdog.watch(limit)
   }
 
-  private nothingCame(): void {
-    if (this.desk.left === undefined) void this.stopByHand(this.stalled())
-    else this.watch() // its own limits see to it: the clock was set
-  }
-
-  /** Why nothing comes of what is over by its own limits. */
-  private stalled(): DuramenError {
-    const { machine, id } = this.actor
-    const { journal, paused } = this.host.health()
-    const { failing, lastError } = journal
-    if (failing && lastError) return new DuramenError(lastError.code, lastError.message)
-    if (paused.first.some((one) => one.machine === machine && one.id === id))
-      return new DuramenError('PAUSED', `an operator has paused ${machine}/${id}`, { retryable: true })
-    return new DuramenError('TIMEOUT', 'nothing has come of what was under way', {
-      hint: 'See whether the journal hangs.',
-    })
+  #nothingCame(): void {
+    if (this.desk.left === undefined) void this.#stopByHand(stalled(this.#host, this.#actor))
+    else this.#watch() // its own limits see to it: the clock was set
   }
 
   /** Without the journal. */
-  private async stopByHand(cause: DuramenError): Promise<void> {
-    if (this.stuck) return
-    this.stuck = true
-    this.watchdog.rest()
+  async #stopByHand(cause: DuramenError): Promise<void> {
+    if (this.#phase === 'by hand' || this.#phase === 'over') return
+    this.#phase = 'by hand'
+    this.#watchdog.rest()
     const { desk } = this
     desk.endedWell = false
     desk.logger.error(`start-up ${desk.id}: how it goes on can't be recorded; all is stopped`, cause)
-    this.stop(cause.message)
+    this.#stop(cause.message)
     await desk.stopAll()
     this.report$.next({ ...this.report, state: 'failed', endedAt: desk.clock.now() })
-    this.finish(this.failed(`how it goes on can't be recorded: ${cause.message}`, cause))
+    this.#finish(this.#failed(`how it goes on can't be recorded: ${cause.message}`, cause), 'failed')
   }
 
   /** The host is closed: it aborts what runs by itself, and stops nothing. */
-  private left(): void {
-    this.finish(this.failed('its host was closed before it was ready'), 'asked for')
+  #left(): void {
+    this.#finish(this.#failed('its host was closed before it was ready'), 'asked for')
   }
 
-  private finish(error: DuramenError, asked?: 'asked for'): void {
-    if (this.isOver) return
-    this.isOver = true
-    this.watchdog.rest()
+  #finish(error: DuramenError, why: 'failed' | 'asked for'): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'over'
+    this.#watchdog.rest()
     // what this very commit says comes after its state
     queueMicrotask(() => {
-      for (const one of this.listening) one.unsubscribe()
+      for (const one of this.#listening) one.unsubscribe()
       this.events$.complete()
       this.desk.clear()
     })
-    if (!this.isReady && !this.leaving) {
-      // who has asked for the end, and does not look, must not die of it
-      if (asked || (!this.snapshot.context.failure && !this.stuck)) this.ready.catch(() => {})
-      this.rejectReady(error)
+    if (!this.#leaving) {
+      if (why === 'asked for') this.ready.catch(() => {}) // who does not look must not die of it
+      this.#rejectReady(error)
     }
-    this.leave()
+    this.#leave()
     this.report$.complete()
-    const told = this.settings.service?.close() ?? Promise.resolve()
-    void told.then(this.resolveOver, this.resolveOver)
+    void this.#telling.close().then(this.#resolveOver)
   }
 
   /** Why it is not ready, once it is over. */
-  private failure({ context: { failure, reason, tasks } }: StartupSnapshot): DuramenError {
-    if (!failure) return this.failed(`it was shut down before it was ready: ${reason}`)
+  #failure({ context: { failure, reason, tasks } }: StartupSnapshot): DuramenError {
+    if (!failure) return this.#failed(`it was shut down before it was ready: ${reason}`)
     const root = rootOf(tasks, failure.task)
     const cause = this.desk.errors.get(root.id) ?? root.problem
     const blocked = root.id === failure.task ? '' : `${failure.task} can't run, as it needs ${root.id}; `
-    return this.failed(`${blocked}${root.id} has failed: ${root.problem?.message}`, cause)
+    return this.#failed(`${blocked}${root.id} has failed: ${root.problem?.message}`, cause)
   }
 
-  private failed(why: string, cause?: unknown): DuramenError {
-    const { machine, id } = this.actor
+  #failed(why: string, cause?: unknown): DuramenError {
+    const { machine, id } = this.#actor
     return new DuramenError('STARTUP_FAILED', `start-up ${id}: ${why}`, {
       where: { machine, instance: id },
       hint: 'See the cause. What was started has been stopped; start the process again once it is mended.',
