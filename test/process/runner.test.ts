@@ -139,6 +139,17 @@ it('V1 signals are passed on to it', async () => {
   child.signal('SIGTERM') // nobody is there any more
 })
 
+it('V1j a signal reaches a group whose leader has ended, as when it is killed while it is being ended', async () => {
+  const child = await start(
+    sh('(trap "" TERM; echo > ready; exec sleep 300) & while [ ! -e go ]; do sleep 0.02; done; exit 0'),
+  )
+  await written('ready')
+  const ending = child.end(3_600_000)
+  while ((await living([child.pid])).length > 0) await sleep(5)
+  child.signal('SIGKILL')
+  expect(await ending).toMatchObject({ signal: 'SIGTERM' })
+})
+
 it('V1 a program that is not there, may not be run, or is a folder: said at once, and that trying again is no use', async () => {
   await writeFile(join(folder, 'plain'), '#!/bin/sh\n')
   await mkdir(join(folder, 'dir'))

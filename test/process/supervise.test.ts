@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { appendFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -120,6 +120,20 @@ it('V1 a second signal ends it at once: exit code 128 and its number', async () 
   expect(await livingOf(join(folder, 'pids'))).toEqual([])
 })
 
+it('V1j a second signal also ends what ignores SIGTERM where the program itself has ended', async () => {
+  const folder = await newFolder()
+  const script =
+    '(trap "" TERM; echo > ready; exec sleep 300) & echo $! >> pids; while [ ! -e ready ]; do sleep 0.02; done; echo $$ >> pids; wait'
+  const one = supervise(folder, ['--stop-timeout', '1h'], ['sh', '-c', script])
+  const program = (await lines(join(folder, 'pids'), 2))[1]
+  one.process.kill('SIGTERM')
+  while ((await livingOf(join(folder, 'pids'))).includes(Number(program))) await sleep(20)
+  await sleep(300) // what follows sooner is the same keypress
+  one.process.kill('SIGTERM')
+  expect(await one.ended).toEqual({ code: 143, signal: null })
+  while ((await livingOf(join(folder, 'pids'))).length > 0) await sleep(20)
+})
+
 it('V1 SIGHUP, SIGUSR1 and SIGUSR2 are the program’s', async () => {
   const folder = await newFolder()
   const script =
@@ -173,6 +187,18 @@ it('V1 two supervisors never have one state folder: the second is refused and to
     { code: 0, signal: null },
     { code: 0, signal: null },
   ])
+})
+
+it('V1 a lock of another host, as of a container that was made anew: that host is named, and no pid of here', async () => {
+  const folder = await newFolder()
+  const lock = join(stateIn(folder), 'journal', 'lock')
+  await mkdir(dirname(lock), { recursive: true })
+  await writeFile(lock, JSON.stringify({ pid: 7, host: 'elsewhere', since: '2026-01-01T00:00:00.000Z' }))
+  const one = supervise(folder, [], STAYS)
+  expect(await one.ended).toEqual({ code: 1, signal: null })
+  expect(one.output.stderr).toContain('process 7 on elsewhere')
+  expect(one.output.stderr).toContain(`remove ${lock} by hand`)
+  expect(one.output.stderr).not.toContain('Another supervisor')
 })
 
 it('V1l the control socket: status, a restart that does not count, stop', async () => {

@@ -94,12 +94,10 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
     ]).then(() => kept?.end())
     const own = () => leftovers(system, place, { ...identity, watched: true })
     const ends = new Set<Promise<unknown>>()
-    let over = false
-    let tidied = false // from then on its pid may be another's, and so may its group
+    let tidied = false // its group lives on without its leader until then; from then on its pid may be another's, and so may its group
     child.on('error', () => {}) // of a signal that came too late
     const leader = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
     const exited = leader.then(async (exit) => {
-      over = true
       await Promise.allSettled(ends)
       await tidy(own)
       tidied = true
@@ -115,7 +113,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       pid: identity.pid,
       exited,
       signal(name) {
-        if (!over) signalAt(-identity.pid, name as NodeJS.Signals)
+        if (!tidied) signalAt(-identity.pid, name as NodeJS.Signals)
       },
       async end(limit) {
         if (tidied) return exited

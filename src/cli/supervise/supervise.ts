@@ -2,6 +2,7 @@
 //
 // V1 the history is on record, in a folder of its own that one supervisor at a time may have; whoever comes after one that was
 //   killed goes on counting, and ends what was left before it starts the program again.
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -137,6 +138,7 @@ async function opened(state: string, logger: Logger): Promise<Host> {
     return await openHost({ journal: await fileJournal(join(state, 'journal')), logger })
   } catch (error) {
     if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
+    if (error.where.host !== hostname()) throw error // its pid is none of here, and it says what to do
     throw new DuramenError('LOCKED', `Another supervisor has ${state}: process ${error.where.pid}`, {
       cause: error,
       where: error.where,
