@@ -7,7 +7,9 @@ import { createServer as createTls } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { database, mongoFinding } from '../../src/cli/diagnose/database.ts'
 import { freePort as takenBy } from '../../src/cli/diagnose/free-port.ts'
+import { hostsIn } from '../../src/cli/diagnose/hosts.ts'
 import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
 import { lookAtServer, serverFindings } from '../../src/cli/diagnose/server.ts'
 import { listenerAt, listening } from '../../src/cli/probes/programs.ts'
@@ -319,6 +321,60 @@ describe('V3 the database', () => {
     const { of } = await diagnose(['--startup'], { more: { DATABASE_URL: `postgresql://127.0.0.1:${port}/shop` } })
     expect(of('database')).toMatchObject([{ level, what: expect.stringMatching(said) }])
     expect(asked.toString('hex')).toBe('0000000804d2162f')
+  })
+
+  it.each([
+    ['mongodb+srv://admin:hun/ter2@h', 'fail'],
+    ['mongodb://admin:12/34secret@h', 'fail'],
+    ['mongodb://admin:sec@ret/34@h', 'fail'],
+    ['mongodb://admin:hunter2@', 'fail'],
+    ['mongodb://admin:hunter2', 'fail'],
+    ['postgres://admin:12/34secret@h/db', 'fail'],
+    ['postgres://admin:secret#1@h/db', 'fail'],
+    ['postgres://admin:sec@ret@h/db', 'fail'],
+    ['admin:hunter2@host', 'ok'],
+    ['postgresql:///db?host=/var/run/postgresql', 'ok'],
+    ['postgres://admin:hunter2@a:1,b/db', 'ok'],
+  ])('no part of the credentials in %s is printed, also where they move the host', async (DATABASE_URL, level) => {
+    for (const driver of [async () => undefined, () => import('mongodb')]) {
+      const findings = await database({ DATABASE_URL }, new AbortController().signal, driver)
+      expect(findings).toMatchObject([{ level }])
+      expect(JSON.stringify(findings)).not.toMatch(/admin|hun|ter2|12|34|sec|ret/)
+    }
+  })
+
+  it('hosts are known beyond doubt, or not at all', () => {
+    const of = (hosts: string) => hostsIn(`mongodb://ann:hunter2@${hosts}`)
+    expect(of('a:1,[::1]:2,%2Ftmp%2Fm.sock/shop?w=1')).toEqual(['a:1', '[::1]:2', '%2Ftmp%2Fm.sock'])
+    expect(of('shop.example.net:10255/?ssl=true&appName=@shop@'), 'as of Azure').toEqual(['shop.example.net:10255'])
+    for (const doubtful of ['a@b', 'a/@b', 'a?x=@b', 'a:b', 'a b']) expect(of(doubtful), doubtful).toBeUndefined()
+  })
+
+  it('MongoDB that answers with an error is not away', async () => {
+    const { MongoServerError, MongoNetworkError, MongoServerSelectionError, MongoMissingDependencyError } =
+      await import('mongodb')
+    const said = [
+      ...[18, 13, 8000, 211].map((code) => new MongoServerError({ message: 'of ann', code })),
+      new MongoNetworkError('of ann'),
+      new MongoServerSelectionError('of ann', {} as never),
+      new MongoMissingDependencyError('of ann', { dependencyName: 'socks', cause: new Error('ann') }),
+    ].map((error) => mongoFinding(error, 'MongoDB at h', 'MONGODB_URI').what)
+    expect(said).toEqual([
+      ...Array(3).fill('MongoDB at h refuses these credentials'),
+      'MongoDB at h answers, and refuses: code 211',
+      'MongoDB at h does not answer (MongoNetworkError)',
+      'MongoDB at h does not answer (MongoServerSelectionError)',
+      'MongoDB at h could not be asked (MongoMissingDependencyError)',
+    ])
+  })
+
+  it('MongoDB without its driver: of several hosts one that takes connections will do', async () => {
+    const MONGODB_URI = `mongodb://ann:${SECRET}@127.0.0.1:${await freePort()},127.0.0.1:${await listen(createServer())}/shop`
+    const [finding] = await database({ MONGODB_URI }, new AbortController().signal, async () => undefined)
+    expect(finding).toMatchObject({
+      level: 'ok',
+      what: expect.stringMatching(/^MongoDB at [\d.:,]+ takes connections$/),
+    })
   })
 
   it('an address that is none is not printed', async () => {
