@@ -1,7 +1,7 @@
 // What an operator sees and does: status, the two calls of manual mode, force archive, and settings that change.
 import { expect, test, vi } from 'vitest'
 import type { ImagePipeline, PipelineStatus } from '../../src/machines/index.ts'
-import { refused } from '../support/host.ts'
+import { by, refused } from '../support/host.ts'
 import { drain, expectStored, imageWorld, twoOutputs } from '../support/image-world.ts'
 
 const reaches = (pipeline: ImagePipeline, status: PipelineStatus['status']) =>
@@ -200,4 +200,13 @@ test('I6 restarts that were no crash never send an image to quarantine', async (
   }
   await drain(world, { crashes: 2 })
   expect(await world.everything()).toEqual(['images_old/a.png: A'])
+})
+
+test('a pipeline that host.stop has ended is refused, and its folders are free', async () => {
+  const world = await imageWorld()
+  const { host, stop } = await world.start()
+  await host.stop('images.coordinator', 'line', by)
+  await stop()
+  for (const _ of [1, 2])
+    expect(await refused(world.start())).toMatchObject({ code: 'CLOSED', where: { machine: 'images.coordinator' } })
 })

@@ -11,7 +11,7 @@ import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
-import { assertHost, UNCOUNTED } from '../hosting.ts'
+import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
@@ -105,8 +105,8 @@ type ImageActor = DurableActor<typeof imageMachine>
  * The image pipeline, ready-made: takes files from source/ one after the other, processes them, uploads the outputs as one
  * unit, and archives the file only once the store has confirmed (I1). After a crash it goes on where it was.
  *
- * Rejects with LOCKED when another process works on these folders (its pid is named), or with what folders, journal and
- * machines answer.
+ * Rejects with LOCKED when another process works on these folders (its pid is named), CLOSED when `host.stop` has ended it,
+ * or with what folders, journal and machines answer.
  */
 export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
   assertHost('imagePipeline', host)
@@ -208,8 +208,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   let line!: DurableActor<typeof coordinatorMachine>
   const context = () => line.getSnapshot().context
   try {
-    await host.register(image, coordinator)
-    line = await host.actor(coordinator, 'line', { input: { id: 'image', slots, retry } })
+    await host.register(image)
+    line = await openInstance(host, coordinator, 'line', { id: 'image', slots, retry }, `the image pipeline '${id}'`)
     line.on('*', (message) => events.next(message))
     line.subscribe({ complete: () => clearInterval(alive) }) // the host is closed
     // left behind by interrupted uploads: no reason to wait, or not to begin

@@ -52,7 +52,8 @@ export interface Supervisor {
   readonly events$: Observable<SupervisorMessage>
   /**
    * Ends the program and starts it anew; where it waits, it is started at once. It does not count (V1d). Resolves once that
-   * is on record. Rejects with CLOSED once it is over, or is being stopped or given up, BAD_OPTION, or what `actor.send` rejects with.
+   * is on record. Rejects with CLOSED once it is over, or is being stopped or given up, BAD_OPTION, or what `actor.send`
+   * rejects with.
    */
   restart(why: string): Promise<void>
   /**
