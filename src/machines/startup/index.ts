@@ -1,7 +1,7 @@
 // A start-up on a host: checks what it is given, begins, and answers for it.
 //
 // S8 The records of a start-up are those of one process at a time: its journal is a local one, which that process alone has.
-// The other rules: S1 in graph.ts and options.ts, S2 and S3 in machine.ts and run-task.ts, S6 in boot.ts, S7 in signals.ts.
+// The other rules: S1 in graph.ts and options.ts, S2 and S3 in machine.ts and run-task.ts, S6 in telling.ts, S7 in signals.ts.
 import type { Observable } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
 import { badOption, optionsGiven } from '../../ports/given.ts'

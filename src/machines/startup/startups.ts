@@ -16,7 +16,7 @@ import type { StartupContext } from './types.ts'
 /** A boot of a start-up. */
 type Named = Pick<Desk, 'id' | 'boot'>
 
-export class Startups {
+class Startups {
   readonly machine: DurableMachine<typeof startupMachine>
   readonly signals: Signals
   /** Boots that have begun, or are about to, by their start-ups. */
