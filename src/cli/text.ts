@@ -33,4 +33,4 @@ export function bytes(size: number): string {
 }
 
 /** `1 image`, `2 images`. */
-export const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+export const counted = (n: number, what: string, many = `${what}s`): string => `${n} ${n === 1 ? what : many}`

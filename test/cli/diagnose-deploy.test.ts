@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { deployFindings } from '../../src/cli/diagnose/deploy/deploy.ts'
 import { cpuFinding, diskFinding, memoryFinding } from '../../src/cli/diagnose/machine.ts'
-import { processFindings } from '../../src/cli/diagnose/processes.ts'
 import { usbFindings } from '../../src/cli/diagnose/usb.ts'
 import { fits } from '../../src/cli/diagnose/versions.ts'
 import { folder, start } from './command.ts'
@@ -212,32 +211,5 @@ describe('V3 judgements', () => {
     expect(said[3]!.next).toContain('device_cgroup_rules')
     expect(said[4]!.what).toContain('has no node')
     expect(usbFindings([], [])).toMatchObject([{ level: 'ok' }])
-  })
-
-  it('processes: who writes, who is supervised, and no arguments, which may hold secrets', () => {
-    const program = (pid: number, line: string, state = 'sleeping') => ({ pid, line, cpu: 1, memory: 1e6, state })
-    const said = processFindings({
-      journal: './data',
-      writer: 7,
-      supervised: [
-        { folder: '.duramen/supervise/app', state: 'running', pid: 7 },
-        { folder: '.duramen/supervise/old' },
-      ],
-      all: [
-        program(7, 'node server.js --key hunter2'),
-        program(8, 'node /usr/bin/duramen supervise -- node server.js --key hunter2'),
-        program(9, 'duramen monitor --email a@b', 'zombie'),
-        program(10, 'duramen diagnose'),
-        program(11, 'vim duramen.txt'),
-        program(12, 'node /srv/duramen/server.js'),
-      ],
-      self: [10],
-    })
-    expect(said.map(({ level, what }) => `${level} ${what}`)).toEqual([
-      'ok pid 7 writes to ./data (1.0 MB, 1 % of a processor)',
-      'ok .duramen/supervise/app: running, pid 7 (1.0 MB, 1 % of a processor)',
-      'ok pid 8: duramen supervise (1.0 MB, 1 % of a processor)',
-      'warn pid 9 has ended, and nobody has taken notice',
-    ])
   })
 })

@@ -1,6 +1,7 @@
 // Whether the journal is sound. A small one is read as a whole; of a big one the ends of all its streams, as far as time
 // allows: `duramen check` reads the rest. Changes nothing, also beside the process that writes.
 import { readdir, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { checkJournal, openJournal } from '../../journal/index.ts'
 import { holderOf } from '../../journal/lock.ts'
@@ -14,10 +15,18 @@ const SMALL = 64e6
 /** ms for the ends of the streams of a big one. */
 const READING = 4_000
 
-/** The process that has the journal open for writing; undefined where none has. */
-export async function writerOf(dir: string): Promise<number | undefined> {
+/** A process that has the journal open for writing, as the lock tells. */
+export interface Writer {
+  readonly pid: number
+  readonly host: string
+  /** On this machine. Else its pid is that of another process here, and nobody knows whether it lives. */
+  readonly here: boolean
+}
+
+/** Undefined where none has. */
+export async function writerOf(dir: string): Promise<Writer | undefined> {
   const holder = await holderOf(join(dir, 'lock')).catch(() => undefined)
-  return holder?.alive ? holder.pid : undefined
+  return holder?.alive ? { pid: holder.pid, host: holder.host, here: holder.host === hostname() } : undefined
 }
 
 export async function journal(dir: string, signal: AbortSignal): Promise<Finding[]> {

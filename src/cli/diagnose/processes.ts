@@ -2,44 +2,56 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { askControl } from '../../adapters/process/control.ts'
+import { recorded } from '../../adapters/process/record.ts'
+import { processTable } from '../../adapters/process/table.ts'
+import type { Exit, SupervisorStatus } from '../../ports/child.ts'
 import { isDuramenError } from '../../ports/errors.ts'
 import { type Program, programs } from '../probes/programs.ts'
-import { bytes } from '../text.ts'
-import { type Finding, ok, warn } from './finding.ts'
+import { bytes, counted } from '../text.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+import type { Writer } from './journal.ts'
 
 /** Where supervisors keep their state, one folder each. */
 const SUPERVISED = join('.duramen', 'supervise')
 
-interface Supervised {
-  readonly folder: string
-  readonly state?: string
-  readonly pid?: number | null
-}
+type Supervised = { readonly folder: string } & (
+  | { readonly is: 'answering'; readonly status: Told }
+  | { readonly is: 'silent' }
+  /** Nobody looks after what runs there. `left`: it was begun by one who has gone, and runs on. */
+  | { readonly is: 'alone'; readonly left: number | undefined }
+)
 
-export async function processes(journal: string, writer: number | undefined): Promise<Finding[]> {
+type Told = Pick<SupervisorStatus, 'state' | 'pid' | 'restarts' | 'maxRestarts' | 'lastExit'>
+
+export async function processes(journal: string, writer: Writer | undefined): Promise<Finding[]> {
   const [all, supervised] = await Promise.all([programs(), supervisors()])
   return processFindings({ journal, writer, all, supervised, self: [process.pid, process.ppid] })
 }
 
-async function supervisors(): Promise<Supervised[]> {
-  const names = await readdir(SUPERVISED).catch(() => [])
+export async function supervisors(room = SUPERVISED): Promise<Supervised[]> {
+  const names = await readdir(room).catch(() => [])
   return Promise.all(
-    names.map(async (name) => {
-      const folder = join(SUPERVISED, name)
+    names.map(async (name): Promise<Supervised> => {
+      const folder = join(room, name)
       try {
-        const { state, pid } = await askControl(folder, { do: 'status' }, { timeout: '2s' })
-        return { folder, state, pid }
+        return { folder, is: 'answering', status: await askControl(folder, { do: 'status' }, { timeout: '2s' }) }
       } catch (error) {
-        if (isDuramenError(error) && error.code === 'CLOSED') return { folder }
-        return { folder, state: 'does not answer' }
+        if (isDuramenError(error) && error.code === 'CLOSED') return { folder, is: 'alone', left: leftIn(folder) }
+        return { folder, is: 'silent' }
       }
     }),
   )
 }
 
+function leftIn(folder: string): number | undefined {
+  const leader = recorded(folder)
+  const running = leader && processTable().one(leader.pid)
+  return running && !running.ended && running.started === leader.started ? leader.pid : undefined
+}
+
 export interface ProcessesSeen {
   readonly journal: string
-  readonly writer: number | undefined
+  readonly writer: Writer | undefined
   readonly all: readonly Program[]
   readonly supervised: readonly Supervised[]
   /** Of this diagnosis. */
@@ -47,28 +59,57 @@ export interface ProcessesSeen {
 }
 
 export function processFindings({ journal, writer, all, supervised, self }: ProcessesSeen): Finding[] {
-  const findings: Finding[] = []
   const known = new Map(all.map((program) => [program.pid, program]))
-  if (writer === undefined) findings.push(ok('processes', `none writes to ${journal}`))
-  else findings.push(ok('processes', `pid ${writer} writes to ${journal}${figures(known.get(writer))}`))
-  for (const { folder, state, pid } of supervised)
-    if (state !== undefined)
-      findings.push(ok('processes', `${folder}: ${state}${pid ? `, pid ${pid}${figures(known.get(pid))}` : ''}`))
+  const findings = [writerFinding(journal, writer, known)]
+  for (const one of supervised) findings.push(...supervisedFindings(one, known))
+  const isEnded = ({ state }: Program) => /zombie|defunct/.test(state)
+  const ended = all.filter((program) => isEnded(program) && program.parent === 1)
+  if (ended.length > 0)
+    findings.push(
+      warn(
+        'processes',
+        `process 1 takes no notice of ${counted(ended.length, 'process', 'processes')} that ended`,
+        'have an init as process 1: docker run --init',
+      ),
+    )
   for (const program of all) {
-    const { pid, line, state } = program
-    if (pid === writer || self.includes(pid) || called(line) === undefined) continue
-    if (/zombie|defunct/.test(state))
-      findings.push(
-        warn(
-          'processes',
-          `pid ${pid} has ended, and nobody has taken notice`,
-          'have an init as process 1: docker run --init',
-        ),
-      )
-    else findings.push(ok('processes', `pid ${pid}: ${called(line)}${figures(program)}`))
+    const { pid, line } = program
+    if (isEnded(program) || self.includes(pid) || (writer?.here && pid === writer.pid)) continue
+    if (called(line) === undefined) continue
+    findings.push(ok('processes', `pid ${pid}: ${called(line)}${figures(program)}`))
   }
   return findings
 }
+
+type Known = ReadonlyMap<number, Program>
+
+function writerFinding(journal: string, writer: Writer | undefined, known: Known): Finding {
+  if (writer === undefined) return ok('processes', `none writes to ${journal}`)
+  const { pid, host, here } = writer
+  if (!here) return ok('processes', `process ${pid} on ${host} writes to ${journal}, as far as its lock tells`)
+  return ok('processes', `pid ${pid} writes to ${journal}${figures(known.get(pid))}`)
+}
+
+function supervisedFindings(one: Supervised, known: Known): Finding[] {
+  const { folder } = one
+  const log = `look at ${join(folder, 'logs', 'output.log')}`
+  if (one.is === 'silent')
+    return [fail('processes', `${folder}: its supervisor does not answer`, 'see what holds it up, or start it again')]
+  if (one.is === 'alone') {
+    if (one.left === undefined) return []
+    const what = `${folder}: pid ${one.left}${figures(known.get(one.left))} runs, and its supervisor has gone`
+    return [warn('processes', what, 'start the supervisor again: it ends what is left, and begins anew')]
+  }
+  const { state, pid, restarts, maxRestarts, lastExit } = one.status
+  const exit = lastExit === null ? '' : `, last ${exitSaid(lastExit)}`
+  if (state === 'critical')
+    return [fail('processes', `${folder}: critical, it has given up${exit}`, `${log}, mend it, and start it again`)]
+  if (state === 'waiting')
+    return [warn('processes', `${folder}: waiting, restart ${restarts} of ${maxRestarts}${exit}`, log)]
+  return [ok('processes', `${folder}: ${state}${pid === null ? '' : `, pid ${pid}${figures(known.get(pid))}`}`)]
+}
+
+const exitSaid = ({ code, signal }: Exit): string => (code === null ? `ended by ${signal}` : `exit code ${code}`)
 
 const figures = (program: Program | undefined) =>
   program ? ` (${bytes(program.memory)}, ${Math.round(program.cpu)} % of a processor)` : ''

@@ -5,6 +5,7 @@ import { listenerAt } from '../probes/programs.ts'
 import { type Knock, knock, knockSaid } from '../probes/tcp.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { named } from './free-port.ts'
+import type { Writer } from './journal.ts'
 
 const PATHS = ['/live', '/health', '/ready'] as const
 type Path = (typeof PATHS)[number]
@@ -43,7 +44,7 @@ export async function lookAtServer(url: URL, signal: AbortSignal): Promise<Serve
 }
 
 /** `writer`: the process that has the journal open. */
-export function serverFindings(seen: ServerSeen, writer: number | undefined): Finding[] {
+export function serverFindings(seen: ServerSeen, writer: Writer | undefined): Finding[] {
   const { place, knock, program, answers, socket } = seen
   if (knock.outcome === 'refused')
     return [fail('port', `nobody listens on ${place}`, 'start the application, as with: duramen supervise -- CMD')]
@@ -51,7 +52,7 @@ export function serverFindings(seen: ServerSeen, writer: number | undefined): Fi
     return [fail('port', `${place} ${knockSaid(knock)}`, 'look at --host and --port, and at what filters connections')]
   const who = named(program)
   const health = answers['/health']
-  const ours = isHealth(objectIn(health)) || (program !== undefined && program.pid === writer)
+  const ours = isHealth(objectIn(health)) || (writer?.here === true && program?.pid === writer.pid)
   if (!ours && PATHS.every((path) => isStrange(path, answers[path])))
     return [
       fail(

@@ -4,6 +4,7 @@ import si from 'systeminformation'
 
 export interface Program {
   readonly pid: number
+  readonly parent: number
   /** With its arguments. */
   readonly line: string
   /** Percent of one processor. */
@@ -15,8 +16,9 @@ export interface Program {
 
 export async function programs(): Promise<readonly Program[]> {
   const { list } = await si.processes()
-  return list.map(({ pid, command, params, cpu, memRss, state }) => ({
+  return list.map(({ pid, parentPid, command, params, cpu, memRss, state }) => ({
     pid,
+    parent: parentPid,
     line: `${command} ${params}`.trim(),
     cpu,
     memory: memRss * 1024,
