@@ -1,18 +1,22 @@
 // V3 `duramen diagnose` against real trouble: each is told in one line with the next step, whatever else hangs.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { createServer as createTls } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { createMachine } from 'xstate'
 import { database, mongoFinding } from '../../src/cli/diagnose/database.ts'
+import { models } from '../../src/cli/diagnose/files.ts'
 import { freePort as takenBy } from '../../src/cli/diagnose/free-port.ts'
 import { hostsIn } from '../../src/cli/diagnose/hosts.ts'
+import { journal as lookAtJournal } from '../../src/cli/diagnose/journal.ts'
 import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
 import { lookAtServer, serverFindings } from '../../src/cli/diagnose/server.ts'
 import { listenerAt, listening } from '../../src/cli/probes/programs.ts'
+import { durable, openHost } from '../../src/index.ts'
 import { fileJournal } from '../../src/journal/index.ts'
 import { add, must } from '../../src/testing/journal/case.ts'
 import { cert, key } from '../support/certificate.ts'
@@ -388,7 +392,7 @@ describe('V3 the journal', () => {
   async function sample() {
     const dir = await folder()
     const journal = await fileJournal(join(dir, 'data'))
-    for (let seq = 0; seq < 50; seq++) await add(journal, `order/o-${seq % 5}`, Math.floor(seq / 5), `text ${seq}`)
+    for (let seq = 0; seq < 50; seq++) await add(journal, `notes-${seq % 5}`, Math.floor(seq / 5), `text ${seq}`)
     return { dir, journal }
   }
 
@@ -400,6 +404,21 @@ describe('V3 the journal', () => {
     expect(of('processes')[0]!.what).toContain(`pid ${process.pid} writes to ./data`)
     expect(await readdir(join(dir, 'data'))).toEqual(before)
     await must(journal.close())
+  })
+
+  it('whose instances are parked, also a small one; those that were purged are none', async () => {
+    const dir = await folder()
+    const machine = durable(createMachine({ id: 'order', initial: 'open', states: { open: {} } }))
+    const host = await openHost({ journal: await fileJournal(join(dir, 'data')), machines: [machine] })
+    for (const id of ['a', 'b', 'c']) await host.actor(machine, id)
+    for (const id of ['a', 'b', 'c']) await host.park(machine, id, { who: 'ann', why: 'no address' })
+    await host.stop(machine, 'c', { who: 'ann', why: 'gone' })
+    await host.purge(machine, 'c', { who: 'ann', why: 'gone' })
+    await host.close()
+    const [sound, parked] = await lookAtJournal(join(dir, 'data'), new AbortController().signal)
+    expect(sound!.level).toBe('ok')
+    expect(parked).toMatchObject({ level: 'warn', what: expect.stringMatching(/^2 instances parked/) })
+    expect(parked!.next).toMatch(/^duramen list .* --status parked$/)
   })
 
   it('that is damaged: where, and what to do', async () => {
@@ -488,6 +507,16 @@ describe('V3 within 10 s', () => {
       10,
     )
     expect(told.sort()).toEqual(['0 stuck fail', '1 broken fail', '2 well ok'])
+  })
+
+  it('what a check knows at its limit is told: a model so big that its hash takes longer is no failure', async () => {
+    const path = join(await folder(), 'big.onnx')
+    await writeFile(path, 'weights')
+    await truncate(path, 2 ** 40) // takes no room
+    const told: Told[] = []
+    const look = (signal: AbortSignal) => models([{ path, sha256: '0'.repeat(64) }], signal)
+    await lookAll([{ name: 'models', look }], (_, findings) => told.push(...findings), 50)
+    expect(told).toMatchObject([{ level: 'warn', what: `${path} was not read to its end in time` }])
   })
 
   it('a file whose reading never ends, as on a disk that is away: that check fails, the others are told, and it ends', async (context) => {

@@ -4,7 +4,7 @@ import { access, constants, open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fsError } from '../../journal/fs-error.ts'
 import { bytes } from '../text.ts'
-import { type Finding, fail, ok } from './finding.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
 import { existing } from './machine.ts'
 import type { Model } from './model.ts'
 
@@ -53,10 +53,10 @@ async function modelFinding({ path, sha256 }: Model, signal: AbortSignal): Promi
     return fail('models', `${path} has another hash: ${hash}`, GET)
   } catch (error) {
     if (signal.aborted)
-      return fail(
+      return warn(
         'models',
         `${path} was not read to its end in time`,
-        `compare by hand: sha256sum ${JSON.stringify(path)}`,
+        sha256 ? `compare by hand: sha256sum ${JSON.stringify(path)}` : 'look whether its disk hangs',
       )
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       return fail('models', `${path} is not there`, 'fetch it, or mend its path')

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { checkJournal, openJournal } from '../../journal/index.ts'
 import { holderOf } from '../../journal/lock.ts'
 import { isDuramenError } from '../../ports/errors.ts'
-import { headOf } from '../../runtime/listing.ts'
+import { headOf, isPurge } from '../../runtime/listing.ts'
 import { bytes, counted } from '../text.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Bytes that are read as a whole. */
 const SMALL = 64e6
-/** ms for the ends of the streams of a big one. */
+/** ms for the ends of its streams. */
 const READING = 4_000
 
 /** A process that has the journal open for writing, as the lock tells. */
@@ -34,8 +34,9 @@ export async function journal(dir: string, signal: AbortSignal): Promise<Finding
   if (size === undefined) return [ok('journal', `there is none in ${dir} yet`)]
   const check = `duramen check ${JSON.stringify(dir)}`
   try {
-    return [size <= SMALL ? await whole(dir, check, signal) : await ends(dir, size, check, signal)]
+    return await looked(dir, size, check, signal)
   } catch (error) {
+    if (signal.aborted) return [warn('journal', `${dir}, ${bytes(size)}, was not read to its end in time`, check)]
     if (!isDuramenError(error)) throw error
     if (error.code === 'JOURNAL_DAMAGED') return [fail('journal', error.message, check)]
     if (error.code === 'CODEC_MISSING')
@@ -43,6 +44,35 @@ export async function journal(dir: string, signal: AbortSignal): Promise<Finding
     return [fail('journal', error.message, error.hint ?? check)]
   }
 }
+
+async function looked(dir: string, size: number, check: string, signal: AbortSignal): Promise<Finding[]> {
+  if (size > SMALL) {
+    const { instances, parked, all } = await ends(dir, signal)
+    const many = `${all ? '' : 'more than '}${counted(instances, 'instance')}, ${bytes(size)}`
+    return [ok('journal', `${dir} opens: ${many}; ${check} reads all of it`), ...parkedFindings(dir, parked)]
+  }
+  const found = await whole(dir, check, signal)
+  if (found.level !== 'ok') return [found]
+  const parked = await ends(dir, signal).then(
+    (seen) => seen.parked,
+    (error) => {
+      if (isDuramenError(error) && error.code === 'CODEC_MISSING') return 0 // it is sound, and what it says is not for us
+      throw error
+    },
+  )
+  return [found, ...parkedFindings(dir, parked)]
+}
+
+const parkedFindings = (dir: string, parked: number): Finding[] =>
+  parked === 0
+    ? []
+    : [
+        warn(
+          'journal',
+          `${counted(parked, 'instance')} parked, until somebody sees to it`,
+          `duramen list ${JSON.stringify(dir)} --status parked`,
+        ),
+      ]
 
 /** Of its segments; undefined where there is none. */
 async function bytesOf(dir: string): Promise<number | undefined> {
@@ -79,28 +109,24 @@ async function whole(dir: string, check: string, signal: AbortSignal): Promise<F
   )
 }
 
-async function ends(dir: string, size: number, check: string, signal: AbortSignal): Promise<Finding> {
+/** Of its instances, as far as time allows. */
+async function ends(dir: string, signal: AbortSignal) {
   const reader = await openJournal(dir, { readOnly: true })
   const until = performance.now() + READING
-  let instances = 0
-  let parked = 0
-  let all = true
+  const seen = { instances: 0, parked: 0, all: true }
   try {
     for await (const record of reader.heads()) {
       if (signal.aborted || performance.now() > until) {
-        all = false
+        seen.all = false
         break
       }
       const head = headOf(record)
-      if (head === undefined) continue
-      instances++
-      if (head.header.held === 'parked') parked++
+      if (head === undefined || isPurge(head)) continue
+      seen.instances++
+      if (head.header.held === 'parked' || head.header.problem !== undefined) seen.parked++
     }
   } finally {
     await reader.close()()
   }
-  const what = `${dir} opens: ${all ? '' : 'more than '}${counted(instances, 'instance')}, ${bytes(size)}; ${check} reads all of it`
-  return parked === 0
-    ? ok('journal', what)
-    : warn('journal', `${what}; ${parked} parked`, `duramen list ${JSON.stringify(dir)} --status parked`)
+  return seen
 }

@@ -4,12 +4,14 @@ import { type Finding, fail } from './finding.ts'
 
 export interface Check {
   readonly name: string
-  /** Aborted at its limit. What it rejects with is a finding, too. */
+  /** Aborted at its limit, and then it has a moment to tell what it knows. What it rejects with is a finding, too. */
   look(signal: AbortSignal): Promise<readonly Finding[]>
 }
 
 /** ms for each of them. */
 export const CHECK_LIMIT = 7_000
+/** ms for what it knows, once it is aborted. */
+const LAST_WORD = 500
 
 /** Looks at all of them, and tells of each what was found, as soon as it is. */
 export async function lookAll(
@@ -25,14 +27,15 @@ async function lookAt({ name, look }: Check, limit: number): Promise<readonly Fi
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<readonly Finding[]>((resolve) => {
     timer = setTimeout(() => {
-      resolve([noAnswer(name, limit)])
       controller.abort()
+      timer = setTimeout(() => resolve([noAnswer(name, limit)]), LAST_WORD)
     }, limit)
   })
   try {
     return await Promise.race([look(controller.signal), late])
   } catch (error) {
-    return [failed(name, error)]
+    const gaveUp = controller.signal.aborted && !isDuramenError(error)
+    return [gaveUp ? noAnswer(name, limit) : failed(name, error)]
   } finally {
     clearTimeout(timer)
   }
