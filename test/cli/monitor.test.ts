@@ -1,11 +1,15 @@
 // V2 `duramen monitor` as a process, against a real server that comes and goes.
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ControlRequest, serveControl } from '../../src/adapters/process/control.ts'
+import { byCommand } from '../../src/cli/monitor/restart.ts'
 import { cert, key } from '../support/certificate.ts'
 import { folder, start } from './command.ts'
 
@@ -49,6 +53,11 @@ function monitor(args: readonly string[], more: Record<string, string> = {}) {
     return running.ended
   })
   return running
+}
+
+/** Resolves once this file is there. */
+async function there(file: string): Promise<void> {
+  while ((await access(file).catch((error) => error)) !== undefined) await sleep(20)
 }
 
 /** How busy this machine is at the moment is another matter. */
@@ -181,9 +190,50 @@ describe('V2 monitor', () => {
     const down = await monitor(['--once', '--url', url, '--restart', 'echo RESTARTED', '--json']).ended
     expect(down.code).toBe(1)
     expect(recordsOf(down.stdout)).toMatchObject([
-      { level: 'problem', title: expect.stringContaining('nobody listens') },
+      {
+        level: 'problem',
+        title: expect.stringContaining('nobody listens'),
+        text: 'It is not restarted: --once only looks.',
+      },
     ])
     expect(down.stderr).toBe('')
+  })
+
+  it('a command that takes too long goes on alone: none is begun beside it, and its end is the end of the restart', async () => {
+    const dir = await folder()
+    const restart = byCommand(`echo begun >> '${dir}/begun'; while [ ! -e '${dir}/go' ]; do sleep 0.02; done`, 300)
+    for (let i = 0; i < 2; i++) await expect(restart('')).rejects.toThrow('has not ended within 0.3 s')
+    await writeFile(join(dir, 'go'), '')
+    while ((await restart('').catch((error) => error)) !== undefined);
+    expect(await readFile(join(dir, 'begun'), 'utf8')).toBe('begun\n')
+    await expect(byCommand('exit 3')('')).rejects.toThrow('ended with code 3')
+  })
+
+  it('ends at once while a restart is under way, which goes on', async () => {
+    const dir = await folder()
+    const { server, url } = await listen(answering())
+    const command = `exec > /dev/null 2>&1; echo > '${dir}/begun'; while [ ! -e '${dir}/go' ]; do sleep 0.02; done; echo > '${dir}/done'`
+    const running = monitor(['--url', url, '--restart', command])
+    await askedOf(server, '/health', 1)
+    await close(server)
+    await there(join(dir, 'begun'))
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(0)
+    await writeFile(join(dir, 'go'), '')
+    await there(join(dir, 'done'))
+  })
+
+  it('a reader that goes ends it with the code of SIGPIPE, so that somebody starts it again', async () => {
+    const { server, url } = await listen(answering())
+    const unread = spawn(process.execPath, ['dist/cli/main.js', 'monitor', '--interval', '1', '--url', url], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    ending.push(() => unread.kill('SIGKILL'))
+    await once(unread.stdout, 'data')
+    unread.stdout.destroy()
+    const ended = once(unread, 'exit')
+    await close(server) // there is something to say
+    expect(await ended).toEqual([141, null])
   })
 
   it.each([

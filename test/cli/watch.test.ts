@@ -11,7 +11,7 @@ import {
   type Watch,
 } from '../../src/cli/monitor/watch.ts'
 
-const SETTINGS: Settings = { name: 'app', maxRestarts: 2, inARow: 3, grace: 30_000 }
+const SETTINGS: Settings = { name: 'app', maxRestarts: 2, unrestarted: '', inARow: 3, grace: 30_000 }
 const INTERVAL = 30_000
 
 const well: Observation = {

@@ -4,6 +4,7 @@ import type { DiagnoseCommand } from '../diagnose/diagnose.ts'
 import { modelIn } from '../diagnose/model.ts'
 import { exitHelp } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
+import { leave } from '../leave.ts'
 import type { MonitorCommand } from '../monitor/monitor.ts'
 import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
 import { address, port, screenOut, seconds, several, usbId, wholeNumber } from './values.ts'
@@ -70,7 +71,8 @@ function addMonitor(program: Command, interrupted: Interruption): void {
     .summary('watch an application, and restart it when it no longer lives')
     .description(
       'Asks /live and /health again and again. Only where /live fails three times in a row it is restarted, up to the limit; an ' +
-        'unhealthy database, high load and a late event loop are told without a restart. A signal ends it with 0. ' +
+        'unhealthy database, high load and a late event loop are told without a restart. A signal ends it with 0, a reader of its ' +
+        'output that goes with 141. ' +
         exitHelp('ended, or --once and well', '--once and something is wrong, or failed'),
     )
     .addOption(
@@ -108,10 +110,9 @@ function addMonitor(program: Command, interrupted: Interruption): void {
       ])
       const how = restart ? byCommand(restart) : socket ? bySupervisor(socket) : undefined
       const notifiers = notifiersOf({ webhook, email, emailFrom, smtp })
-      process.exitCode = await monitor(
-        { url, interval, maxRestarts, restart: how, notifiers, once, json },
-        screenOut(),
-        interrupted,
+      // an end does not wait for a restart that is under way
+      await leave(
+        await monitor({ url, interval, maxRestarts, restart: how, notifiers, once, json }, screenOut(), interrupted),
       )
     })
 }

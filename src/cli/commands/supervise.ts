@@ -68,7 +68,7 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
       if (interrupted.signal.aborted) return
       interrupted.release()
       const { supervise } = await import('../supervise/supervise.ts') // loads all of XState
-      const { leave } = await import('../supervise/leave.ts')
+      const { leave } = await import('../leave.ts')
       await leave(await supervise(asked(command, args, given)).catch((error) => exitCodeOf(error, given.json ?? false)))
     })
 }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDuramenError } from '../../ports/errors.ts'
 import type { Notifier } from '../../ports/notifier.ts'
 import { printable } from '../../ports/printable.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT, exitOfSignal } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Screen, Style } from '../screen.ts'
 import { observe } from './observe.ts'
@@ -32,13 +32,21 @@ const IN_A_ROW = 3
 /** ms at the start, and after a restart (S6). */
 const GRACE = 30_000
 
-/** Watches until it is told to end; the answer is the exit code: 0, or 1 for `once` where something is wrong. */
+/**
+ * Watches until it is told to end; the answer is the exit code: 0, 1 for `once` where something is wrong, or SIGPIPE's where
+ * nobody reads what it says.
+ */
 export async function monitor(command: MonitorCommand, screen: Screen, interrupted: Interruption): Promise<number> {
   const { url, interval, maxRestarts, restart, once } = command
   const { signal } = interrupted
   const settings: Settings = {
     name: url.host,
     maxRestarts: restart && !once ? maxRestarts : 0,
+    unrestarted: once
+      ? '--once only looks'
+      : restart
+        ? '--max-restarts is 0'
+        : 'neither --restart nor --socket was given',
     inARow: once ? 1 : IN_A_ROW,
     grace: once ? 0 : GRACE,
   }
@@ -57,7 +65,8 @@ export async function monitor(command: MonitorCommand, screen: Screen, interrupt
     if (once) return await doing.closed(watch)
     await sleep(interval * 1000, undefined, { signal }).catch(() => {})
   }
-  return EXIT.fine // it was asked to end
+  // it was asked to end; or nobody reads it any more, and whoever looks after it must know
+  return interrupted.exitCode === exitOfSignal('SIGPIPE') ? interrupted.exitCode : EXIT.fine
 }
 
 const STYLES: Readonly<Record<string, Style>> = { critical: 'red', problem: 'yellow', solved: 'green' }

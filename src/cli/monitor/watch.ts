@@ -31,8 +31,9 @@ export interface Observation {
 export interface Settings {
   /** What is watched, as notices name it. */
   readonly name: string
-  /** 0 where there is no way to restart it. */
   readonly maxRestarts: number
+  /** Why it is not restarted, where `maxRestarts` is 0. */
+  readonly unrestarted: string
   /** How often in a row /live must fail, or a load be high. */
   readonly inARow: number
   /** ms. */
@@ -146,7 +147,7 @@ const NEXT: Readonly<Record<Exclude<Kind, 'down'>, string>> = {
 }
 
 function noted(watch: Watch, kind: Kind, what: string | undefined, settings: Settings): [Watch, Action[]] {
-  const { name, inARow, maxRestarts } = settings
+  const { name, inARow, maxRestarts, unrestarted } = settings
   const open = watch.open[kind]
   if (what === undefined) {
     const next = { ...watch, seen: { ...watch.seen, [kind]: 0 } }
@@ -159,12 +160,7 @@ function noted(watch: Watch, kind: Kind, what: string | undefined, settings: Set
   const enough = SLOW.includes(kind) ? inARow : 1
   if (times < enough) return [next, [{ type: 'say', text: `${name}: ${what} (${times}/${enough})` }]]
   if (open !== undefined) return [next, []]
-  const text =
-    kind !== 'down'
-      ? NEXT[kind]
-      : maxRestarts > 0
-        ? ''
-        : 'It is not restarted: neither --restart nor --socket was given.'
+  const text = kind !== 'down' ? NEXT[kind] : maxRestarts > 0 ? '' : `It is not restarted: ${unrestarted}.`
   return [
     { ...next, open: { ...watch.open, [kind]: what } },
     [{ type: 'tell', level: 'problem', title: `${name}: ${what}`, text }],

@@ -1,4 +1,5 @@
-// How a supervisor ends: a reader of its output that takes nothing any more must not hold it up, or systemd would wait for it.
+// How a command ends that nothing may hold up, or systemd would wait for it: no reader of its output that takes nothing any
+// more, and nothing that it has begun.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** ms for what was written to be taken. */
