@@ -6,6 +6,7 @@ import { deployFindings } from '../../src/cli/diagnose/deploy/deploy.ts'
 import { cpuFinding, diskFinding, memoryFinding } from '../../src/cli/diagnose/machine.ts'
 import { usbFindings } from '../../src/cli/diagnose/usb.ts'
 import { fits } from '../../src/cli/diagnose/versions.ts'
+import { inactiveFile, statsOf } from '../../src/cli/probes/memory.ts'
 import { folder, start } from './command.ts'
 
 const GOOD = {
@@ -190,8 +191,24 @@ describe('V3 judgements', () => {
       diskFinding({ folders: ['.'], free: 5e9, size: 100e9, files: undefined }),
       diskFinding({ folders: ['.'], free: 1e9, size: 100e9, files: undefined }),
       diskFinding({ folders: ['.'], free: 50e9, size: 100e9, files: 0 }),
+      diskFinding({ folders: ['.'], free: 60e9, size: 4e12, files: undefined }),
     ].map((finding) => finding.level)
-    expect(level).toEqual(['ok', 'warn', 'ok', 'warn', 'fail', 'ok', 'warn', 'fail', 'fail'])
+    expect(level).toEqual(['ok', 'warn', 'ok', 'warn', 'fail', 'ok', 'warn', 'fail', 'fail', 'warn'])
+  })
+
+  it("a container's memory: files that it has read are given away when there is need", () => {
+    expect(statsOf('0::/\n')).toEqual(['/sys/fs/cgroup/memory.stat'])
+    expect(statsOf('0::/system.slice/app.service\n')).toEqual([
+      '/sys/fs/cgroup/system.slice/app.service/memory.stat',
+      '/sys/fs/cgroup/memory.stat',
+    ])
+    expect(statsOf('12:cpu,memory:/docker/1\n1:name=systemd:/\n')).toEqual([
+      '/sys/fs/cgroup/memory/docker/1/memory.stat',
+      '/sys/fs/cgroup/memory/memory.stat',
+    ])
+    expect(inactiveFile('anon 1\ninactive_file 20\nactive_file 3\n')).toBe(20)
+    expect(inactiveFile('inactive_file 4\ntotal_inactive_file 50\n')).toBe(50)
+    expect(inactiveFile('')).toBeUndefined()
   })
 
   it('D6 USB: what is asked for is there, open, or how to get at it', () => {

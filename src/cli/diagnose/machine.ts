@@ -41,6 +41,8 @@ export interface Disk {
 
 /** Bytes that a journal needs to go on: its next segment. */
 const LEAST = 64e6
+/** Bytes that are enough for now, however big the disk is. */
+const ENOUGH = 10e9
 
 /** A line for each file system that these folders are on, also of those that are not there yet. */
 export async function disk(folders: readonly string[]): Promise<Finding[]> {
@@ -67,7 +69,7 @@ export function diskFinding({ folders, free, size, files }: Disk): Finding {
   if (files === 0) return fail('disk', `the file system ${of} can't take another file`, 'remove files there')
   const what = `${bytes(free)} of ${bytes(size)} left on the file system ${of}`
   const next = 'free space there, or put the journal on another disk'
-  if (free < Math.min(LEAST, size * SHORT) || free < size * GONE) return fail('disk', what, next)
+  if (free < Math.min(LEAST, size * SHORT) || free < Math.min(ENOUGH, size * GONE)) return fail('disk', what, next)
   return free < size * SHORT ? warn('disk', what, next) : ok('disk', what)
 }
 
