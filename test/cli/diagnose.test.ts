@@ -493,6 +493,22 @@ describe('V3 what a start needs', () => {
   })
 })
 
+it.each([
+  [['--env', 'SECRET_KEY'], /--env.*--startup/],
+  [['--deploy', '--model', 'a.onnx'], /--model/],
+  [['--url', 'http://127.0.0.1:8000', '--port', '9000'], /--url.*cannot be used with.*--port/],
+])('V3 %j: an option that nothing would come of is a mistake', async (args, said) => {
+  const { code, stdout, stderr } = await start(['diagnose', ...args], { cwd: await folder() }).ended
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toMatch(said)
+})
+
+it('V3 --startup takes host and port from --url', async () => {
+  const port = await freePort()
+  const { of } = await diagnose(['--startup', '--url', `http://127.0.0.1:${port}/app`])
+  expect(of('port')).toMatchObject([{ level: 'ok', what: `127.0.0.1:${port} is free` }])
+})
+
 describe('V3 within 10 s', () => {
   it('a check that hangs costs its limit and hides none of the others; one that throws is a finding', async () => {
     expect(CHECK_LIMIT).toBeLessThan(9_000)

@@ -25,16 +25,19 @@ function addDiagnose(program: Command, interrupted: Interruption): void {
     )
     .option('--host <host>', 'where the application listens', '127.0.0.1')
     .option('--port <port>', 'its port', port, 8000)
-    .option('--url <url>', 'its address, instead of host and port', address)
+    .addOption(
+      new Option('--url <url>', 'its address, instead of host and port').argParser(address).conflicts(['host', 'port']),
+    )
     .option('--journal <dir>', "the journal's folder", './data')
     .option('--folder <dir>', 'a folder that must be writable; may be repeated', several(String))
     .option('--model <path[:sha256]>', 'a file that must be there and whole; may be repeated', several(modelIn))
-    .option('--env <name>', 'a variable that must be set; may be repeated', several(String))
+    .option('--env <name>', 'with --startup, a variable that must be set; may be repeated', several(String))
     .option('--usb <vendor:product>', 'a device that must be there; may be repeated', several(usbId))
     .option('--startup', 'what must hold before a start: port free, environment, and what does not need a running host')
     .option('--deploy', "the files of a deployment in this folder: Dockerfile, compose file, systemd's unit")
     .option('--json', 'print the report as JSON')
-    .action(async (given: DiagnoseGiven) => {
+    .action(async (given: DiagnoseGiven, command: Command) => {
+      refuseUnused(given, command)
       const { diagnose } = await import('../diagnose/diagnose.ts')
       const {
         host,
@@ -55,6 +58,17 @@ function addDiagnose(program: Command, interrupted: Interruption): void {
         interrupted,
       )
     })
+}
+
+/** An option that nothing would come of is a mistake, and told as one. */
+function refuseUnused({ startup = false, deploy = false, env }: DiagnoseGiven, command: Command): void {
+  if (env && !startup) command.error("error: option '--env <name>' is for '--startup'")
+  if (!deploy || startup) return
+  const unused = command.options.find(
+    (option) =>
+      !['deploy', 'json'].includes(option.name()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (unused) command.error(`error: '--deploy' looks at files only, so that option '${unused.flags}' needs '--startup'`)
 }
 
 interface DiagnoseGiven extends Pick<DiagnoseCommand, 'host' | 'port' | 'journal'>, Partial<Flags> {

@@ -11,7 +11,7 @@ import { cpu, disk, memory } from './machine.ts'
 import { type Model, modelIn } from './model.ts'
 import { dependencies, type Manifest, manifestIn, runtimeFinding } from './package.ts'
 import { processes } from './processes.ts'
-import { lookAtServer, serverFindings } from './server.ts'
+import { endOf, lookAtServer, serverFindings } from './server.ts'
 import { type UsbId, usb } from './usb.ts'
 
 /** Plain data, as it goes to the process that looks. */
@@ -40,13 +40,20 @@ export function checksFor(asked: Asked): Check[] {
   return [...(startup ? beforeStart(asked) : whileRunning(asked)), ...always(asked), ...files]
 }
 
-const beforeStart = ({ host, port, env }: Asked): Check[] => [
-  { name: 'port', look: async () => [await freePort(host, port)] },
-  { name: 'environment', look: async () => environmentFindings(process.env, env) },
-]
+const serverOf = ({ host, port, url }: Asked) =>
+  new URL(url ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`)
 
-function whileRunning({ host, port, url, journal }: Asked): Check[] {
-  const server = new URL(url ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`)
+function beforeStart(asked: Asked): Check[] {
+  const { host, port } = endOf(serverOf(asked))
+  return [
+    { name: 'port', look: async () => [await freePort(host, port)] },
+    { name: 'environment', look: async () => environmentFindings(process.env, asked.env) },
+  ]
+}
+
+function whileRunning(asked: Asked): Check[] {
+  const { journal } = asked
+  const server = serverOf(asked)
   return [
     {
       name: 'port',

@@ -24,9 +24,14 @@ export interface ServerSeen {
   readonly socket?: Handshake
 }
 
+/** What is connected to. */
+export const endOf = (url: URL) => ({
+  host: url.hostname.replace(/^\[|\]$/g, ''),
+  port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+})
+
 export async function lookAtServer(url: URL, signal: AbortSignal): Promise<ServerSeen> {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  const { host, port } = endOf(url)
   const place = `${url.hostname}:${port}`
   const knocked = await knock(host, port, { limit: KNOCK_LIMIT, signal })
   if (knocked.outcome !== 'answered') return { place, knock: knocked }
