@@ -1,8 +1,8 @@
 // How a command is told to end from outside: SIGINT and SIGTERM, or nobody reads its output any more.
 import { exitOfSignal } from './exit-codes.ts'
 
-/** `npx` hands a Ctrl+C on to a program that the terminal has told already: what follows so soon is the same one. */
-const SAME_KEYPRESS = 300
+/** ms: `npx` hands a Ctrl+C on to a program that the terminal has told already: what follows so soon is the same one. */
+export const SAME_KEYPRESS = 250
 
 export interface Interruption {
   readonly signal: AbortSignal
@@ -22,7 +22,7 @@ export function interruption(): Interruption {
       exitCode = exitOfSignal(name)
       since = performance.now()
       controller.abort()
-    } else if (name !== 'SIGPIPE' && performance.now() - since > SAME_KEYPRESS) {
+    } else if (name !== 'SIGPIPE' && performance.now() - since >= SAME_KEYPRESS) {
       // as if nobody listened: process.exit() would wait for the image that a thread is decoding
       process.off(name, interrupt)
       process.kill(process.pid, name)

@@ -26,8 +26,15 @@ addHealthCommands(program, interrupted)
 addSupervise(program, interrupted)
 addCompletion(program)
 
+unsetEmpty()
 try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = exitCodeOf(error, json)
+}
+
+/** `DURAMEN_WEBHOOK=` in a unit or a compose file: a variable that is empty is not set. */
+function unsetEmpty(): void {
+  for (const { envVar } of program.commands.flatMap(({ options }) => options))
+    if (envVar !== undefined && process.env[envVar] === '') delete process.env[envVar]
 }

@@ -248,6 +248,13 @@ describe('V2 monitor', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   })
 
+  it('variables that are empty are not set', async () => {
+    const more = { MONITORING_INTERVAL: '', MAX_RESTARTS: '', DURAMEN_WEBHOOK: '', DURAMEN_SMTP: '' }
+    const { url } = await listen(answering())
+    const { code, stderr } = await start(['monitor', '--once', '--url', url], { more }).ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
   it('--email without a mail server', async () => {
     const { code, stderr } = await start(['monitor', '--email', 'a@b.c', '--json']).ended
     expect(code).toBe(1)

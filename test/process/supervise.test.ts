@@ -71,6 +71,11 @@ it('V1 what can not be done is refused before anything is run', async () => {
   expect(await readdir(folder)).toEqual(['file'])
 })
 
+it('V1 variables that are empty are not set', async () => {
+  const empty = { DURAMEN_WEBHOOK: '', DURAMEN_SMTP: '', DURAMEN_EMAIL_FROM: '' }
+  expect(await supervise(await newFolder(), [], ['true'], empty).ended).toEqual({ code: 0, signal: null })
+})
+
 it('V1 a program that ends with code 0 is not started again: exit code 0', async () => {
   const folder = await newFolder()
   const one = supervise(folder, [], ['sh', '-c', 'echo $$ >> pids'])
@@ -117,7 +122,7 @@ it('V1 a second signal ends it at once: exit code 128 and its number', async () 
   await sleep(300) // what follows sooner is the same keypress
   one.process.kill('SIGTERM')
   expect(await one.ended).toEqual({ code: 143, signal: null })
-  expect(await livingOf(join(folder, 'pids'))).toEqual([])
+  while ((await livingOf(join(folder, 'pids'))).length > 0) await sleep(20) // SIGKILL takes a moment
 })
 
 it('V1j a second signal also ends what ignores SIGTERM where the program itself has ended', async () => {
@@ -131,7 +136,7 @@ it('V1j a second signal also ends what ignores SIGTERM where the program itself 
   await sleep(300) // what follows sooner is the same keypress
   one.process.kill('SIGTERM')
   expect(await one.ended).toEqual({ code: 143, signal: null })
-  while ((await livingOf(join(folder, 'pids'))).length > 0) await sleep(20)
+  while ((await livingOf(join(folder, 'pids'))).length > 0) await sleep(20) // as above
 })
 
 it('V1 SIGHUP, SIGUSR1 and SIGUSR2 are the program’s', async () => {
@@ -293,14 +298,14 @@ it('V1 --dev: a change of the sources restarts the program and does not count; w
   const one = supervise(folder, ['--dev', '--max-restarts', '0'], ['sh', '-c', script], { PORT: '3000' })
   expect(await lines(join(folder, 'env'), 1)).toEqual(['127.0.0.1 3000 development'])
   await one.says('Files are watched')
-  for (const name of ['node_modules/a.js', '.git/a.js', '.duramen/a.js', 'data.db', 'src/app.log'])
+  for (const name of ['node_modules/a.js', '.git/a.js', '.duramen/a.js', 'data.db', 'src/app.log', 'state.json'])
     await writeFile(join(folder, name), 'x')
   await sleep(400) // longer than changes are gathered
-  for (const count of [2, 3]) {
-    await appendFile(join(folder, 'src', 'app.js'), '2')
-    await lines(join(folder, 'pids'), count)
+  for (const [at, name] of ['src/app.js', 'src/app.js', 'package.json'].entries()) {
+    await appendFile(join(folder, name), '2')
+    await lines(join(folder, 'pids'), at + 2)
   }
-  expect(await lines(join(folder, 'pids'), 3)).toHaveLength(3)
+  expect(await lines(join(folder, 'pids'), 4)).toHaveLength(4)
   expect((await statusIn(stateIn(folder))).restarts).toBe(0)
   one.process.kill('SIGTERM')
   expect(await one.ended).toEqual({ code: 0, signal: null })
@@ -324,10 +329,15 @@ it('V1 --watch: all below a path, and nothing else', async () => {
 it('S4 what must be there when a process starts reaches the program, and what the user has set stays', async () => {
   const folder = await newFolder()
   const script =
-    'console.log(JSON.stringify([process.env.MALLOC_ARENA_MAX, process.env.MALLOC_TRIM_THRESHOLD_, typeof gc, process.env.HOST, process.env.WATCHDOG_PID]))'
-  const one = supervise(folder, [], [process.execPath, '-e', script], { WATCHDOG_PID: '1', MALLOC_ARENA_MAX: '4' })
+    'console.log(JSON.stringify([process.env.MALLOC_ARENA_MAX, process.env.MALLOC_TRIM_THRESHOLD_, typeof gc, process.env.HOST, process.env.WATCHDOG_PID, process.env.DURAMEN_WEBHOOK, process.env.DURAMEN_SMTP]))'
+  const one = supervise(folder, [], [process.execPath, '-e', script], {
+    WATCHDOG_PID: '1',
+    MALLOC_ARENA_MAX: '4',
+    DURAMEN_WEBHOOK: 'https://hooks.example.org/secret',
+    DURAMEN_SMTP: 'smtps://ann:secret@mail.example.org',
+  })
   expect(await one.ended).toEqual({ code: 0, signal: null })
-  expect(JSON.parse(one.output.stdout)).toEqual(['4', '131072', 'function', null, null])
+  expect(JSON.parse(one.output.stdout)).toEqual(['4', '131072', 'function', null, null, null, null])
   expect(environmentFor({ NODE_OPTIONS: '--max-old-space-size=512' }, 'prod')).toEqual({
     MALLOC_ARENA_MAX: '2',
     MALLOC_TRIM_THRESHOLD_: '131072',

@@ -21,6 +21,9 @@ export function environmentFor(
   const env = Object.fromEntries(set.filter((entry): entry is [string, string] => entry[1] !== undefined))
   // it names this process: systemd's watchdog would be pinged by nobody
   delete env.WATCHDOG_PID
+  // secrets of those who are told, which are none of the program's
+  delete env.DURAMEN_WEBHOOK
+  delete env.DURAMEN_SMTP
   return {
     ...env,
     NODE_OPTIONS: /(^|\s)--expose[-_]gc(\s|$)/.test(nodeOptions) ? nodeOptions : `${nodeOptions} --expose-gc`.trim(),

@@ -1,7 +1,5 @@
 // What signals mean to a supervisor (V1): the first asks it to end, a second ends it at once, the others are its program's.
-
-/** npm and terminals deliver a Ctrl+C twice: what follows so soon is the same one. */
-const SAME_KEYPRESS = 250
+import { SAME_KEYPRESS } from '../interruption.ts'
 
 export interface Wishes {
   /** End the program, and yourself. */

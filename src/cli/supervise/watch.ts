@@ -5,7 +5,7 @@ import type { Logger } from '../../ports/logger.ts'
 
 const IGNORED = ['node_modules', '.git', '.duramen']
 /** What is watched where the user has not said so: a program must not be restarted by the data that it writes. */
-const SOURCES = /\.(?:[cm]?[jt]sx?|json|py)$|(?:^|[/\\])\.env[^/\\]*$/
+const SOURCES = /\.(?:[cm]?[jt]sx?|py)$|(?:^|[/\\])(?:\.env[^/\\]*|package\.json|tsconfig\.json)$/
 /** An editor saves a file in several steps, and a build many files. */
 const QUIET = 100 // ms
 
