@@ -14,6 +14,7 @@ import { freePort as takenBy } from '../../src/cli/diagnose/free-port.ts'
 import { hostsIn } from '../../src/cli/diagnose/hosts.ts'
 import { journal as lookAtJournal } from '../../src/cli/diagnose/journal.ts'
 import { CHECK_LIMIT, lookAll } from '../../src/cli/diagnose/look.ts'
+import { dependencies } from '../../src/cli/diagnose/package.ts'
 import { lookAtServer, serverFindings } from '../../src/cli/diagnose/server.ts'
 import { listenerAt, listening } from '../../src/cli/probes/programs.ts'
 import { durable, openHost } from '../../src/index.ts'
@@ -482,7 +483,7 @@ describe('V3 what a start needs', () => {
         'fail environment: on in production: DEBUG',
         `fail runtime: Node ${process.versions.node}, and package.json needs >=99`,
         'fail dependencies: missing: gone',
-        'fail lock file: package-lock.json is older than package.json: gone, old',
+        'warn lock file: package-lock.json is older than package.json: gone, old',
         'ok models: good.onnx, 7 B, hash as it should be',
         `fail models: other.onnx has another hash: ${createHash('sha256').update('other').digest('hex')}`,
         'fail models: empty.onnx is empty',
@@ -507,6 +508,20 @@ it('V3 --startup takes host and port from --url', async () => {
   const port = await freePort()
   const { of } = await diagnose(['--startup', '--url', `http://127.0.0.1:${port}/app`])
   expect(of('port')).toMatchObject([{ level: 'ok', what: `127.0.0.1:${port} is free` }])
+})
+
+it.each([
+  ['package-lock.json', 'npm ci'],
+  ['pnpm-lock.yaml', 'pnpm install --frozen-lockfile'],
+  ['yarn.lock', 'yarn install --frozen-lockfile'],
+  [undefined, 'npm install'],
+])('V3 what is missing is installed with the tool of %s, above it too, while nothing runs', async (lock, tool) => {
+  const root = await folder()
+  const cwd = join(root, 'packages/app')
+  await mkdir(cwd, { recursive: true })
+  if (lock) await writeFile(join(root, lock), '{}')
+  const [finding] = await dependencies(cwd, { dependencies: { gone: '^1.0.0' } })
+  expect(finding).toMatchObject({ level: 'fail', next: `stop the application first, then ${tool}` })
 })
 
 describe('V3 within 10 s', () => {
@@ -543,6 +558,14 @@ describe('V3 within 10 s', () => {
       expect(of(check)).toMatchObject([{ level: 'fail', what: expect.stringMatching(/^there was no answer within/) }])
     expect(findings.filter(({ level }) => level === 'fail')).toHaveLength(3)
     expect(of('journal')).toMatchObject([{ level: 'ok' }])
+  })
+
+  it('a process that looks and ends is not said to hang', async () => {
+    const dead = 'data:text/javascript,process.send && process.exit(7)'
+    const { findings } = await diagnose(['--startup'], { more: { NODE_OPTIONS: `--import=${JSON.stringify(dead)}` } })
+    expect(new Set(findings.map(({ level, what }) => `${level} ${what}`))).toEqual(
+      new Set(['fail the process that looks has ended with code 7']),
+    )
   })
 
   it('ends at once when it is told to, though something hangs', async () => {

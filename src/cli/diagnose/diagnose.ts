@@ -6,7 +6,7 @@ import { EXIT } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Screen } from '../screen.ts'
 import { type Asked, checksFor } from './checks.ts'
-import { type Finding, worst } from './finding.ts'
+import { type Finding, fail, worst } from './finding.ts'
 import { noAnswer } from './look.ts'
 import { reportJson, reportLines } from './report.ts'
 
@@ -37,16 +37,28 @@ async function found(command: DiagnoseCommand, signal: AbortSignal): Promise<Fin
     env: { ...process.env, UV_THREADPOOL_SIZE: THREADS },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, TOTAL)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+  const ended = await new Promise<string | undefined>((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), TOTAL)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
     looking.on('message', ({ index, findings }: { index: number; findings: readonly Finding[] }) => {
-      if (told.set(index, findings).size === names.length) resolve()
+      if (told.set(index, findings).size === names.length) resolve(undefined)
     })
-    looking.once('exit', () => resolve()).once('error', () => resolve())
-    looking.once('exit', () => clearTimeout(timer))
-    looking.send(command)
+    looking.once('exit', (code, by) => {
+      clearTimeout(timer)
+      resolve(code === null ? `by ${by}` : `with code ${code}`)
+    })
+    looking.once('error', (error) => resolve(`(${error.message})`))
+    looking.send(command, () => {}) // where nobody takes it, its exit says so
   })
   looking.kill('SIGKILL')
-  return names.flatMap((name, index) => told.get(index) ?? [noAnswer(name, TOTAL)])
+  return names.flatMap(
+    (name, index) => told.get(index) ?? [ended === undefined ? noAnswer(name, TOTAL) : looksNoMore(name, ended)],
+  )
 }
+
+const looksNoMore = (name: string, how: string): Finding =>
+  fail(
+    name,
+    `the process that looks has ended ${how}`,
+    'look at what it wrote to stderr, and at the memory that is left',
+  )

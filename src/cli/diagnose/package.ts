@@ -1,5 +1,5 @@
 // What the package in a folder needs, and whether it is there: the runtime, its dependencies, its lock file.
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { counted } from '../text.ts'
@@ -43,7 +43,8 @@ export async function dependencies(folder: string, manifest: Manifest | undefine
     Promise.all(wanted.map(async ([name, range]) => ({ name, range, version: await installedVersion(folder, name) }))),
     jsonIn<LockFile>(join(folder, 'package-lock.json')),
   ])
-  return [dependencyFinding(installed), ...(lock ? [lockFinding(manifest, lock, installed)] : [])]
+  const tool = await toolOf(folder)
+  return [dependencyFinding(installed, tool), ...(lock ? [lockFinding(manifest, lock, installed, tool)] : [])]
 }
 
 interface Installed {
@@ -52,33 +53,56 @@ interface Installed {
   readonly version: string | undefined
 }
 
-function dependencyFinding(installed: readonly Installed[]): Finding {
+function dependencyFinding(installed: readonly Installed[], tool: string): Finding {
   const missing = installed.filter(({ version }) => version === undefined)
   const wrong = installed.filter(({ version, range }) => version !== undefined && fits(version, range) === false)
-  if (missing.length > 0) return fail('dependencies', `missing: ${some(missing.map(({ name }) => name))}`, 'npm ci')
+  if (missing.length > 0) return fail('dependencies', `missing: ${some(missing.map(({ name }) => name))}`, afresh(tool))
   if (wrong.length === 0) return ok('dependencies', `${counted(installed.length, 'package')} as package.json wants`)
   const said = wrong.map(({ name, version, range }) => `${name} ${version} where ${range} is wanted`)
-  return fail('dependencies', some(said), 'npm ci')
+  return fail('dependencies', some(said), afresh(tool))
 }
 
-function lockFinding(manifest: Manifest, lock: LockFile, installed: readonly Installed[]): Finding {
+function lockFinding(manifest: Manifest, lock: LockFile, installed: readonly Installed[], tool: string): Finding {
   const root = lock.packages?.['']
   const kinds = ['dependencies', 'devDependencies', 'optionalDependencies'] as const
   const stale = kinds.flatMap((kind) => differing(manifest[kind] ?? {}, root?.[kind] ?? {}))
   if (root && stale.length > 0)
-    return fail(
+    return warn(
       'lock file',
       `package-lock.json is older than package.json: ${some(stale)}`,
-      'npm install, and commit it',
+      // of another tool it is a file that was left behind
+      tool.startsWith('npm') ? 'npm install, and commit it' : 'remove it, or the lock file beside it',
     )
   const other = installed.filter(({ name, version }) => {
     const locked = lock.packages?.[`node_modules/${name}`]?.version
     return version !== undefined && locked !== undefined && locked !== version
   })
   if (other.length > 0)
-    return warn('lock file', `installed is not what is locked: ${some(other.map(({ name }) => name))}`, 'npm ci')
+    return warn('lock file', `installed is not what is locked: ${some(other.map(({ name }) => name))}`, afresh(tool))
   return ok('lock file', 'as package.json and node_modules are')
 }
+
+/** What installs, by the lock file beside the package or above it; the first of them where there are several. */
+const TOOLS = {
+  'pnpm-lock.yaml': 'pnpm install --frozen-lockfile',
+  'yarn.lock': 'yarn install --frozen-lockfile',
+  'bun.lock': 'bun install --frozen-lockfile',
+  'bun.lockb': 'bun install --frozen-lockfile',
+  'package-lock.json': 'npm ci',
+  'npm-shrinkwrap.json': 'npm ci',
+} as const
+
+async function toolOf(folder: string): Promise<string> {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    const names = await readdir(path).catch((): string[] => [])
+    const found = Object.entries(TOOLS).find(([lock]) => names.includes(lock))
+    if (found) return found[1]
+    if (path === dirname(path)) return 'npm install'
+  }
+}
+
+/** It takes the packages away before it brings them. */
+const afresh = (tool: string): string => `stop the application first, then ${tool}`
 
 const differing = (a: Ranges, b: Ranges): string[] =>
   [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name])
