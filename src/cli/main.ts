@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import { addCompletion } from './commands/completion.ts'
+import { addControl } from './commands/control.ts'
 import { addDemo } from './commands/demo.ts'
 import { addHealthCommands } from './commands/health.ts'
 import { addJournalCommands } from './commands/journal.ts'
@@ -24,6 +25,7 @@ addDemo(program, interrupted)
 addJournalCommands(program, interrupted)
 addHealthCommands(program, interrupted)
 addSupervise(program, interrupted)
+addControl(program, interrupted)
 addCompletion(program)
 
 unsetEmpty()

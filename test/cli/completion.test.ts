@@ -42,6 +42,7 @@ describe.runIf(has('bash'))('in bash', () => {
     ['duramen check --re', ['--repair']],
     ['duramen check --repair ', ['cut', 'quarantine']],
     ['duramen list --status pa', ['parked', 'paused']],
+    ['duramen contr', ['control']],
     ['duramen nonsen', []],
   ])('%s<TAB>', async (line, offered) => {
     const said = (await bash(line)).split('\n').map((candidate) => candidate.split(/\s/)[0]!)

@@ -10,7 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { askControl } from '../../src/adapters/process/control.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
+import { told } from '../../src/cli/control.ts'
 import { environmentFor } from '../../src/cli/supervise/environment.ts'
+import { start } from '../cli/command.ts'
 import { noSmallDisk, smallDisk } from '../journal/disk.ts'
 import { lines, livingOf, MAIN, newFolder, statusIn, supervise, watched } from './supervised.ts'
 
@@ -223,6 +225,48 @@ it('V1l the control socket: status, a restart that does not count, stop', async 
   expect(await one.ended).toEqual({ code: 0, signal: null })
   expect(await livingOf(join(folder, 'pids'))).toEqual([])
   await expect(askControl(stateIn(folder), { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+it('V1l duramen control: status, restart and stop from a shell; 1 where nobody answers', async () => {
+  const folder = await newFolder()
+  const one = supervise(folder, ['--max-restarts', '0'], STAYS)
+  const [pid] = await lines(join(folder, 'pids'), 1)
+  await one.says('started, pid')
+  const ask = (...args: string[]) => start(['control', ...args], { main: MAIN, cwd: folder }).ended
+  expect(await ask('status')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`^app: running, pid ${pid}, since 20.*Z, 0 of 0 restarts\n$`)),
+    stderr: '',
+  })
+  expect(await ask('status', '--why', 'so')).toMatchObject({ code: 2, stdout: '' })
+  expect((await ask('restart', '--state', stateIn(folder), '--why', 'new settings')).code).toBe(0)
+  await one.says('new settings')
+  await lines(join(folder, 'pids'), 2)
+  const { code, stdout } = await ask('stop', '--why', 'for the night', '--json')
+  expect({ code, id: JSON.parse(stdout).id }).toEqual({ code: 0, id: 'app' })
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(one.output.stderr).toContain('for the night: app is ended')
+  const nobody = await ask('status', '--json')
+  expect(nobody).toMatchObject({ code: 1, stdout: '' })
+  expect(JSON.parse(nobody.stderr).error.code).toBe('CLOSED')
+})
+
+it('V1l duramen control tells how the last run ended, when the next begins, and what is to be done', () => {
+  const status = {
+    id: 'app',
+    state: 'waiting',
+    pid: null,
+    startedAt: null,
+    nextStartAt: 0,
+    restarts: 3,
+    maxRestarts: 10,
+    lastExit: { code: null, signal: 'SIGSEGV' },
+    problem: { code: 'CHILD_FAILED', message: 'Could not\nstart it', hint: 'Mend the command.' },
+  } as const
+  expect(told(status)).toEqual([
+    'app: waiting, starts again at 1970-01-01T00:00:00.000Z, 3 of 10 restarts, the last run ended by SIGSEGV',
+    expect.stringMatching(/^ {2}Could not.*start it → Mend the command\.$/),
+  ])
 })
 
 it('V1k a reader that goes (`| head -1`) ends nothing: the program goes on, and its output is kept', async () => {

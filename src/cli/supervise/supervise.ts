@@ -156,7 +156,10 @@ async function controlled(
 ): Promise<() => Promise<void>> {
   const answer = async ({ do: wanted, why }: ControlRequest): Promise<SupervisorStatus> => {
     if (wanted === 'restart') await one.restart(why ?? 'asked for at the control socket')
-    if (wanted === 'stop') stop()
+    if (wanted === 'stop') {
+      logger.info(`${why ?? 'asked for at the control socket'}: ${one.status().id} is ended`)
+      stop()
+    }
     return one.status()
   }
   try {

@@ -1,0 +1,41 @@
+// `duramen control`: asks a supervisor that runs, by the socket in its state folder (V1l).
+import { askControl, type ControlRequest, type SupervisorStatus } from '../adapters/process/index.ts'
+import { printable } from '../ports/printable.ts'
+import { EXIT } from './exit-codes.ts'
+import type { Screen } from './screen.ts'
+
+export interface ControlCommand {
+  readonly request: ControlRequest
+  /** The state folder of the supervisor. */
+  readonly state: string
+  readonly json: boolean
+}
+
+/** ms: a program that is restarted is ended first, which takes up to the supervisor's --stop-timeout. */
+const LIMITS = { status: 5_000, restart: 30_000, stop: 5_000 }
+
+/** The answer: the exit code. Rejects with what `askControl` rejects with. */
+export async function control({ request, state, json }: ControlCommand, screen: Screen): Promise<number> {
+  const status = await askControl(state, request, { timeout: LIMITS[request.do] })
+  for (const line of json ? [JSON.stringify(status)] : told(status)) screen.line(line)
+  return EXIT.fine
+}
+
+/** How it is doing, in a line; what went wrong, in a second one. */
+export function told(status: SupervisorStatus): string[] {
+  const { id, state, pid, startedAt, nextStartAt, restarts, maxRestarts, lastExit, problem } = status
+  const parts = [
+    `${id}: ${state}`,
+    pid !== null && `pid ${pid}`,
+    startedAt !== null && `since ${time(startedAt)}`,
+    nextStartAt !== null && `starts again at ${time(nextStartAt)}`,
+    `${restarts} of ${maxRestarts} restarts`,
+    lastExit !== null &&
+      `the last run ended ${lastExit.signal ? `by ${lastExit.signal}` : `with code ${lastExit.code}`}`,
+  ]
+  const lines = [parts.filter((part) => part !== false).join(', ')]
+  if (problem) lines.push(`  ${problem.message}${problem.hint === null ? '' : ` → ${problem.hint}`}`)
+  return lines.map(printable)
+}
+
+const time = (ms: number): string => new Date(ms).toISOString()
