@@ -128,6 +128,30 @@ describe('V3 a deployment', () => {
     expect(wrong).toEqual([said])
   })
 
+  it('what says the same in another way is as it should be', () => {
+    const other = {
+      ...GOOD,
+      Dockerfile: GOOD.Dockerfile.replace('CMD ["node", "server.js"]', 'CMD exec node server.js').replace(
+        /ENTRYPOINT.*\n/,
+        '',
+      ),
+    }
+    expect(found(other).filter((line) => !line.startsWith('ok'))).toEqual([])
+    const refused = GOOD['compose.yaml'].replace(/device_cgroup_rules:\n.*/, 'privileged: false')
+    expect(found({ ...GOOD, 'compose.yaml': refused }).join()).toContain('but not the right to it')
+    expect(found({ ...GOOD, 'compose.yaml': refused }).join()).not.toContain('is privileged')
+  })
+
+  it('compose.override.yaml is laid over its file: what each says counts for both, and is found where it stands', () => {
+    const rest = GOOD['compose.yaml'].replace(/ {4}restart.*\n/, '')
+    const over = 'services:\n    app:\n        restart: unless-stopped\n'
+    const bad = (files: object) => found({ ...GOOD, ...files } as never).filter((line) => !line.startsWith('ok'))
+    expect(bad({ 'compose.yaml': rest, 'compose.override.yaml': over })).toEqual([])
+    expect(bad({ 'compose.override.yaml': over.replace('unless-stopped', '"no"') })).toEqual([
+      'warn compose.override.yaml:3 app: is not restarted when it ends',
+    ])
+  })
+
   it('process 1: without tini or init in either file, both say so', () => {
     const bare = {
       Dockerfile: GOOD.Dockerfile.replace(/ENTRYPOINT.*\n/, ''),

@@ -34,7 +34,8 @@ export function dockerfileFindings(file: string, text: string, given: ComposeFac
   if (main === undefined) at(warn('deploy', 'says no command', 'add CMD ["node", "server.js"]'))
   for (const one of [find(last, 'ENTRYPOINT'), find(last, 'CMD')]) {
     if (one === undefined) continue
-    if (!one.text.startsWith('['))
+    // with exec the shell becomes the program
+    if (!one.text.startsWith('[') && !/^exec\s/.test(one.text))
       at(
         fail(
           'deploy',
