@@ -48,6 +48,15 @@ async function diagnose(args: readonly string[], { cwd = '', more = {} } = {}) {
   return { code, stdout, findings, of, bad: findings.filter(({ level }) => level === 'fail') }
 }
 
+/** What one check says, without a process of its own. */
+const told = (findings: readonly Told[]) => ({
+  of: (check: string) => findings.filter((finding) => finding.check === check),
+  bad: findings.filter(({ level }) => level === 'fail'),
+})
+const never = new AbortController().signal
+const served = async (port: number, protocol = 'http') =>
+  told(serverFindings(await lookAtServer(new URL(`${protocol}://127.0.0.1:${port}`), never), undefined))
+
 const ending: (() => unknown)[] = []
 afterAll(async () => {
   for (const end of ending.reverse()) await end()
@@ -91,7 +100,7 @@ async function host(upgrade?: (socket: Socket, key: string) => void): Promise<nu
   return listen(server)
 }
 
-describe('V3 the server', () => {
+describe.concurrent('V3 the server', () => {
   it('nothing runs', async () => {
     const port = await freePort()
     const { bad } = await diagnose(['--port', String(port)])
@@ -197,23 +206,21 @@ describe('V3 the server', () => {
       /log/,
     ],
   ])('%s is held, and how it answers: nobody is told to end it', async (_, server, protocol, said, next) => {
-    const url = new URL(`${protocol}://127.0.0.1:${await listen(server)}`)
-    const findings = serverFindings(await lookAtServer(url, new AbortController().signal), undefined)
-    expect(findings[0]).toMatchObject({ level: 'ok', what: expect.stringContaining(' is held by ') })
-    const http = findings.filter(({ check, level }) => check === 'http' && level === 'fail')
+    const { of, bad } = await served(await listen(server), protocol)
+    expect(of('port')).toMatchObject([{ level: 'ok', what: expect.stringContaining(' is held by ') }])
+    const http = bad.filter(({ check }) => check === 'http')
     expect(http.map(({ what }) => what).join()).toMatch(said)
     expect(http.map(({ next }) => next).join()).toMatch(next)
   })
 
   it('a token that is wanted is no other program', async () => {
-    const url = new URL(`http://127.0.0.1:${await listen(createHttp(answering(all(401))))}`)
-    const findings = serverFindings(await lookAtServer(url, new AbortController().signal), undefined)
-    expect(findings.filter(({ level }) => level === 'fail')).toEqual([])
+    const { bad } = await served(await listen(createHttp(answering(all(401)))))
+    expect(bad).toEqual([])
   })
 
   it('HTTP hangs', async () => {
     const port = await listen(createServer(() => {}))
-    const { of } = await diagnose(['--port', String(port)])
+    const { of } = await served(port)
     expect(of('http')).toEqual([
       {
         check: 'http',
@@ -232,7 +239,7 @@ describe('V3 the server', () => {
         else response.writeHead(200).write('{"status":')
       }),
     )
-    const { of } = await diagnose(['--port', String(port)])
+    const { of } = await served(port)
     expect(of('http').map(({ level, what }) => `${level} ${what}`)).toEqual([
       'ok GET /live: 200',
       'fail GET /health, /ready: no answer within 3 s',
@@ -271,7 +278,7 @@ describe('V3 the server', () => {
       ],
     ]
     const looks = answers.map(async ([upgrade, said]) => {
-      const { bad } = await diagnose(['--port', String(await host(upgrade))])
+      const { bad } = await served(await host(upgrade))
       expect(bad).toMatchObject([{ check: 'websocket', what: expect.stringContaining(said) }])
     })
     await Promise.all(looks)
@@ -286,13 +293,13 @@ describe('V3 the server', () => {
           .end('{"status":"unhealthy","timestamp":"2026-01-01T00:00:00Z","database":"disconnected"}')
       }),
     )
-    const { bad } = await diagnose(['--port', String(port)])
+    const { bad } = await served(port)
     expect(bad).toMatchObject([{ check: 'http', what: expect.stringContaining('database disconnected') }])
     expect(bad[0]!.next).toContain('mend the database')
   })
 })
 
-describe('V3 the database', () => {
+describe.concurrent('V3 the database', () => {
   const SECRET = 'hunter2%40'
 
   it('is down, and no credentials are shown', async () => {
@@ -323,8 +330,8 @@ describe('V3 the database', () => {
           })
       }),
     )
-    const { of } = await diagnose(['--startup'], { more: { DATABASE_URL: `postgresql://127.0.0.1:${port}/shop` } })
-    expect(of('database')).toMatchObject([{ level, what: expect.stringMatching(said) }])
+    const findings = await database({ DATABASE_URL: `postgresql://127.0.0.1:${port}/shop` }, never)
+    expect(findings).toMatchObject([{ level, what: expect.stringMatching(said) }])
     expect(asked.toString('hex')).toBe('0000000804d2162f')
   })
 
@@ -342,7 +349,7 @@ describe('V3 the database', () => {
     ['postgres://admin:hunter2@a:1,b/db', 'ok'],
   ])('no part of the credentials in %s is printed, also where they move the host', async (DATABASE_URL, level) => {
     for (const driver of [async () => undefined, () => import('mongodb')]) {
-      const findings = await database({ DATABASE_URL }, new AbortController().signal, driver)
+      const findings = await database({ DATABASE_URL }, never, driver)
       expect(findings).toMatchObject([{ level }])
       expect(JSON.stringify(findings)).not.toMatch(/admin|hun|ter2|12|34|sec|ret/)
     }
@@ -375,7 +382,7 @@ describe('V3 the database', () => {
 
   it('MongoDB without its driver: of several hosts one that takes connections will do', async () => {
     const MONGODB_URI = `mongodb://ann:${SECRET}@127.0.0.1:${await freePort()},127.0.0.1:${await listen(createServer())}/shop`
-    const [finding] = await database({ MONGODB_URI }, new AbortController().signal, async () => undefined)
+    const [finding] = await database({ MONGODB_URI }, never, async () => undefined)
     expect(finding).toMatchObject({
       level: 'ok',
       what: expect.stringMatching(/^MongoDB at [\d.:,]+ takes connections$/),
@@ -416,7 +423,7 @@ describe('V3 the journal', () => {
     await host.stop(machine, 'c', { who: 'ann', why: 'gone' })
     await host.purge(machine, 'c', { who: 'ann', why: 'gone' })
     await host.close()
-    const [sound, parked] = await lookAtJournal(join(dir, 'data'), new AbortController().signal)
+    const [sound, parked] = await lookAtJournal(join(dir, 'data'), never)
     expect(sound!.level).toBe('ok')
     expect(parked).toMatchObject({ level: 'warn', what: expect.stringMatching(/^2 instances parked/) })
     expect(parked!.next).toMatch(/^duramen list .* --status parked$/)
