@@ -12,8 +12,12 @@ import { askControl } from '../../src/adapters/process/control.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
 import { told } from '../../src/cli/control.ts'
 import { environmentFor } from '../../src/cli/supervise/environment.ts'
+import { openHost } from '../../src/index.ts'
+import { fileJournal } from '../../src/journal/index.ts'
 import { start } from '../cli/command.ts'
 import { noSmallDisk, smallDisk } from '../journal/disk.ts'
+import { by, quiet } from '../support/host.ts'
+import { counter } from '../support/machines.ts'
 import { lines, livingOf, MAIN, newFolder, statusIn, supervise, watched } from './supervised.ts'
 
 const linux = it.runIf(process.platform === 'linux')
@@ -412,4 +416,21 @@ it.skipIf(noSmallDisk)('V1k a full disk under the log: one warning, and the prog
   expect(await one.ended).toEqual({ code: 0, signal: null })
   expect(one.output.stdout).toMatch(/\n100000\n$/)
   expect(one.output.stderr.match(/no longer goes to .*output.log/g)).toHaveLength(1)
+})
+
+it('K9 what is trimmed of its history leaves the disk', { timeout: 30_000 }, async () => {
+  const folder = await newFolder()
+  const state = stateIn(folder)
+  const journal = await fileJournal(join(state, 'journal'), { segmentBytes: 256 * 1024 })
+  const machine = counter()
+  const host = await openHost({ journal, machines: [machine], logger: quiet })
+  const actor = await host.actor(machine, 'a')
+  for (let i = 0; i < 1200; i++) void actor.send({ type: 'INC', pad: 'x'.repeat(1000) })
+  await host.trim(machine, 'a', by)
+  await host.close()
+  const one = supervise(folder, [], ['true'])
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  const again = await fileJournal(join(state, 'journal'))
+  expect(await again.reclaim()).toMatchObject({ bytes: 0 })
+  await again.close()()
 })
