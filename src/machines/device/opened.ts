@@ -11,7 +11,7 @@ import { deviceMachine } from './machine.ts'
 import type { DeviceContext, DeviceEvent } from './types.ts'
 import { arrive, connect, type Opened, perform, permitted, probe, recover, refresh, watch } from './work.ts'
 
-export class Devices {
+class Devices {
   readonly machine: DurableMachine<typeof deviceMachine>
   readonly #taken = new Map<string, AnyDriver>()
   readonly #openings = new Openings<Opened>()
