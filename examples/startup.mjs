@@ -7,7 +7,7 @@
 // Started twice it seeds once. Kill it while it seeds (--slow seed_turnos leaves time for that) and start it again: the seed
 // that was under way is run again with the same key, those before it are not. Ctrl+C or SIGTERM stops all in reverse.
 // --crash seed_turnos shows a start that fails. Meanwhile:   curl localhost:8000/health
-// and once it runs:   curl 'localhost:8000/language?text=buenos+dias'   and   curl localhost:8000/users
+// and once it runs:   curl 'localhost:8000/language?text=donde+esta+la+biblioteca'   and   curl localhost:8000/users
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:http'

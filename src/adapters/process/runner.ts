@@ -194,7 +194,7 @@ function unstartable(error: NodeJS.ErrnoException, { command, cwd }: ChildOrder)
   const errno = error.code ?? textOf(error)
   const later = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETXTBSY'].includes(errno)
   const hints: Record<string, string> = {
-    ENOENT: `There is no program ${command} in the PATH, or no folder ${cwd}.`,
+    ENOENT: `There is no program '${command}' in the PATH, or no folder '${cwd}'.`,
     EACCES: `${command} is a folder, or is not executable: chmod +x, or name the program that runs it.`,
     ENOEXEC: `${command} is no program: name the one that runs it, or begin the file with #!.`,
   }

@@ -84,7 +84,7 @@ function backoffGiven(given: SupervisorOptions['backoff']): SupervisorSettings['
 }
 
 function runnerGiven(runner: ChildRunner | undefined): ChildRunner {
-  const hint = 'Give one, e.g. childRunner({ … }) of duramen/process.'
+  const hint = "Give one, e.g. childRunner('./data/server') of duramen/process."
   if (typeof runner !== 'object' || runner === null) throw badOption('runner', runner, 'is no runner', hint)
   for (const call of ['clear', 'start'] as const) assertFunction(`runner.${call}`, runner[call], hint)
   return runner
