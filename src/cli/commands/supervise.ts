@@ -31,7 +31,7 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
     .command('supervise')
     .summary('look after a program: start it again when it fails')
     .description(
-      'Runs a program, and starts it again when it fails. Fails it too often, it is given up as CRITICAL, and people are told. A ' +
+      'Runs a program, and starts it again when it fails. If it fails too often, it is given up as CRITICAL, and people are told. A ' +
         'program that ends with code 0 is not started again. The history is on record: a supervisor that is started again goes ' +
         'on counting, and ends what the one before has left. SIGTERM and SIGINT end the program and all that it has begun; a ' +
         'second one at once. ' +
