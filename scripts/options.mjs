@@ -52,6 +52,8 @@ const TABLES = [
   ['imagePipeline(host, options)', 'interface ImagePipelineOptions '],
   ['duramen/filesystem'],
   ['fileSystemFolders(root, options)', 'interface FileSystemFoldersOptions '],
+  ['duramen/mongodb'],
+  ['mongoImageStore(options)', 'interface MongoImageStoreOptions '],
   ['duramen/sharp'],
   ['sharpProcessor(options)', 'interface SharpProcessorOptions '],
   ['duramen/usb'],

@@ -2,6 +2,7 @@
 import { countedAs, describe, type Image, listImages } from './images.ts'
 import type { Places, Stage } from './stage.ts'
 import { withoutName } from './steps.ts'
+import type { OpenStore } from './store.ts'
 import { tableLines } from './table.ts'
 import { bytes, counted } from './text.ts'
 
@@ -42,7 +43,7 @@ const SECTIONS: readonly Section[] = [
 ]
 
 /** Prints the tables. The answer: how many images are not at their end. */
-export async function showClosing({ host, places, screen }: Stage): Promise<number> {
+export async function showClosing({ host, places, store, screen }: Stage): Promise<number> {
   const images: Image[] = []
   for (const listed of await listImages(host)) images.push(await describe(host, listed))
   const totals: string[] = []
@@ -60,16 +61,16 @@ export async function showClosing({ host, places, screen }: Stage): Promise<numb
   screen.line()
   screen.line(screen.style('bold', `${counted(images.length, 'image')}: ${totals.join(', ') || 'nothing was there'}.`))
   screen.line()
-  for (const line of tableLines(whereabouts(places))) screen.line(line)
+  for (const line of tableLines(whereabouts(places, store))) screen.line(line)
   return images.filter(({ outcome }) => outcome === undefined).length
 }
 
 const archivedAs = (content: string, all: readonly Image[]) =>
   all.find(({ sha256, outcome }) => sha256 === content && outcome === 'archived')?.name ?? 'what the store had before'
 
-const whereabouts = ({ images, store, journal }: Places) => [
+const whereabouts = ({ images, journal }: Places, store: OpenStore) => [
   ['originals', `${images}/images_old`, ''],
   ['refused', `${images}/quarantined`, 'each with its reason beside it'],
-  ['outputs', store, 'named by their SHA-256; units/ says which are whose'],
+  ['outputs', store.place, store.order],
   ['journal', journal, 'every step, in order'],
 ]

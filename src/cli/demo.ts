@@ -13,7 +13,8 @@ import { fill } from './fill.ts'
 import type { Interruption } from './interruption.ts'
 import { run } from './run.ts'
 import type { Screen } from './screen.ts'
-import { type DemoOptions, placesIn, type Stage } from './stage.ts'
+import { type DemoOptions, type Places, placesIn, type Stage } from './stage.ts'
+import { type OpenStore, openStore } from './store.ts'
 
 /** Runs the demo; the answer is its exit code. Rejects with DuramenError. */
 export async function demo(given: DemoOptions, screen: Screen, interrupted: Interruption): Promise<number> {
@@ -21,17 +22,28 @@ export async function demo(given: DemoOptions, screen: Screen, interrupted: Inte
   // before anything is made on disk
   const folder = given.folder === undefined ? undefined : await checkFolder(given.folder, given.data)
   await Promise.all([loadSharp(), loadCodeReader()])
+  const store = await openStore(given.store, places.store)
+  try {
+    return await withStore({ ...given, folder }, places, store, screen, interrupted)
+  } finally {
+    await store.close()
+  }
+}
 
+async function withStore(
+  options: DemoOptions,
+  places: Places,
+  store: OpenStore,
+  screen: Screen,
+  interrupted: Interruption,
+): Promise<number> {
   const logger = loggerOn(screen)
   const journal = await fileJournal(places.journal, { logger })
   const host = await openHost({ journal, logger })
   const folders = fileSystemFolders(places.images)
   try {
     await must(folders.open())
-    return await play(
-      { options: { ...given, folder }, places, host, folders, screen, signal: interrupted.signal },
-      interrupted,
-    )
+    return await play({ options, places, store, host, folders, screen, signal: interrupted.signal }, interrupted)
   } finally {
     await host.close()
     await must(folders.close())

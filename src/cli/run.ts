@@ -1,6 +1,5 @@
 // The pipeline at work: a line a step, and the bar, until source/ and images_sources are empty.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileSystemStore } from '../adapters/filesystem/index.ts'
 import { sharpProcessor } from '../adapters/sharp/index.ts'
 import { must } from '../machines/image/work.ts'
 import { type ImagePipeline, imagePipeline } from '../machines/index.ts'
@@ -15,13 +14,13 @@ import { stepLine } from './steps.ts'
 const GLANCE = 150
 
 /** Resolves once nothing is left to do; rejects when it is told to end. */
-export async function run({ options, places, host, folders, screen, signal }: Stage): Promise<void> {
+export async function run({ options, store, host, folders, screen, signal }: Stage): Promise<void> {
   const before = (await listImages(host)).filter((image) => outcomeOf(image) !== undefined).length
   const { source, images_sources } = await must(folders.count())
   const total = before + source + images_sources
   const pipeline = await imagePipeline(host, {
     folders,
-    store: fileSystemStore(places.store),
+    store: store.images,
     process: slowed(sharpProcessor(), options.slow),
   })
   pipeline.events$.subscribe((event) => {

@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import type { ImageFolders } from '../ports/image.ts'
 import type { Host } from '../runtime/host.ts'
 import type { Screen } from './screen.ts'
+import type { OpenStore } from './store.ts'
 
 export interface DemoOptions {
   readonly folder: string | undefined
   readonly data: string
+  /** Of a database; undefined: a folder in `data`. */
+  readonly store: string | undefined
   /** Milliseconds to wait over each image. */
   readonly slow: number
 }
@@ -31,6 +34,7 @@ export const placesIn = (data: string): Places => ({
 export interface Stage {
   readonly options: DemoOptions
   readonly places: Places
+  readonly store: OpenStore
   readonly host: Host
   /** Open. */
   readonly folders: ImageFolders

@@ -55,6 +55,7 @@ export type DuramenErrorCode =
   | 'STORE_MISMATCH'
   | 'NO_IMAGE'
   | 'ABORTED'
+  | 'NOT_CONNECTED'
   | 'MISSING_PACKAGE'
   // devices
   | 'USB_ACCESS'

@@ -39,3 +39,16 @@ export function assertPath(name: string, path: unknown): void {
   if (typeof path === 'string' && path !== '') return
   throw badOption(name, path, 'is no path of a folder', "Give one like './data'.")
 }
+
+const hash = /^[0-9a-f]{64}$/
+
+/** Whether it is a SHA-256 as we write them: 64 lower-case hex digits. */
+export const isHash = (value: unknown): value is string => typeof value === 'string' && hash.test(value)
+
+/** A key or hash that becomes a name in a store: whatever else it is must not. Throws BAD_INPUT. */
+export function checkHash(what: string, value: unknown): string {
+  if (isHash(value)) return value
+  throw new DuramenError('BAD_INPUT', `The ${what} ${shown(value)} is no SHA-256`, {
+    hint: 'Give 64 lower-case hex digits.',
+  })
+}

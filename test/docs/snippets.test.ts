@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const tsc = resolve('node_modules/typescript/bin/tsc')
-const PACKAGES = ['xstate', 'rxjs', '@types']
+const PACKAGES = ['xstate', 'rxjs', 'mongodb', 'bson', '@types']
 
 let folder: string
 let snippets: { readonly place: string; readonly run: string | undefined; readonly file: string }[]

@@ -1,12 +1,12 @@
 // The record that makes a unit visible: `units/<key>.json`, published by one rename (I3: whole or not at all).
 import { DuramenError } from '../../ports/errors.ts'
+import { isHash } from '../../ports/given.ts'
 import type { StoredUnit } from '../../ports/image.ts'
 
 /** What a manifest holds. */
 export type Manifest = Omit<StoredUnit, 'existed'>
 
 const VERSION = 1
-const hash = /^[0-9a-f]{64}$/
 
 export const formatManifest = ({ key, name, outputs, info }: Manifest): string =>
   `${JSON.stringify({ version: VERSION, key, name, outputs, info }, null, 2)}\n`
@@ -32,19 +32,9 @@ export function parseManifest(text: string, key: string, file: string): Manifest
   return { key, name, outputs, info }
 }
 
-/** Keys and hashes become file names: whatever else they are must not. */
-export function checkHash(what: string, value: string): string {
-  if (hash.test(value)) return value
-  throw new DuramenError('BAD_INPUT', `The ${what} ${JSON.stringify(value)} is no SHA-256`, {
-    hint: 'Give 64 lower-case hex digits.',
-  })
-}
-
-export const isKey = (value: string): boolean => hash.test(value)
-
 function isOutput(value: any): boolean {
   const { code, size, sha256 } = value ?? {}
-  return (code === null || typeof code === 'string') && Number.isSafeInteger(size) && size >= 0 && hash.test(sha256)
+  return (code === null || typeof code === 'string') && Number.isSafeInteger(size) && size >= 0 && isHash(sha256)
 }
 
 function damaged(file: string, how: string, cause?: unknown): DuramenError {

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError } from '../../ports/errors.ts'
+import { checkHash } from '../../ports/given.ts'
 import { draftName } from './crossing.ts'
 import { errnoOf, fileError } from './errors.ts'
 import { chunks, type Digest, digest, digestOf, type Files, READ, withFile, writeNew } from './files.ts'
-import { checkHash } from './manifest.ts'
 
 export interface Content extends Digest {
   read(): TaskEither<DuramenError, AsyncIterable<Uint8Array>>

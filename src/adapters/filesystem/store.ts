@@ -5,12 +5,12 @@
 // I5 the same content is stored once, and nothing is replaced but what is damaged.
 import { dirname, join, resolve } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertPath } from '../../ports/given.ts'
+import { assertPath, checkHash, isHash } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
 import { draftName, isDraft } from './crossing.ts'
 import { errnoOf, fileError, task } from './errors.ts'
 import { type Files, FOLDER, nodeFiles, READ, syncFolder, withFile, writeNew } from './files.ts'
-import { checkHash, formatManifest, isKey, type Manifest, parseManifest } from './manifest.ts'
+import { formatManifest, type Manifest, parseManifest } from './manifest.ts'
 import { Objects } from './objects.ts'
 
 /** What an interrupted upload left is removed when it is this old, in ms: a running one may still need it. */
@@ -122,7 +122,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
       await prepare()
       for (const name of await files.readdir(units)) {
         const key = name.replace(/\.json$/, '')
-        if (key !== name && isKey(key)) yield key
+        if (key !== name && isHash(key)) yield key
       }
     } catch (error) {
       throw fileError(error, `list ${units}`, units)
@@ -142,7 +142,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
     for await (const key of keys()) for (const { sha256 } of (await record(key))?.outputs ?? []) needed.add(sha256)
     for (const folder of await files.readdir(objects.path)) {
       for (const name of await files.readdir(join(objects.path, folder))) {
-        if (isKey(name) && !needed.has(name)) await removeOld(join(objects.path, folder, name))
+        if (isHash(name) && !needed.has(name)) await removeOld(join(objects.path, folder, name))
       }
     }
     return removed

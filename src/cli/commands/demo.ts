@@ -15,8 +15,10 @@ export function addDemo(program: Command, interrupted: Interruption): void {
     .argument('[folder]', 'a folder of images, which is copied and never changed (default: a sample set)')
     .option('--data <dir>', 'where folders, store and journal are kept', './duramen-demo')
     .option('--slow <ms>', 'wait so many milliseconds over each image, to have time to kill it', wholeNumber, 0)
-    .action(async (folder: string | undefined, { data, slow }: { data: string; slow: number }) => {
+    .option('--store <uri>', 'upload to this database (mongodb://host/name) rather than to a folder')
+    .action(async (folder: string | undefined, given: { data: string; slow: number; store?: string }) => {
       const { demo } = await import('../demo.ts') // loads all of XState
-      process.exitCode = await demo({ folder, data, slow }, screenOut(), interrupted)
+      const { data, slow, store } = given
+      process.exitCode = await demo({ folder, data, slow, store }, screenOut(), interrupted)
     })
 }

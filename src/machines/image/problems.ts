@@ -19,6 +19,7 @@ const environment = new Set([
     'READ_ONLY',
     'FOLDER_MISSING',
     'STORE_MISMATCH',
+    'NOT_CONNECTED',
     'MISSING_PACKAGE',
     'ABORTED',
     'CLOSED',

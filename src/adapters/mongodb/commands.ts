@@ -1,0 +1,67 @@
+// The one way by which commands go to the server: each with a limit and a signal, and once more where nobody knows what
+// has become of it. All commands of the store come to the same when they are carried out twice.
+import type { ReadConcernLike, ReadPreferenceMode } from 'mongodb'
+import { isUnknown, isUnsent, NoAnswer, refusesMajority } from './errors.ts'
+
+export interface Reading {
+  readonly readConcern: ReadConcernLike
+  /** Whatever the client prefers: a secondary may lag behind what it was told. */
+  readonly readPreference: ReadPreferenceMode
+}
+
+export class Commands {
+  readonly #timeout: number
+  /** I1: what a majority has stays, whoever is elected. A server that can't tell says so once. */
+  #level: 'majority' | 'local' = 'majority'
+
+  constructor(timeout: number) {
+    this.#timeout = timeout
+  }
+
+  /** Options of a read whose answer can be relied on. */
+  get reading(): Reading {
+    return { readConcern: { level: this.#level }, readPreference: 'primary' }
+  }
+
+  /** Finds out with any read what the server takes. */
+  async settle(read: (options: Reading) => Promise<unknown>, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.once(() => read(this.reading), signal)
+    } catch (error) {
+      if (!refusesMajority(error)) throw error
+      this.#level = 'local'
+    }
+  }
+
+  /** A command that was never sent is not sent again: the driver has waited for a server already. */
+  async ask<T>(command: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await this.once(command, signal)
+    } catch (error) {
+      if (!isUnknown(error) || isUnsent(error) || signal?.aborted) throw error
+      return await this.once(command, signal).catch((second) => {
+        throw isUnsent(second) ? error : second
+      })
+    }
+  }
+
+  /** Ends with the limit or the signal, whatever the driver waits for. A cursor that has failed can't be asked again. */
+  async once<T>(command: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    let enough = () => {}
+    const given = new Promise<never>((_, reject) => {
+      const timer = setTimeout(() => reject(new NoAnswer(`no answer within ${this.#timeout} ms`)), this.#timeout)
+      const aborted = () => reject(signal!.reason)
+      signal?.addEventListener('abort', aborted, { once: true })
+      enough = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', aborted)
+      }
+    })
+    try {
+      return await Promise.race([command(), given])
+    } finally {
+      enough()
+    }
+  }
+}

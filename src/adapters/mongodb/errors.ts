@@ -1,0 +1,143 @@
+// What an error of the driver or of a server means: whether the command may have been carried out all the same, and what
+// a caller is told. By names, codes and labels alone: the driver may be another copy than ours.
+import { type TaskEither, tryCatch } from 'fp-ts/lib/TaskEither.js'
+import { DuramenError, type DuramenErrorCode } from '../../ports/errors.ts'
+
+interface Thrown {
+  readonly name?: string
+  readonly message?: string
+  readonly code?: unknown
+  readonly errorLabels?: readonly string[]
+  readonly writeErrors?: readonly { readonly code: number }[]
+}
+
+const thrown = (error: unknown): Thrown => (typeof error === 'object' && error !== null ? error : {})
+
+/** A command that had no answer in time. Not the driver's own: it has no limit that spares write concerns (timeoutMS). */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+}
+
+/** The connection broke, or there was none; the command may have got through before. */
+const AWAY = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoPoolClearedError',
+  'PoolClearedOnNetworkError',
+  'MongoWaitQueueTimeoutError',
+  'MongoOperationTimeoutError',
+  'MongoStalePrimaryError',
+  'MongoTopologyClosedError',
+  'NoAnswer',
+])
+
+/** A server that stops, starts, steps down or is short of time: the next one, or the same one later, takes the command. */
+const PASSING = new Set([
+  ...[6, 7, 50, 89, 91, 112, 133, 134, 189, 262, 9001],
+  ...[10107, 11600, 11601, 11602, 13435, 13436, 16500],
+])
+
+/** What takes away the host's client: no later try can succeed on it. */
+const CLOSED = new Set(['MongoClientClosedError', 'MongoNotConnectedError'])
+
+/** The command was carried out, but not as safely as it was to be; nobody knows whether it stays. */
+const isConcern = (error: unknown) => thrown(error).name === 'MongoWriteConcernError' || isBulkConcern(error)
+
+function isBulkConcern(error: unknown): boolean {
+  const { name, writeErrors } = thrown(error)
+  return name === 'MongoBulkWriteError' && writeErrors?.length === 0
+}
+
+/** Whether the command may have been carried out or not, and may be asked again. */
+export function isUnknown(error: unknown): boolean {
+  const { name = '', code, errorLabels = [] } = thrown(error)
+  return (
+    AWAY.has(name) || PASSING.has(code as number) || errorLabels.includes('RetryableWriteError') || isConcern(error)
+  )
+}
+
+/** Whether there was no server to send it to. */
+export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
+
+/** Whether the client has failed to connect at its first command. It does not try again by itself. */
+export const isUnopened = (error: unknown): boolean => thrown(error).name === 'MongoTopologyClosedError'
+
+/** Whether all that was refused was there already. */
+export function isDuplicate(error: unknown): boolean {
+  const { code, writeErrors } = thrown(error)
+  return code === 11000 && (writeErrors ?? []).every((one) => one.code === 11000)
+}
+
+/** A server that has no majority to read from, or doesn't know the word. */
+export function refusesMajority(error: unknown): boolean {
+  const { name, message = '', code } = thrown(error)
+  return code === 148 || (name === 'MongoServerError' && code !== 134 && /read ?concern/i.test(message))
+}
+
+interface Meaning {
+  readonly code: DuramenErrorCode
+  readonly hint: string
+  readonly retryable?: true
+}
+
+/** Disks and quotas that are full have a code of their own only where the server is MongoDB's, and not always there. */
+const FULL = /no space left|disk full|could not extend file|over your space quota|storage quota/i
+
+function meaningOf(error: unknown): Meaning {
+  const { name = '', message = '', code } = thrown(error)
+  if (CLOSED.has(name))
+    return { code: 'CLOSED', hint: 'The MongoClient was closed; make a new one, and a store on it.' }
+  if (code === 14031 || FULL.test(message))
+    return {
+      code: 'NO_SPACE',
+      hint: 'Free space on the disk of the database, or raise its quota; the same call then works.',
+      retryable: true,
+    }
+  if (code === 13 || code === 18 || code === 8000)
+    return {
+      code: 'NO_PERMISSION',
+      hint: 'See to user, password and authSource of the MongoClient; the user needs the role readWrite on the database.',
+    }
+  if (isConcern(error))
+    return {
+      code: 'OUTCOME_UNKNOWN',
+      hint: 'Call again: what was written is recognised. If it stays, see to the members of the replica set.',
+      retryable: true,
+    }
+  if (isUnknown(error))
+    return {
+      code: 'NOT_CONNECTED',
+      hint: 'See whether the database runs and can be reached; the same call then works.',
+      retryable: true,
+    }
+  if (code === 10334 || name === 'MongoInvalidArgumentError' || /^BSON/.test(name))
+    return { code: 'BAD_INPUT', hint: 'MongoDB takes no document of that size or form.' }
+  return { code: 'IO', hint: "Look at the database's log.", retryable: true }
+}
+
+/** The DuramenError for what went wrong; `doing` completes "Could not …". */
+export function mongoError(error: unknown, doing: string, signal?: AbortSignal): DuramenError {
+  if (error instanceof DuramenError) return error
+  const cause = withoutBytes(error)
+  if (signal?.aborted)
+    return new DuramenError('ABORTED', `Stopped while trying to ${doing}`, { cause, retryable: true })
+  const { code, hint, retryable = false } = meaningOf(error)
+  return new DuramenError(code, `Could not ${doing}: ${thrown(error).message}`, { cause, hint, retryable })
+}
+
+/** K12: an error over many documents brings them along, with an image's bytes. */
+function withoutBytes(error: unknown): unknown {
+  const { name, message, code, writeErrors } = thrown(error)
+  return writeErrors === undefined ? error : Object.assign(new Error(message), { name, code })
+}
+
+/** A port's call: `work` as a TaskEither whose error says what was being done. */
+export const task = <A>(doing: string, work: () => Promise<A>, signal?: AbortSignal): TaskEither<DuramenError, A> =>
+  tryCatch(
+    async () => {
+      signal?.throwIfAborted()
+      return await work()
+    },
+    (error) => mongoError(error, doing, signal),
+  )

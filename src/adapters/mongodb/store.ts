@@ -1,0 +1,309 @@
+// An image store in MongoDB, or in what speaks its protocol: nothing but single-document writes, no transaction, no
+// change stream. Any number of processes and hosts may use it at once.
+//
+// I1 an answer is built from what was read back, as a majority has it. I3 a unit is there once its document says so: one
+// write, after all bytes were read back. I5 the same content is stored once, and nothing is replaced but what is damaged.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Db, ObjectId } from 'mongodb'
+import { DuramenError } from '../../ports/errors.ts'
+import { assertNames, badOption, checkHash, optionsGiven } from '../../ports/given.ts'
+import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
+import { type Duration, milliseconds } from '../../runtime/duration.ts'
+import { Bytes, checked, collect } from './bytes.ts'
+import { Commands, type Reading } from './commands.ts'
+import { isUnopened, mongoError, task } from './errors.ts'
+import { loadMongodb } from './load.ts'
+import { type StoredOutput, type Unit, type UnitDocument, Units, type Upload } from './units.ts'
+import { Swept, Uploads } from './uploads.ts'
+
+/** Options of {@link mongoImageStore}. */
+export interface MongoImageStoreOptions {
+  /** The database: `client.db('…')` of a MongoClient of the driver 7. The client stays yours. */
+  readonly db: Db
+  /** Beginning of the names of its collections: `images.units`, `images.files`, `images.chunks`. Default `'images'`. */
+  readonly collection?: string
+  /**
+   * Outputs of at most so many bytes are kept in the unit's own document, up to four times as many in all; others become
+   * files of GridFS. At most 2 MiB. Default 262144 (256 KiB).
+   */
+  readonly inline?: number
+  /** How long the server waits for a majority to have a write (`wtimeout`). Default `'10s'`. */
+  readonly wtimeout?: Duration
+  /** How long a command may take, with finding a server, before it counts as lost. Default `'60s'`. */
+  readonly timeout?: Duration
+  /** An upload that was not heard of for so long is swept. Default `'1h'`. */
+  readonly abandoned?: Duration
+}
+
+const NAMES = ['db', 'collection', 'inline', 'wtimeout', 'timeout', 'abandoned']
+const MAX_INLINE = 2 * 1024 * 1024
+/** Of `inline`: all outputs in one document; with its facts it stays well below MongoDB's 16 MB. */
+const ROOM = 4
+/** Bytes of name, codes and info. */
+const MAX_FACTS = 4 * 1024 * 1024
+/** Of an output's hash, id and size as BSON. */
+const PER_OUTPUT = 200
+/** How often a put begins anew: another one is publishing the same unit, or this one was taken for abandoned. */
+const TRIES = 5
+/** Before it does, ms: what another has published a majority may not have yet. */
+const PAUSE = 100
+
+/** What a store does its work with, once the driver is loaded. */
+interface Parts {
+  readonly newId: () => ObjectId
+  readonly units: Units
+  readonly uploads: Uploads
+  readonly bytes: Bytes
+}
+
+/**
+ * An image store in a database of MongoDB ({@link MongoImageStoreOptions}); collections and indexes are made by the first
+ * upload. Its calls answer NOT_CONNECTED while the database is away and OUTCOME_UNKNOWN where its answer was lost for good:
+ * both may be called again. NO_PERMISSION for a wrong password, NO_SPACE for a full disk, MISSING_PACKAGE without the driver.
+ * `close` leaves the client open. Throws BAD_OPTION.
+ */
+export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
+  const { db, collection, inline, wtimeout, timeout, abandoned } = given(options)
+  const place = `${db.databaseName}.${collection}`
+  const commands = new Commands(timeout)
+  const settings = {
+    writeConcern: { w: 'majority' as const, journal: true, wtimeoutMS: wtimeout },
+    // however the client reads
+    ...{ promoteBuffers: true, promoteValues: true, promoteLongs: true, useBigInt64: false, raw: false },
+  }
+  let made: Promise<Parts> | undefined
+  let isIndexed = false
+
+  async function make(): Promise<Parts> {
+    const driver = await loadMongodb()
+    const documents = db.collection<UnitDocument>(`${collection}.units`, settings)
+    const any = (reading: Reading) => documents.findOne({ _id: '' }, { projection: { _id: 1 }, ...reading })
+    try {
+      await commands.settle(any)
+    } catch (error) {
+      if (!isUnopened(error)) throw error
+      await commands.once(() => db.client.connect())
+      await commands.settle(any)
+    }
+    const bytes = new Bytes(db, collection, settings, commands, driver)
+    const uploads = new Uploads(db, documents, bytes, commands, abandoned)
+    return { newId: () => new driver.ObjectId(), units: new Units(documents, commands), uploads, bytes }
+  }
+
+  /** Once; after a failure anew. */
+  function parts(): Promise<Parts> {
+    made ??= make().catch((error) => {
+      made = undefined
+      throw error
+    })
+    return made
+  }
+
+  async function put(unit: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
+    const info = checkUnit(unit)
+    const { units } = await parts()
+    for (let tries = 1; ; tries++) {
+      const before = await units.get(unit.key, signal)
+      if (before !== undefined && (await isWhole(before, signal))) return answer(unit.key, before, true)
+      const stored = await upload(unit, info, before, signal)
+      if (stored !== undefined) return answer(unit.key, stored, false)
+      if (tries === TRIES) throw contended(unit.key)
+      await sleep(PAUSE, undefined, { signal })
+    }
+  }
+
+  /** One try. Undefined: something else is published, or it was taken for abandoned. */
+  async function upload(unit: StoreUnit, info: string, replaced: Unit | undefined, signal?: AbortSignal) {
+    const { newId, units, uploads, bytes } = await parts()
+    const { key, name } = unit
+    const rev = newId()
+    const places = placesFor(unit.outputs, inline, newId)
+    const files = places.flatMap((file) => file ?? [])
+    const begun = files.length > 0 ? await begin(key, { id: rev, files }, signal) : undefined
+    const beat = begun ? uploads.beat(key, begun, signal) : async () => {}
+    let stored: Unit | undefined
+    try {
+      const outputs: StoredOutput[] = []
+      for (const [i, output] of unit.outputs.entries()) {
+        const { code, size, sha256 } = output
+        const file = places[i]
+        if (file === undefined) outputs.push({ code, size, sha256, bytes: await collect(output) })
+        else {
+          await bytes.write(file, { key, name }, output, beat, signal)
+          outputs.push({ code, size, sha256, file })
+        }
+      }
+      for (const output of outputs) if (output.file) await bytes.verify(output.file, output, beat, signal)
+      const now = await units.publish(
+        key,
+        { rev, name, info, outputs },
+        { replaced, upload: begun, at: uploads.now() },
+        signal,
+      )
+      if (now?.rev.equals(rev)) stored = now
+    } catch (error) {
+      if (!(error instanceof Swept)) throw error
+    } finally {
+      if (begun && stored === undefined) uploads.failed(key, begun)
+    }
+    if (stored !== undefined) await verifyInline(stored)
+    return stored
+  }
+
+  async function begin(key: string, upload: Omit<Upload, 'at'>, signal?: AbortSignal): Promise<Upload> {
+    const { uploads, bytes } = await parts()
+    if (!isIndexed) {
+      await bytes.prepare(signal)
+      await uploads.prepare(signal)
+      isIndexed = true
+    }
+    return await uploads.begin(key, upload, signal)
+  }
+
+  /** Reads all of a unit. STORE_MISMATCH. */
+  async function verify(unit: Unit, signal?: AbortSignal): Promise<void> {
+    const { bytes } = await parts()
+    await verifyInline(unit)
+    for (const output of unit.outputs) if (output.file) await bytes.verify(output.file, output, async () => {}, signal)
+  }
+
+  async function isWhole(unit: Unit, signal?: AbortSignal): Promise<boolean> {
+    try {
+      await verify(unit, signal)
+      return true
+    } catch (error) {
+      if (error instanceof DuramenError && error.code === 'STORE_MISMATCH') return false
+      throw error
+    }
+  }
+
+  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
+    checkHash('key', key)
+    const { units } = await parts()
+    const unit = await units.get(key, signal)
+    if (unit === undefined) return undefined
+    await verify(unit, signal)
+    return answer(key, unit, true)
+  }
+
+  async function read(key: string, index: number): Promise<AsyncIterable<Uint8Array>> {
+    checkHash('key', key)
+    const { units, bytes } = await parts()
+    const output = (await units.get(key))?.outputs[index]
+    if (output === undefined)
+      throw new DuramenError('FILE_GONE', `The store ${place} has no output ${index} of ${key}`, {
+        hint: 'Ask `find` what the unit holds.',
+      })
+    const stored = output.file ? bytes.read(output.file) : [output.bytes]
+    return told(`read ${key} from ${place}`, checked(stored, output, nameOf(output)))
+  }
+
+  async function* keys(): AsyncGenerator<string> {
+    yield* (await parts()).units.keys()
+  }
+
+  const call = <A>(doing: string, run: () => Promise<A>, signal?: AbortSignal) =>
+    task(`${doing} the image store ${place}`, run, signal)
+
+  return {
+    put: (unit, signal) => call(`put ${unit.key} into`, () => put(unit, signal), signal),
+    find: (key, signal) => call(`find ${key} in`, () => find(key, signal), signal),
+    read: (key, index) => call(`read ${key} from`, () => read(key, index)),
+    keys: () => told(`list ${place}`, keys()),
+    sweep: () => call('sweep', async () => (await parts()).uploads.sweep()),
+    close: () => call('close', async () => {}),
+  }
+}
+
+function given(options: MongoImageStoreOptions) {
+  const name = 'mongoImageStore'
+  const {
+    db,
+    collection = 'images',
+    inline = 256 * 1024,
+    ...durations
+  } = optionsGiven(name, options, "Give { db: client.db('…') }.")
+  assertNames(name, options ?? {}, NAMES)
+  const isDb = typeof db === 'object' && db !== null && typeof db.collection === 'function'
+  if (!isDb) throw badOption('db', db, 'is no database of the driver mongodb', "Give client.db('…').")
+  if (typeof collection !== 'string' || !/^[^$\0]{1,100}$/.test(collection) || collection.startsWith('system.'))
+    throw badOption('collection', collection, 'is no name of a collection', "Give one like 'images'.")
+  if (!Number.isSafeInteger(inline) || inline < 0 || inline > MAX_INLINE)
+    throw badOption('inline', inline, 'is no number of bytes up to 2 MiB', 'Give one like 262144.')
+  const { wtimeout = '10s', timeout = '60s', abandoned = '1h' } = durations
+  return {
+    db,
+    collection,
+    inline,
+    wtimeout: milliseconds(wtimeout, 'wtimeout'),
+    timeout: milliseconds(timeout, 'timeout'),
+    abandoned: milliseconds(abandoned, 'abandoned'),
+  }
+}
+
+/** Its info as JSON. Throws BAD_INPUT for what can't be stored as it is. */
+function checkUnit({ key, name, outputs, info }: StoreUnit): string {
+  checkHash('key', key)
+  for (const { size, sha256 } of outputs) {
+    checkHash('hash', sha256)
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw badInput(`an output of ${size} bytes`, 'Give the number of bytes.')
+  }
+  const texts = [name, ...outputs.flatMap(({ code }) => code ?? [])]
+  if (!texts.every((text) => typeof text === 'string' && !/\p{Surrogate}/u.test(text)))
+    throw badInput('a name or code with half a character', 'Give whole Unicode: text.toWellFormed().')
+  const facts = jsonOf(info)
+  const size = [facts, ...texts].reduce((sum, text) => sum + Buffer.byteLength(text), outputs.length * PER_OUTPUT)
+  if (size <= MAX_FACTS) return facts
+  throw badInput(`${size} bytes of facts beside the outputs`, `At most ${MAX_FACTS}: make large ones an output.`)
+}
+
+function jsonOf(info: unknown): string {
+  try {
+    const text: string | undefined = JSON.stringify(info)
+    if (text?.startsWith('{')) return text
+  } catch {}
+  throw badInput('info that is no object of plain JSON', 'Give one with texts, numbers, lists and objects.')
+}
+
+const badInput = (what: string, hint: string) => new DuramenError('BAD_INPUT', `A unit has ${what}`, { hint })
+
+/** Which outputs become files, and under which ids; those that don't stay in the document. */
+function placesFor(outputs: readonly StoreOutput[], inline: number, newId: () => ObjectId): (ObjectId | undefined)[] {
+  let room = ROOM * inline
+  return outputs.map(({ size }) => {
+    if (size > Math.min(inline, room)) return newId()
+    room -= size
+    return undefined
+  })
+}
+
+async function verifyInline({ outputs }: Unit): Promise<void> {
+  for (const output of outputs)
+    if (output.bytes) for await (const _ of checked([output.bytes], output, nameOf(output)));
+}
+
+const nameOf = ({ file }: StoredOutput): string => (file ? `the file ${file}` : 'an output in the document')
+
+const answer = (key: string, { name, info, outputs }: Unit, existed: boolean): StoredUnit => ({
+  key,
+  name,
+  outputs: outputs.map(({ code, size, sha256 }) => ({ code, size, sha256 })),
+  info: JSON.parse(info),
+  existed,
+})
+
+const contended = (key: string) =>
+  new DuramenError('OUTCOME_UNKNOWN', `${key} was not published in ${TRIES} tries: others were at it`, {
+    hint: 'Put it again. If it stays, see whether the hosts are suspended or very slow, or raise `abandoned`.',
+    retryable: true,
+  })
+
+/** A stream whose error says what was being done. */
+async function* told<T>(doing: string, stream: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* stream
+  } catch (error) {
+    throw mongoError(error, doing)
+  }
+}

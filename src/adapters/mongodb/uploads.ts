@@ -1,0 +1,138 @@
+// What is under way: the ids of files stand in their unit's document before the first byte is sent, so that whatever ends
+// an upload, a sweep finds what it left.
+//
+// An upload is swept in two steps, `abandoned` apart: taken, so that it can't be published, and its bytes removed; then
+// removed once more, with what came late, and forgotten.
+import type { Collection, Db } from 'mongodb'
+import type { Bytes } from './bytes.ts'
+import type { Commands } from './commands.ts'
+import type { UnitDocument, Upload } from './units.ts'
+
+/** Of `abandoned`: how long an upload goes on before it says again that it does. */
+const BEAT = 1 / 10
+
+/** An upload that was taken for abandoned, as this process has slept. */
+export class Swept extends Error {}
+
+export class Uploads {
+  readonly #db: Db
+  readonly #units: Collection<UnitDocument>
+  readonly #bytes: Bytes
+  readonly #commands: Commands
+  readonly #abandoned: number
+  /** What the server's clock is ahead of ours, ms: hosts need not agree on the time. */
+  #ahead = 0
+  /** Own ones that came to nothing. */
+  readonly #failed = new Map<Upload, string>()
+  #sweptAt = Date.now()
+
+  constructor(db: Db, units: Collection<UnitDocument>, bytes: Bytes, commands: Commands, abandoned: number) {
+    this.#db = db
+    this.#units = units
+    this.#bytes = bytes
+    this.#commands = commands
+    this.#abandoned = abandoned
+  }
+
+  async prepare(signal?: AbortSignal): Promise<void> {
+    await this.#commands.ask(() => this.#units.createIndex({ 'uploads.at': 1 }, { sparse: true }), signal)
+  }
+
+  /** Notes an upload before it begins. What earlier ones of this store have left is removed first. */
+  async begin(key: string, upload: Omit<Upload, 'at'>, signal?: AbortSignal): Promise<Upload> {
+    await this.clear(signal)
+    if (Date.now() - this.#sweptAt > this.#abandoned) await this.sweep(signal)
+    await this.#setClock(signal)
+    const noted = { ...upload, at: this.now() }
+    // a set: noted twice it is noted once
+    const note = () => this.#units.updateOne({ _id: key }, { $addToSet: { uploads: noted } }, { upsert: true })
+    await this.#commands.ask(note, signal)
+    return noted
+  }
+
+  /** Says that an upload goes on, where it was not said for long. Throws Swept. */
+  beat(key: string, upload: Upload, signal?: AbortSignal): () => Promise<void> {
+    let last = performance.now()
+    return async () => {
+      if (performance.now() - last < this.#abandoned * BEAT) return
+      const at = this.now()
+      const { matchedCount } = await this.#commands.ask(
+        () => this.#units.updateOne(open(key, upload), { $set: { 'uploads.$.at': at } }),
+        signal,
+      )
+      if (matchedCount === 0) throw new Swept()
+      last = performance.now()
+    }
+  }
+
+  /** Remembers an upload that came to nothing, for the next `clear`. */
+  failed(key: string, upload: Upload): void {
+    this.#failed.set(upload, key)
+  }
+
+  /** Removes what uploads of this store have left that came to nothing. */
+  async clear(signal?: AbortSignal): Promise<void> {
+    for (const [upload, key] of this.#failed) {
+      await this.#take(upload, open(key, upload), signal)
+      this.#failed.delete(upload)
+    }
+  }
+
+  /** The answer: how many uploads it has removed bytes of. */
+  async sweep(signal?: AbortSignal): Promise<number> {
+    await this.clear(signal)
+    await this.#setClock(signal)
+    const before = new Date(this.now().getTime() - this.#abandoned)
+    const left = await this.#commands.ask(
+      () =>
+        this.#units
+          .find({ 'uploads.at': { $lt: before } }, { projection: { uploads: 1 }, ...this.#commands.reading })
+          .toArray(),
+      signal,
+    )
+    let swept = 0
+    for (const { _id: key, uploads = [] } of left) {
+      for (const upload of uploads) {
+        if (upload.at >= before) continue
+        const { id, at } = upload
+        const seen = { _id: key, uploads: { $elemMatch: { id, at } } }
+        const taken = await this.#take(upload, seen, signal)
+        if (taken?.hadBytes) swept++
+        if (taken && upload.swept) await this.#commands.ask(() => this.#forget(key, upload), signal)
+      }
+      await this.#commands.ask(
+        () => this.#units.deleteOne({ _id: key, rev: { $exists: false }, uploads: { $size: 0 } }),
+        signal,
+      )
+    }
+    this.#sweptAt = Date.now()
+    return swept
+  }
+
+  /** From here on it can't be published; then its bytes go. Undefined: somebody else has it, or it is published. */
+  async #take({ files }: Upload, filter: object, signal?: AbortSignal): Promise<{ hadBytes: boolean } | undefined> {
+    const at = this.now()
+    const { matchedCount } = await this.#commands.ask(
+      () => this.#units.updateOne(filter, { $set: { 'uploads.$.swept': true, 'uploads.$.at': at } }),
+      signal,
+    )
+    return matchedCount > 0 ? { hadBytes: await this.#bytes.remove(files, signal) } : undefined
+  }
+
+  #forget(key: string, { id }: Upload) {
+    return this.#units.updateOne({ _id: key }, { $pull: { uploads: { id } } })
+  }
+
+  /** By the server's clock, as it was last looked at. */
+  now(): Date {
+    return new Date(Date.now() + this.#ahead)
+  }
+
+  async #setClock(signal?: AbortSignal): Promise<void> {
+    const { localTime } = await this.#commands.ask(() => this.#db.command({ hello: 1 }), signal)
+    this.#ahead = localTime instanceof Date ? localTime.getTime() - Date.now() : 0
+  }
+}
+
+/** The upload, unless a sweep has it. */
+const open = (key: string, { id }: Upload) => ({ _id: key, uploads: { $elemMatch: { id, swept: { $exists: false } } } })
