@@ -7,6 +7,7 @@ import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { createLogger } from '../src/adapters/logging/index.ts'
+import { mongoConnection } from '../src/adapters/mongodb/index.ts'
 import { email, webhook } from '../src/adapters/notify/index.ts'
 import { askControl, childRunner } from '../src/adapters/process/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
@@ -27,6 +28,7 @@ import {
   restoreJournal,
 } from '../src/journal/index.ts'
 import {
+  connection,
   createDevice,
   type Device,
   imagePipeline,
@@ -37,8 +39,10 @@ import {
   startup,
   startups,
   supervisor,
+  withConnection,
   worker,
 } from '../src/machines/index.ts'
+import { database } from './connection/world.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
 
@@ -107,6 +111,8 @@ function calls(
     ],
   )
   const driver = simulatedDriver()
+  const { driver: db } = database()
+  const connected = connection(host, { driver: db, id: 'connected' })
   const usb = (given: object) => usbDriver({ vendor: 1, product: 2, protocol: readerProtocol, ...given })
   // each is refused for what is looked at last, where its value is right
   const withDriver = (parts: object, options: object = {}) =>
@@ -283,7 +289,48 @@ function calls(
       '',
     ]),
     ...options('startup options', (v) => startup(host, [wrongNeed], v)),
+    ['connection host', (v) => connection(v, { driver: db }), ''],
+    ['connection options', (v) => connection(host, v), ''],
+    ['connection driver', (v) => connection(host, { driver: v }), ''],
+    ...(['name', 'connect', 'watch', 'close'] as const).map((name): [string, Call, string] => [
+      `connection driver.${name}`,
+      (v) => connection(host, { driver: { ...db, [name]: v } }),
+      name === 'name' ? 'text,empty text' : 'function',
+    ]),
+    ['connection id', (v) => connection(host, { driver: db, id: v }), 'undefined,text'],
+    ['connection attempts', (v) => connection(host, { driver: db, attempts: v }), 'undefined,5'],
+    ...(['timeout', 'openFor', 'maxOpenFor', 'closeTimeout'] as const).map((name): [string, Call, string] => [
+      `connection ${name}`,
+      (v) => connection(host, { driver: db, [name]: v }),
+      `${nothing},5`,
+    ]),
+    ['withConnection', (v) => withConnection(v, () => 1), ''],
+    ['withConnection work', (v) => withConnection(connected, v), 'function'],
+    ...options('withConnection options', (v) => withConnection(connected, () => 1, v)),
+    ['withConnection patience', (v) => withConnection(connected, () => 1, { patience: v }), `${nothing},5`],
+    ['withConnection rollback', (v) => withConnection(connected, () => 1, { rollback: v }), 'undefined,function'],
+    ['withConnection signal', (v) => withConnection(connected, () => 1, { signal: v }), 'undefined'],
+    ['mongoConnection', (v) => mongoConnection(v), ''],
+    ['mongoConnection uri', (v) => mongoConnection({ uri: v }), ''],
+    ['mongoConnection client', (v) => mongoConnection({ client: v }), ''],
+    ['mongoConnection db', (v) => mongoConnection({ uri: 'mongodb://x', db: v }), 'undefined,text'],
+    [
+      'mongoConnection options',
+      (v) => mongoConnection({ uri: 'mongodb://x', options: v }),
+      `${nothing},object,object without prototype`,
+    ],
     ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
+    [
+      'imagePipeline connection',
+      (v) =>
+        imagePipeline(host, {
+          folders: fileSystemFolders(tmpdir()),
+          store: fileSystemStore(tmpdir()),
+          process: async () => ({ outputs: [], codes: [] }),
+          connection: v,
+        }),
+      'undefined',
+    ],
     ['imagePipeline options', (v) => imagePipeline(host, v), ''],
     ['createDevice host', (v) => createDevice(v, { driver: simulatedDriver() }), ''],
     ['createDevice options', (v) => createDevice(host, v), ''],

@@ -1,4 +1,5 @@
 // What `duramen/machines` offers.
+export * from './connection/index.ts'
 export * from './device/index.ts'
 export * from './image/index.ts'
 export * from './schedule/index.ts'

@@ -53,6 +53,7 @@ export class Closing {
     for (const instance of [...instances.live.values(), ...instances.held]) instance.close()
     telemetry?.unwatch(this.engine)
     await this.toldAll()
+    await Promise.all([...this.engine.endings].map((end) => end()))
     const closed = await journal.close()()
     if (isLeft(closed)) throw closed.left
   }

@@ -48,6 +48,8 @@ export class Engine implements InstanceHost, Watched {
   readonly pulse: Pulse
   readonly instances: Instances
   readonly registry = new Registry((machines) => this.takeOn(machines))
+  /** What else ends with the host, once no effect runs any more. None of them rejects, and each has an end. */
+  readonly endings = new Set<() => Promise<void>>()
   private readonly closeTimeout: number
   private readonly unmarked = new Set<Instance>()
   private readonly deliveries = new Map<string, Promise<unknown>>()

@@ -298,6 +298,13 @@ export class Host extends Operating {
     })
   }
 
+  /** @internal Has something end with the host, before its journal; the answer calls that off. Throws CLOSED. */
+  endsWith(end: () => Promise<void>): () => void {
+    this.engine.assertOpen()
+    this.engine.endings.add(end)
+    return () => void this.engine.endings.delete(end)
+  }
+
   /**
    * Ends all: takes no more events, lets what was accepted become durable, aborts effects through their signals and waits
    * for them up to `closeTimeout`, records what has finished, closes the journal. May be called twice.

@@ -11,10 +11,12 @@ import type { DurableActor } from '../../runtime/actor.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
+import type { Connection } from '../connection/index.ts'
 import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
+import { Resuming } from './resuming.ts'
 import type {
   Active,
   CoordinatorMessage,
@@ -37,6 +39,11 @@ export interface ImagePipelineOptions {
   folders: ImageFolders
   /** Where images are kept for good, e.g. `fileSystemStore('./store')`. The pipeline closes it. */
   store: ImageStore
+  /**
+   * The store's connection, of `connection(host, …)`: while it is away nothing is tried in vain, and when it is back all that
+   * waits for the store goes on at once (I2). Default: none; what has failed is tried again as `retry` says.
+   */
+  connection?: Connection<unknown>
   /** File in, outputs out, e.g. `sharpProcessor()`. May run more than once for one image; never after its outcome is recorded. */
   process: ImageProcessor
   /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `'auto'`. */
@@ -124,12 +131,20 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     if (!Number.isSafeInteger(value) || value < 1)
       throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
 
-  const ports: Ports = { folders, store, process: options.process, poll, crashes }
+  const { connection } = options
+  if (connection !== undefined)
+    assertFunction(
+      'connection',
+      connection?.status$?.subscribe,
+      'Give what connection(host, …) has answered, or leave it out.',
+    )
+  const ports: Ports = { folders, store, process: options.process, connection, poll, crashes }
   const events = new Subject<PipelineEvent>()
   const current = new Map<string, ImageActor>()
   const sameContent = new Map<string, Promise<unknown>>()
   /** Images that can't be asked yet: they wait for equal content, or for the journal. */
   const behind = new Set<string>()
+  let resuming: Resuming | undefined
   // a pipeline that waits for a person keeps its process
   const alive = setInterval(() => {}, 2 ** 31 - 1)
 
@@ -137,7 +152,10 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     imageMachine.provide({
       actors: {
         process: fromPromise(({ input, signal }) => process(ports, input, signal)),
-        upload: fromPromise(({ input, signal }) => upload(ports, input, signal)),
+        upload: fromPromise(({ input, signal }) => {
+          resuming?.began(input.key)
+          return upload(ports, input, signal)
+        }),
         archive: fromPromise(({ input }) => archive(ports, input)),
         quarantine: fromPromise(({ input }) => quarantine(ports, input)),
       },
@@ -204,33 +222,35 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     }
   }
 
+  /** What interrupted uploads have left: no reason to wait, or not to begin. */
+  async function sweep(): Promise<void> {
+    const swept = await store.sweep()()
+    if (isLeft(swept)) host.logger.warn(`the store could not be swept: ${swept.left.message}`, swept.left)
+  }
+
   await must(folders.open())
   let line!: DurableActor<typeof coordinatorMachine>
   const context = () => line.getSnapshot().context
+  /** The images under way, oldest first. */
+  const under = () => context().active.flatMap(({ id: imageId }) => current.get(imageId) ?? [])
   try {
     await host.register(image)
     line = await openInstance(host, coordinator, 'line', { id: 'image', slots, retry }, `the image pipeline '${id}'`)
     line.on('*', (message) => events.next(message))
     line.subscribe({ complete: () => clearInterval(alive) }) // the host is closed
-    // left behind by interrupted uploads: no reason to wait, or not to begin
-    void store
-      .sweep()()
-      .then((swept) => {
-        if (isLeft(swept)) host.logger.warn(`the store could not be swept: ${swept.left.message}`, swept.left)
-      })
     const { context: now } = line.getSnapshot()
     if (now.slots !== slots || now.retry.first !== retry.first || now.retry.max !== retry.max)
       await line.send({ type: 'CONFIGURE', slots, retry })
     if (now.stuck.length > 0) await line.send({ type: 'RETRY' })
     await known()
+    if (connection) resuming = new Resuming(connection, events, { images: under, sweep, logger: host.logger })
+    else void sweep()
   } catch (error) {
     clearInterval(alive)
+    resuming?.end()
     await must(folders.close())
     throw error
   }
-
-  /** The images under way, oldest first. */
-  const under = () => context().active.flatMap(({ id: imageId }) => current.get(imageId) ?? [])
 
   /** Until all images under way can be asked, so that what comes next finds them. */
   async function known(): Promise<void> {
@@ -297,6 +317,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       }
     },
     async close() {
+      resuming?.end()
       events.complete()
       await must(folders.close())
       await must(store.close())

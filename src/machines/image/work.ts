@@ -4,7 +4,9 @@ import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { ClaimedFile, ImageFolders, ImageProcessor, ImageStore, ProcessResult } from '../../ports/image.ts'
+import type { Duration } from '../../runtime/duration.ts'
 import { currentEffect } from '../../runtime/effects.ts'
+import { type Connection, withConnection } from '../connection/index.ts'
 import type { CodedOutput, ImageContext, Processed } from './types.ts'
 
 /** What the world gives, and how patient to be with it. */
@@ -12,6 +14,8 @@ export interface Ports {
   readonly folders: ImageFolders
   readonly store: ImageStore
   readonly process: ImageProcessor
+  /** The store's. */
+  readonly connection: Connection<unknown> | undefined
   /** Between looks into source/ while it is empty, ms. */
   readonly poll: number
   /** How often processing may take the whole process down with it before the image goes to quarantine. */
@@ -27,6 +31,14 @@ export async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
   if (isLeft(answer)) throw answer.left
   return answer.right
 }
+
+/** A call of the store, once its connection is there; NOT_CONNECTED where it is not within `patience`, or its circuit is open. */
+const asked = <A>(
+  { connection }: Ports,
+  call: (signal: AbortSignal) => TaskEither<DuramenError, A>,
+  options: { readonly signal: AbortSignal; readonly patience?: Duration },
+): Promise<A> =>
+  connection ? withConnection(connection, (_, { signal }) => must(call(signal)), options) : must(call(options.signal))
 
 /** I4, I6: the next file, in images_sources and looked at. Waits until there is one. */
 export async function claimNext(
@@ -69,10 +81,11 @@ async function claimAny(folders: ImageFolders, known: () => readonly string[], s
 
 /** I3, I5: the outputs of an image, durable in .duramen/outputs, or the word that the store has its content already. */
 export async function process(
-  { folders, store, process, crashes }: Ports,
+  ports: Ports,
   { name, sha256 }: { name: string; sha256: string },
   given: AbortSignal,
 ): Promise<Processed> {
+  const { folders, store, process, crashes } = ports
   const effect = currentEffect()
   const signal = AbortSignal.any([given, effect.signal])
   if (effect.attempt > crashes)
@@ -80,9 +93,9 @@ export async function process(
       where: { file: name },
       hint: 'Look at the file in quarantined and at the crash; then put it back into source.',
     })
-  const known = await store.find(sha256, signal)()
   // a store that is away is no reason to wait: `put` will recognise the content, too
-  if (!isLeft(known) && known.right) return { duplicate: true }
+  const known = asked(ports, (given) => store.find(sha256, given), { signal, patience: 0 })
+  if (await known.catch(() => undefined)) return { duplicate: true }
   const workDir = await must(folders.workDir(sha256, name))
   const image = await must(folders.openImage(name, sha256, signal))
   let result: ProcessResult
@@ -123,15 +136,16 @@ function checked({ outputs, codes, info = {} }: ProcessResult, name: string): Re
 
 /** I1, I3: one unit in the store, confirmed by what is read back from it. */
 export async function upload(
-  { folders, store }: Ports,
+  ports: Ports,
   unit: { key: string; name: string; outputs: readonly CodedOutput[]; info: ImageContext['info'] },
   signal: AbortSignal,
 ): Promise<{ existed: boolean }> {
+  const { folders, store } = ports
   const outputs = unit.outputs.map((output) => {
     const { code, size, sha256 } = output
     return { code, size, sha256, read: () => folders.readOutput(output) }
   })
-  const stored = await must(store.put({ ...unit, outputs }, signal))
+  const stored = await asked(ports, (given) => store.put({ ...unit, outputs }, given), { signal })
   if (stored.key !== unit.key)
     throw new DuramenError('STORE_MISMATCH', `the store confirmed ${stored.key}, sent was ${unit.key}`)
   // what it had before is an earlier run's outcome for the same image: its own hashes were read back just now

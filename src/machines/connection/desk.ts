@@ -1,0 +1,274 @@
+// One connection in this process: what its machine asks of the driver, who waits for it, and who works on it.
+//
+// C1d Work begins on a connection that lives. `rollback` is called once, on one that lives, or not at all; its own error
+//     hides nothing.
+// C1e `close` ends all of it, and each of its waits has an end.
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { BehaviorSubject, Subject } from 'rxjs'
+import { type ActorRefFrom, createActor, fromPromise } from 'xstate'
+import type { Clock } from '../../ports/clock.ts'
+import { DuramenError } from '../../ports/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { textOf } from '../../ports/thrown.ts'
+import { connectionMachine } from './machine.ts'
+import type { Given, WithConnectionOptions } from './options.ts'
+import { type ConnectionStatus, statusOf } from './status.ts'
+import type { ConnectionMessage } from './types.ts'
+
+/** How long work has for its rollback once `close` has aborted it, ms. */
+const UNDOING = 1000
+
+/** A `withConnection`, until its rollback has ended. */
+interface Work {
+  /** Of the work, then of its rollback. */
+  abort: AbortController
+  ended: Promise<unknown>
+}
+
+/** Options of `withConnection`, looked at. */
+interface Patient<C> {
+  readonly patience: number
+  readonly rollback: WithConnectionOptions<C>['rollback']
+  readonly signal: AbortSignal | undefined
+}
+
+export class Desk<C> {
+  readonly events = new Subject<ConnectionMessage>()
+  readonly status$: BehaviorSubject<ConnectionStatus>
+  readonly #given: Given<C>
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #actor: ActorRefFrom<typeof connectionMachine>
+  readonly #unwatch: () => void
+  readonly #works = new Set<Work>()
+  /** To be called when the machine has moved. */
+  readonly #waiting = new Set<() => void>()
+  /** What `connect` has answered last. */
+  #connection: C | undefined
+  /** The driver's last word. */
+  #level: 'up' | 'down' = 'down'
+  #since: number
+  #closing: Promise<void> | undefined
+  #limitPassed = false
+
+  constructor(given: Given<C>, clock: Clock, logger: Logger) {
+    this.#given = given
+    this.#clock = clock
+    this.#logger = logger
+    this.#since = clock.now()
+    const { id, driver, settings } = given
+    this.#actor = createActor(
+      connectionMachine.provide({ actors: { connect: fromPromise(({ signal }) => this.#connect(signal)) } }),
+      { input: { id, name: driver.name, settings }, clock: clockOf(clock) },
+    )
+    this.status$ = new BehaviorSubject(this.status())
+    this.#actor.on('*', (message) => this.#tell(message))
+    this.#actor.subscribe(() => this.#moved())
+    this.#unwatch = driver.watch((change) => {
+      this.#level = change
+      this.#actor.send({ type: change === 'up' ? 'UP' : 'LOST' })
+    })
+    this.#actor.start()
+  }
+
+  status(): ConnectionStatus {
+    return statusOf(this.#actor.getSnapshot(), this.#since, this.#works.size)
+  }
+
+  /** Rejects with what the driver says, or NOT_CONNECTED after `timeout`. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { driver, timeout } = this.#given
+    const attempt = new AbortController()
+    const abort = () => attempt.abort(signal.reason)
+    signal.addEventListener('abort', abort)
+    const cancel = this.#clock.after(timeout, () => attempt.abort(tooLong(driver.name, timeout)))
+    try {
+      const ended = new Promise<never>((_, reject) =>
+        attempt.signal.addEventListener('abort', () => setImmediate(reject, attempt.signal.reason)),
+      ) // a driver that answers its signal knows more of why
+      const connected = await Promise.race([driver.connect(attempt.signal)(), ended])
+      if (isLeft(connected)) throw connected.left
+      this.#connection = connected.right
+      this.#level = 'up'
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  #tell(message: ConnectionMessage): void {
+    this.#logger[message.again ? 'debug' : LEVELS[message.type]](message.message)
+    this.events.next(message)
+  }
+
+  #moved(): void {
+    const status = this.status()
+    if (status.state !== this.status$.value.state) this.#since = this.#clock.now()
+    this.status$.next(this.status())
+    for (const look of [...this.#waiting]) look()
+    // it went while its machine was on its way to `connected`
+    if (this.#level === 'down' && this.#isConnected()) queueMicrotask(() => this.#actor.send({ type: 'LOST' }))
+  }
+
+  readonly #isConnected = () => this.#actor.getSnapshot().matches('connected')
+
+  async run<A>(
+    work: (connection: C, given: { readonly signal: AbortSignal }) => A | PromiseLike<A>,
+    { patience, rollback, signal }: Patient<C>,
+  ): Promise<A> {
+    const connection = await this.#connected(patience, signal)
+    if (this.#closing) throw this.#closed()
+    const mine: Work = { abort: new AbortController(), ended: Promise.resolve() }
+    const abort = () => mine.abort.abort(signal?.reason)
+    const done = (async () => {
+      signal?.addEventListener('abort', abort)
+      try {
+        return await work(connection, { signal: mine.abort.signal })
+      } catch (error) {
+        if (rollback) await this.#rollBack(rollback, error, mine, patience)
+        throw error
+      } finally {
+        signal?.removeEventListener('abort', abort)
+        this.#works.delete(mine)
+      }
+    })()
+    mine.ended = done.catch(() => {})
+    this.#works.add(mine)
+    return done
+  }
+
+  /** C1d */
+  async #rollBack(
+    rollback: NonNullable<WithConnectionOptions<C>['rollback']>,
+    error: unknown,
+    mine: Work,
+    patience: number,
+  ): Promise<void> {
+    const { id } = this.#given
+    mine.abort = new AbortController()
+    const { signal } = mine.abort
+    try {
+      const connection = await this.#connected(this.#limitPassed ? 0 : patience, signal, true)
+      await rollback(connection, { signal, error })
+    } catch (failed) {
+      this.#logger.error(`${id}: what has failed could not be rolled back: ${textOf(failed)}`, failed as object)
+    }
+  }
+
+  /** The connection, once there is one. Rejects with NOT_CONNECTED, CLOSED, ABORTED. */
+  #connected(patience: number, signal: AbortSignal | undefined, undoing = false): Promise<C> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (signal?.aborted) return end(() => reject(calledOff(this.#given.id, signal)))
+        const snapshot = this.#actor.getSnapshot()
+        if (snapshot.status !== 'active') return end(() => reject(this.#closed()))
+        if (this.#closing && !undoing) return end(() => reject(this.#closed()))
+        if (snapshot.matches('connected') && this.#level === 'up') return end(() => resolve(this.#connection!))
+        if (snapshot.hasTag('open')) return end(() => reject(this.#notConnected('its circuit is open')))
+      }
+      const end = (settle: () => void) => {
+        this.#waiting.delete(look)
+        signal?.removeEventListener('abort', look)
+        cancel()
+        settle()
+      }
+      const cancel = this.#clock.after(patience, () =>
+        end(() => reject(this.#notConnected(`no connection within ${patience} ms`))),
+      )
+      this.#waiting.add(look)
+      signal?.addEventListener('abort', look)
+      look()
+    })
+  }
+
+  #notConnected(why: string): DuramenError {
+    const { problem } = this.#actor.getSnapshot().context
+    const { id, driver } = this.#given
+    return new DuramenError(
+      'NOT_CONNECTED',
+      `${id}: ${why}${problem ? `: ${problem.message}` : ` to ${driver.name}`}`,
+      {
+        retryable: true,
+        hint: problem?.hint ?? 'Call again when status$ says connected.',
+      },
+    )
+  }
+
+  #closed(): DuramenError {
+    return new DuramenError('CLOSED', `${this.#given.id}: the connection is closed`, {
+      hint: 'Call connection() again.',
+    })
+  }
+
+  /** C1e. Rejects with what the driver answers. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { id, driver, closeTimeout } = this.#given
+    await Promise.resolve() // so that those who wait see that it closes
+    for (const look of [...this.#waiting]) look()
+    if (!(await this.#within(closeTimeout, this.#ended()))) {
+      this.#logger.warn(`${id}: closed while work still ran: ${this.#works.size}`)
+      this.#limitPassed = true
+      for (const { abort } of this.#works) abort.abort(this.#closed())
+      await this.#within(UNDOING, this.#ended())
+    }
+    this.#unwatch()
+    this.#actor.send({ type: 'CLOSE' })
+    let answer: Awaited<ReturnType<ReturnType<typeof driver.close>>> | undefined
+    const closed = await this.#within(
+      closeTimeout,
+      driver
+        .close()()
+        .then((given) => {
+          answer = given
+        }),
+    )
+    this.events.complete()
+    this.status$.complete()
+    if (!closed) throw new DuramenError('TIMEOUT', `${id}: ${driver.name} was not closed within ${closeTimeout} ms`)
+    if (answer && isLeft(answer)) throw answer.left
+  }
+
+  async #ended(): Promise<void> {
+    while (this.#works.size > 0) await Promise.all([...this.#works].map(({ ended }) => ended))
+  }
+
+  /** Whether it came in time. */
+  async #within(limit: number, promise: Promise<unknown>): Promise<boolean> {
+    let cancel = () => {}
+    const late = new Promise<false>((resolve) => {
+      cancel = this.#clock.after(limit, () => resolve(false))
+    })
+    return Promise.race([promise.then(() => true), late]).finally(cancel)
+  }
+}
+
+/** The host's clock, as XState wants one: what is armed is known by the function that calls it off. */
+const clockOf = (clock: Clock) => ({
+  setTimeout: (fn: () => void, ms: number) => clock.after(ms, fn),
+  clearTimeout: (cancel: () => void) => cancel?.(),
+})
+
+const tooLong = (name: string, timeout: number) =>
+  new DuramenError('NOT_CONNECTED', `no answer from ${name} within ${timeout} ms`, { retryable: true })
+
+const calledOff = (id: string, signal: AbortSignal) =>
+  new DuramenError('ABORTED', `${id}: called off while it waited for a connection`, {
+    cause: signal.reason,
+    retryable: true,
+  })
+
+const LEVELS = {
+  attempt: 'info',
+  failed: 'warn',
+  connected: 'info',
+  lost: 'warn',
+  opened: 'error',
+  trial: 'info',
+  stable: 'info',
+  closed: 'info',
+} as const satisfies Record<ConnectionMessage['type'], 'info' | 'warn' | 'error'>
