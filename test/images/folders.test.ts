@@ -51,7 +51,7 @@ const asNobody = async () => {
 async function withoutRightTo(folder: string): Promise<string> {
   const world = await asNobody()
   await chown(join(world.images, folder), 0, 0)
-  const child = imageChild(compiled, world.root, 'run', nobody)
+  const child = imageChild(compiled, world.root, 'run', { uid: nobody })
   await child.ended
   expect(await world.everything()).toEqual(['source/a.png: A'])
   return child.lines.at(-1)!
@@ -70,7 +70,7 @@ test.skipIf(!isRoot)(
   'I7 a folder loses its permission while it works: it waits, and goes on (needs root)',
   async () => {
     const world = await asNobody()
-    const child = imageChild(compiled, world.root, 'watch', nobody)
+    const child = imageChild(compiled, world.root, 'watch', { uid: nobody })
     await child.until('archived')
     await chown(join(world.images, 'images_old'), 0, 0)
     await writeFile(join(world.root, 'b.png'), 'B')

@@ -1,4 +1,5 @@
-// A process with an image pipeline, for the tests that kill it. Arguments: the compiled sources, the root folder, what to do.
+// A process with an image pipeline, for the tests that kill it. Arguments: the compiled sources, the root folder, what to do,
+// the user to be ('' for the same), the database to upload to ('' for a folder).
 //   run    takes what is in source/, prints "drained" at the end and ends
 //   watch  like run, but never ends
 //   hold   opens, prints "open", waits
@@ -10,7 +11,7 @@ import * as files from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline as pump } from 'node:stream/promises'
 
-const [compiled, root, what, uid] = process.argv.slice(2)
+const [compiled, root, what, uid, uri] = process.argv.slice(2)
 const load = (module) => import(join(compiled, module))
 const { openHost } = await load('index.js')
 const { fileJournal } = await load('journal/index.js')
@@ -28,6 +29,21 @@ const noting = {
     await files.rename(from, to)
     if (key !== undefined) log(`${again ? 'again' : 'published'} ${key}`)
   },
+}
+
+/** Closed after the pipeline. */
+let client
+async function mongoStore() {
+  const { MongoClient } = await import('mongodb')
+  const { mongoImageStore } = await load('adapters/mongodb/index.js')
+  client = new MongoClient(uri)
+  const store = mongoImageStore({ db: client.db(), inline: 17 }) // some outputs in documents, some in files
+  const put = (unit, signal) => async () => {
+    const stored = await store.put(unit, signal)()
+    if (stored._tag === 'Right') log(`${stored.right.existed ? 'found' : 'published'} ${unit.key}`)
+    return stored
+  }
+  return { ...store, put }
 }
 
 async function twoOutputs({ name, path, sha256, workDir }) {
@@ -51,7 +67,7 @@ try {
   const host = await openHost({ journal: await fileJournal(join(root, 'journal'), { logger: quiet }), logger: quiet })
   const pipeline = await imagePipeline(host, {
     folders: fileSystemFolders(join(root, 'images'), { stableFor: 0 }),
-    store: fileSystemStore(join(root, 'store'), noting),
+    store: uri ? await mongoStore() : fileSystemStore(join(root, 'store'), noting),
     process: what === 'copy' ? copy : twoOutputs,
     poll: 10,
     retry: { first: 10, max: 50 },
@@ -66,6 +82,7 @@ try {
     await pipeline.drained()
     await host.close()
     await pipeline.close()
+    await client?.close()
     writeSync(1, what === 'copy' ? `drained ${process.resourceUsage().maxRSS}\n` : 'drained\n')
   }
 } catch (error) {

@@ -29,15 +29,15 @@ export interface Child {
   readonly ended: Promise<void>
 }
 
-/** Runs test/support/image-child.mjs; it is killed at the end of the test. */
+/** Runs test/support/image-child.mjs, as the user `uid`, with a store in a folder or at the URI `store`; it is killed at the end of the test. */
 export function imageChild(
   compiled: string,
   root: string,
   what: 'run' | 'watch' | 'hold' | 'copy',
-  uid?: number,
+  { uid = '', store = '' }: { uid?: number | string | undefined; store?: string | undefined } = {},
 ): Child {
   const script = join(import.meta.dirname, 'image-child.mjs')
-  const child = spawn(process.execPath, [script, compiled, root, what, ...(uid === undefined ? [] : [String(uid)])], {
+  const child = spawn(process.execPath, [script, compiled, root, what, String(uid), store], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const lines: string[] = []

@@ -37,6 +37,20 @@ export function publishSuite(world: () => StoreWorld): void {
     }
   })
 
+  test('I3 names, codes and facts come back as they were, whatever characters they have', async () => {
+    const odd = ['$set', 'a.b.c', '.', '$', '', '__proto__', 'Käse\u0000\n', '🧀 "quoted" \\'] as const
+    const info = JSON.parse(
+      JSON.stringify(Object.fromEntries(odd.map((name) => [name, { [name]: [name, null, 1.5] }]))),
+    )
+    const unit = unitOf('odd', [...odd])
+    const outputs = unit.outputs.map((output, i) => ({ ...output, code: odd[i]! }))
+    const stored = await done(world().store.put({ ...unit, name: odd.join(), outputs, info }))
+    expect(stored.name).toBe(odd.join())
+    expect(stored.outputs.map(({ code }) => code)).toEqual([...odd])
+    expect(JSON.stringify(stored.info)).toBe(JSON.stringify(info))
+    expect(await done(world().another().find(unit.key))).toEqual({ ...stored, existed: true })
+  })
+
   test('two puts of the same unit at once', async () => {
     const [one, two] = await Promise.all([
       done(world().store.put(unitOf('a.png', contents))),

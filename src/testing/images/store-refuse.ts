@@ -1,4 +1,4 @@
-import { left } from 'fp-ts/lib/TaskEither.js'
+import { left, right } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError } from '../../ports/errors.ts'
 import { expect } from '../expect.ts'
 import { test } from '../suite.ts'
@@ -47,5 +47,29 @@ export function refuseSuite(world: () => StoreWorld): void {
     const unit = unitOf('a.png', ['one'])
     expect((await failed(world().store.put(unit, AbortSignal.abort()))).code).toBe('ABORTED')
     expect(await done(world().store.find(unit.key))).toBeUndefined()
+  })
+
+  test('a put that is aborted in the midst of an output', async () => {
+    const unit = unitOf('a.png', ['one', 'two'])
+    const abort = new AbortController()
+    const halting = async function* () {
+      yield Buffer.from('t')
+      abort.abort()
+      yield Buffer.from('wo')
+    }
+    const outputs = [unit.outputs[0]!, { ...unit.outputs[1]!, read: () => right(halting()) }]
+    expect((await failed(world().store.put({ ...unit, outputs }, abort.signal))).code).toBe('ABORTED')
+    expect(await done(world().store.find(unit.key))).toBeUndefined()
+    expect((await done(world().store.put(unit))).existed).toBe(false)
+  })
+
+  test('an output that a unit has not', async () => {
+    await done(world().store.put(unitOf('a.png', ['one'])))
+    for (const [name, index] of [
+      ['a.png', 1],
+      ['a.png', -1],
+      ['b.png', 0],
+    ] as const)
+      expect((await failed(world().store.read(sha256(name), index))).code).toBe('FILE_GONE')
   })
 }

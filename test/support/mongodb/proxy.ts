@@ -17,15 +17,19 @@ export type Trouble =
   | { readonly delay: number }
   /** The server does not get the command: this is the answer. */
   | { readonly answer: Document }
-  /** The server carries the command out; this is the answer all the same. */
+  /** The server carries the command out; this is the answer all the same. The same object: as it came. */
   | { readonly replace: (answer: Document) => Document }
 
 /** Which commands, and how many of them. */
 interface Fits {
   /** The command's name, as in `insert`. Default: any. */
   readonly command?: string
+  /** The database; the driver's own commands are of `admin`. Default: any. */
+  readonly db?: string
   /** The collection. Default: any. */
   readonly collection?: string
+  /** Is told of each that is met. */
+  readonly seen?: (command: Document) => void
   /** How many that fit are passed on first. Default: 0. */
   readonly after?: number
   /** How many are met. Default: 1. */
@@ -114,8 +118,11 @@ export async function mongoProxy(uri: string): Promise<MongoProxy> {
       const what = answers.get(to)
       answers.delete(to)
       if (what === undefined) await write(driver, frame)
-      else if ('replace' in what) await write(driver, answer(to, what.replace(bodyOf(frame)!)))
-      else {
+      else if ('replace' in what) {
+        const said = bodyOf(frame)!
+        const other = what.replace(said)
+        await write(driver, other === said ? frame : answer(to, other))
+      } else {
         if ('cut' in what && what.cut === 'in the answer') await write(driver, frame.subarray(0, frame.length >> 1))
         throw new Error('cut')
       }
@@ -140,19 +147,21 @@ export async function mongoProxy(uri: string): Promise<MongoProxy> {
     accept: async () => {
       listener = await listen(port)
     },
-    trouble(what, { command, collection, after = 0, times = 1 } = {}) {
+    trouble(what, { command, db, collection, seen, after = 0, times = 1 } = {}) {
       const first = deferred<Document>()
-      let seen = 0
+      let fitting = 0
       let met = 0
       const rule: Rule = {
         what,
         fits: (one) => {
           const [name] = Object.keys(one)
           if (command !== undefined && name !== command) return false
-          return (collection === undefined || one[name!] === collection) && ++seen > after
+          if (db !== undefined && one.$db !== db) return false
+          return (collection === undefined || one[name!] === collection) && ++fitting > after
         },
         meet: (one) => {
           first.resolve(one)
+          seen?.(one)
           if (++met >= times) rules.delete(rule)
         },
       }
