@@ -9,26 +9,27 @@
 import { openHost } from 'duramen'
 import { fileSystemFolders } from 'duramen/filesystem'
 import { fileJournal } from 'duramen/journal'
-import { imagePipeline } from 'duramen/machines'
-import { mongoImageStore } from 'duramen/mongodb'
+import { connection, imagePipeline } from 'duramen/machines'
+import { mongoConnection, mongoImageStore } from 'duramen/mongodb'
 import { sharpProcessor } from 'duramen/sharp'
-import { MongoClient } from 'mongodb'
 
-const client = new MongoClient(process.env.MONGODB_URI ?? 'mongodb://127.0.0.1:27017', {
-  serverSelectionTimeoutMS: 5000, // an outage is noticed after 5 s instead of 30
-  socketTimeoutMS: 60_000, // a connection that hangs is given up
-})
 const host = await openHost({ journal: await fileJournal('photos/journal') })
+const driver = await mongoConnection({
+  uri: process.env.MONGODB_URI ?? 'mongodb://127.0.0.1:27017',
+  db: 'archive',
+  options: { serverSelectionTimeoutMS: 5000, socketTimeoutMS: 60_000 }, // an outage, or a connection that hangs, is noticed
+})
+const mongo = connection(host, { id: 'mongo', driver })
 const pipeline = await imagePipeline(host, {
   folders: fileSystemFolders('photos'),
-  store: mongoImageStore({ db: client.db('archive') }), // outputs of more than 256 KiB go to GridFS
+  store: mongoImageStore({ db: driver.db }), // outputs of more than 256 KiB go to GridFS
+  connection: mongo, // as soon as it is back, what waits goes on
   process: sharpProcessor(),
 })
 pipeline.events$.subscribe(({ message }) => console.log(message))
 console.log('Waiting for images in photos/source', await pipeline.status())
 
 process.once('SIGINT', async () => {
-  await host.close()
+  await host.close() // the connection ends with it
   await pipeline.close()
-  await client.close() // yours: the store leaves it open
 })

@@ -2,6 +2,7 @@
 // runner is needed to import it.
 
 export { type VirtualClock, virtualClock } from './clock.ts'
+export { type ConnectionWorld, connectionDriverContract } from './connection/index.ts'
 export { type CrashJournal, crashJournal } from './crash-journal.ts'
 export {
   type Aftermath,

@@ -1,4 +1,10 @@
 // C1 on a real server, with a proxy before it that makes trouble.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import type { Db } from 'mongodb'
 import { MongoClient } from 'mongodb'
@@ -6,7 +12,7 @@ import { filter, firstValueFrom } from 'rxjs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type MongoConnectionOptions, mongoConnection } from '../../src/adapters/mongodb/index.ts'
 import { openHost } from '../../src/index.ts'
-import { memoryJournal } from '../../src/journal/index.ts'
+import { fileJournal, memoryJournal } from '../../src/journal/index.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -14,10 +20,12 @@ import {
   connection,
   withConnection,
 } from '../../src/machines/index.ts'
-import { recordingLogger } from '../../src/testing/index.ts'
+import { connectionDriverContract, recordingLogger } from '../../src/testing/index.ts'
 import { noUnhandledRejections, refused } from '../support/host.ts'
 import { mongoProxy } from '../support/mongodb/proxy.ts'
 import { freshName, type MongoServer, withMongo } from '../support/mongodb/server.ts'
+
+const CHILD = fileURLToPath(new URL('connection-child.mjs', import.meta.url))
 
 noUnhandledRejections()
 
@@ -150,6 +158,20 @@ await withMongo((mongo) => {
     })
   })
 
+  describe('the contract', () => {
+    let server: MongoServer
+    beforeAll(async () => {
+      server = await mongo.server()
+    })
+    afterAll(() => server?.close())
+    const cases = connectionDriverContract('mongoConnection', async () => {
+      const proxy = await mongoProxy(server.uri)
+      const driver = await mongoConnection({ uri: proxy.uri, options: { heartbeatFrequencyMS: 500 } })
+      return { driver, away: proxy.refuse, back: proxy.accept, dispose: proxy.close }
+    })
+    for (const { name, run } of cases) test(name, run)
+  })
+
   describe.skipIf(!mongo.own)('a connection to a server that goes and comes', () => {
     test('C1a: a server that is down at the start: told, tried, and there by itself once it is up', async () => {
       const server = await mongo.server()
@@ -217,6 +239,26 @@ await withMongo((mongo) => {
       expect(bad).toMatchObject({ code: 'BAD_OPTION' })
       const seen = [lines, error, made.status(), answer, bad, driver.name, host.health()]
       expect(inspect(seen, { depth: 12, showHidden: true })).not.toContain(canary)
+    })
+
+    test('C1: a process that is killed leaves nothing that the next has to see to', async () => {
+      const server = await mongo.server()
+      ends.push(() => server.close())
+      const dir = await mkdtemp(join(tmpdir(), 'duramen-connection-'))
+      ends.push(() => rm(dir, { recursive: true }))
+      for (let life = 0; life < 3; life++) {
+        const child = spawn(process.execPath, [CHILD, dir, server.uri], { stdio: ['ignore', 'pipe', 'inherit'] })
+        const exited = once(child, 'exit')
+        await once(child.stdout, 'data') // it works
+        child.kill('SIGKILL')
+        await exited
+      }
+      const journal = await fileJournal(dir)
+      const host = await openHost({ journal, logger: recordingLogger() })
+      ends.push(() => host.close())
+      expect(await host.list()).toEqual([])
+      const made = connection(host, { driver: await mongoConnection({ uri: server.uri }) })
+      expect(await withConnection(made, (db) => db.collection('lives').countDocuments())).toBeGreaterThan(2)
     })
 
     test('C1e: close while it connects, twice, and while the server is away', async () => {

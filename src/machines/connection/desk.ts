@@ -107,7 +107,8 @@ export class Desk<C> {
     this.status$.next(this.status())
     for (const look of [...this.#waiting]) look()
     // it went while its machine was on its way to `connected`
-    if (this.#level === 'down' && this.#isConnected()) queueMicrotask(() => this.#actor.send({ type: 'LOST' }))
+    if (this.#level === 'down' && this.#isConnected())
+      queueMicrotask(() => this.#isConnected() && this.#actor.send({ type: 'LOST' }))
   }
 
   readonly #isConnected = () => this.#actor.getSnapshot().matches('connected')
@@ -119,11 +120,12 @@ export class Desk<C> {
     const connection = await this.#connected(patience, signal)
     if (this.#closing) throw this.#closed()
     const mine: Work = { abort: new AbortController(), ended: Promise.resolve() }
-    const abort = () => mine.abort.abort(signal?.reason)
+    const { abort: working } = mine
+    const abort = () => working.abort(signal?.reason) // and never the rollback
     const done = (async () => {
       signal?.addEventListener('abort', abort)
       try {
-        return await work(connection, { signal: mine.abort.signal })
+        return await work(connection, { signal: working.signal })
       } catch (error) {
         if (rollback) await this.#rollBack(rollback, error, mine, patience)
         throw error

@@ -41,7 +41,7 @@ export const connectionMachine = setup({
     input: ConnectionInput
     events: ConnectionEvent
     emitted: ConnectionMessage
-    tags: 'waiting' | 'open'
+    tags: 'open'
   },
   actors: {
     /** Resolves once the database answers. */
@@ -82,7 +82,6 @@ export const connectionMachine = setup({
   on: { CLOSE: '.closed' },
   states: {
     connecting: {
-      tags: 'waiting',
       entry: ['begin', say('attempt', (c) => `attempt ${c.attempt}/${c.settings.attempts} to connect to ${c.name}`)],
       invoke: {
         src: 'connect',
@@ -101,7 +100,7 @@ export const connectionMachine = setup({
         ],
       },
     },
-    pausing: { tags: 'waiting', after: { pause: 'connecting' } },
+    pausing: { after: { pause: 'connecting' } },
     connected: {
       entry: say('connected', (c) => `connected to ${c.name}`),
       initial: 'young',
@@ -142,7 +141,6 @@ export const connectionMachine = setup({
       on: { UP: { guard: 'wasAway', target: 'trial' } },
     },
     trial: {
-      tags: 'waiting',
       entry: say(
         'trial',
         (c) => `a trial to connect to ${c.name}`,
