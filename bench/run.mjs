@@ -4,12 +4,13 @@ import { parseArgs } from 'node:util'
 import { benchDevice } from './device.mjs'
 import { benchHost } from './host.mjs'
 import { benchJournal } from './journal.mjs'
+import { benchMongodb } from './mongodb.mjs'
 import { benchRecovery } from './recovery.mjs'
 import { scratch } from './side-by-side.mjs'
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } })
 const results = []
-for (const part of [benchJournal, benchHost, benchRecovery, benchDevice]) {
+for (const part of [benchJournal, benchHost, benchRecovery, benchDevice, benchMongodb]) {
   for (const result of await part()) {
     const { name, value, goal, lowerIsBetter, rates, unit = 'a second' } = result
     const verdict = (lowerIsBetter ? value <= goal : value >= goal) ? 'reached' : 'MISSED'

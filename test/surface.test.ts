@@ -3,11 +3,12 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { left, right } from 'fp-ts/lib/Either.js'
+import { MongoClient } from 'mongodb'
 import { expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { fileSystemFolders, fileSystemStore } from '../src/adapters/filesystem/index.ts'
 import { createLogger } from '../src/adapters/logging/index.ts'
-import { mongoConnection } from '../src/adapters/mongodb/index.ts'
+import { mongoConnection, mongoImageStore } from '../src/adapters/mongodb/index.ts'
 import { email, webhook } from '../src/adapters/notify/index.ts'
 import { askControl, childRunner } from '../src/adapters/process/index.ts'
 import { sharpProcessor } from '../src/adapters/sharp/index.ts'
@@ -112,6 +113,7 @@ function calls(
   )
   const driver = simulatedDriver()
   const { driver: db } = database()
+  const noDb = new MongoClient('mongodb://127.0.0.1:1').db('never') // connects to nothing by itself
   const connected = connection(host, { driver: db, id: 'connected' })
   const usb = (given: object) => usbDriver({ vendor: 1, product: 2, protocol: readerProtocol, ...given })
   // each is refused for what is looked at last, where its value is right
@@ -319,6 +321,15 @@ function calls(
       (v) => mongoConnection({ uri: 'mongodb://x', options: v }),
       `${nothing},object,object without prototype`,
     ],
+    ['mongoImageStore', (v) => mongoImageStore(v), ''],
+    ['mongoImageStore db', (v) => mongoImageStore({ db: v }), ''],
+    ['mongoImageStore collection', (v) => mongoImageStore({ db: noDb, collection: v }), 'undefined,text'],
+    ['mongoImageStore inline', (v) => mongoImageStore({ db: noDb, inline: v }), 'undefined,5'],
+    ...(['wtimeout', 'timeout', 'abandoned'] as const).map((name): [string, Call, string] => [
+      `mongoImageStore ${name}`,
+      (v) => mongoImageStore({ db: noDb, [name]: v }),
+      'undefined,5',
+    ]),
     ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
     [
       'imagePipeline connection',
