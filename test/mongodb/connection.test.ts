@@ -158,6 +158,33 @@ await withMongo((mongo) => {
     })
   })
 
+  test.each(['works', 'rests'] as const)(
+    'C1e: a server that hangs while a connection %s holds up no close, and keeps no socket',
+    async (how) => {
+      const server = await mongo.server()
+      ends.push(() => server.close())
+      const proxy = await mongoProxy(server.uri)
+      ends.push(proxy.close)
+      // as a mongod says it: the driver then ends its sessions by a command
+      const sessions = { replace: (answer: object) => ({ ...answer, logicalSessionTimeoutMinutes: 30 }) }
+      for (const command of ['hello', 'ismaster']) proxy.trouble(sessions, { command, times: 1000 })
+      const before = sockets()
+      const { made, host, lines } = await connected({ uri: proxy.uri }, { closeTimeout: '1s' })
+      await withConnection(made, insert(1))
+      const hangs = proxy.trouble({ delay: 60_000 }, { times: 1000 })
+      const works = how === 'works' ? withConnection(made, insert(2)).catch((error) => error) : undefined
+      if (works) await hangs.first
+      const begun = Date.now()
+      await host.close()
+      expect(Date.now() - begun).toBeLessThan(8000)
+      expect(lines.at(-1)).toBe('mongo: closed') // and no word of one that could not be
+      if (works) expect(await works).toMatchObject({ name: expect.stringMatching(/Mongo/) })
+      proxy.cut() // its own ends, which wait for the delay
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(sockets()).toBe(before)
+    },
+  )
+
   describe('the contract', () => {
     let server: MongoServer
     beforeAll(async () => {
