@@ -264,6 +264,36 @@ test('C1e: close waits for work, refuses who waits, and is the same when called 
   expect(word(made)).toEqual(['closed', 'disconnected'])
 })
 
+test('C1e: work that throws at once is over, also for close', async () => {
+  const { made } = await opened()
+  const broken = () => {
+    throw new Error('at once')
+  }
+  await expect(withConnection(made, broken)).rejects.toThrow('at once')
+  await expect(withConnection(made, broken, { rollback: broken })).rejects.toThrow('at once')
+  expect(made.status().works).toBe(0)
+  await made.close()
+})
+
+test('C1d: who calls off his work does not call off its rollback', async () => {
+  const { made } = await opened()
+  const off = new AbortController()
+  const undoing = deferred<AbortSignal>()
+  const undone = deferred()
+  const works = withConnection(made, () => Promise.reject(new Error('failed')), {
+    signal: off.signal,
+    rollback: async (_, { signal }) => {
+      undoing.resolve(signal)
+      await undone.promise
+    },
+  }).catch((error) => error)
+  const signal = await undoing.promise
+  off.abort()
+  expect(signal.aborted).toBe(false)
+  undone.resolve(undefined)
+  expect(await works).toMatchObject({ message: 'failed' })
+})
+
 test('C1e: work that takes too long is aborted and may undo what it did; then the driver is closed', async () => {
   const { clock, db, made } = await opened()
   const undone: unknown[] = []

@@ -22,7 +22,7 @@ const UNDOING = 1000
 interface Work {
   /** Of the work, then of its rollback. */
   abort: AbortController
-  ended: Promise<unknown>
+  readonly ended: Promise<void>
 }
 
 /** Options of `withConnection`, looked at. */
@@ -39,7 +39,7 @@ export class Desk<C> {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #actor: ActorRefFrom<typeof connectionMachine>
-  readonly #unwatch: () => void
+  #unwatch = () => {}
   readonly #works = new Set<Work>()
   /** To be called when the machine has moved. */
   readonly #waiting = new Set<() => void>()
@@ -64,7 +64,11 @@ export class Desk<C> {
     this.status$ = new BehaviorSubject(this.status())
     this.#actor.on('*', (message) => this.#tell(message))
     this.#actor.subscribe(() => this.#moved())
-    this.#unwatch = driver.watch((change) => {
+  }
+
+  /** It is tried from now on. */
+  start(): void {
+    this.#unwatch = this.#given.driver.watch((change) => {
       this.#level = change
       this.#actor.send({ type: change === 'up' ? 'UP' : 'LOST' })
     })
@@ -119,24 +123,23 @@ export class Desk<C> {
   ): Promise<A> {
     const connection = await this.#connected(patience, signal)
     if (this.#closing) throw this.#closed()
-    const mine: Work = { abort: new AbortController(), ended: Promise.resolve() }
-    const { abort: working } = mine
+    const working = new AbortController()
     const abort = () => working.abort(signal?.reason) // and never the rollback
-    const done = (async () => {
-      signal?.addEventListener('abort', abort)
-      try {
-        return await work(connection, { signal: working.signal })
-      } catch (error) {
-        if (rollback) await this.#rollBack(rollback, error, mine, patience)
-        throw error
-      } finally {
-        signal?.removeEventListener('abort', abort)
-        this.#works.delete(mine)
-      }
-    })()
-    mine.ended = done.catch(() => {})
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    let end = () => {}
+    const mine: Work = { abort: working, ended: new Promise<void>((resolve) => (end = resolve)) }
     this.#works.add(mine)
-    return done
+    try {
+      return await work(connection, { signal: working.signal })
+    } catch (error) {
+      if (rollback) await this.#rollBack(rollback, error, mine, patience)
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      this.#works.delete(mine)
+      end()
+    }
   }
 
   /** C1d */

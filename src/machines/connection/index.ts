@@ -62,8 +62,6 @@ export function connection<C>(host: Host, options: ConnectionOptions<C>): Connec
     throw new DuramenError('BAD_OPTION', `'${id}' is a connection of this host already`, {
       hint: 'Use what the first call has answered, close that first, or give this one another id.',
     })
-  const stays = host.endsWith(() => close().catch((error) => host.logger.warn(`${id}: ${textOf(error)}`)))
-  ids.add(id)
   const desk = new Desk(given, host.clock, host.logger)
   let closing: Promise<void> | undefined
   const close = () => {
@@ -73,6 +71,9 @@ export function connection<C>(host: Host, options: ConnectionOptions<C>): Connec
     })
     return closing
   }
+  const stays = host.endsWith(() => close().catch((error) => host.logger.warn(`${id}: ${textOf(error)}`)))
+  ids.add(id)
+  desk.start()
   const made: Connection<C> = {
     id,
     status: () => desk.status(),
