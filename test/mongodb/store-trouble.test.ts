@@ -241,6 +241,22 @@ await withMongo((mongo) => {
       expect(await count()).toEqual({ keys: 0, units: 0, files: 0, chunks: 0 })
     })
 
+    test('I1 a note of an upload that comes after its publication costs the unit nothing', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db, whole, count, tidy } = fresh()
+      const held = proxy.trouble({ delay: 1500 }, { command: 'update', db: db.databaseName })
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName), inline: 3, timeout: 400 })
+      expect(await done(store.put(unit))).toMatchObject({ existed: false })
+      expect(held.met).toBe(1)
+      const units = db.collection('images.units')
+      await vi.waitFor(async () => expect((await units.findOne())!.uploads).toHaveLength(1), 10_000)
+      await tidy()
+      expect(await whole(unit.key)).toBeDefined()
+      expect(await count()).toEqual({ keys: 1, units: 1, files: 1, chunks: 1 })
+      expect((await units.findOne())!.uploads).toEqual([])
+    })
+
     test('a database that is not there yet: NOT_CONNECTED, and the same store works once it is', async () => {
       const own = await mongo.server()
       onTestFinished(() => own.close())

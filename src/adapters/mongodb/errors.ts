@@ -57,6 +57,9 @@ export function isUnknown(error: unknown): boolean {
   )
 }
 
+/** Whether the server does not know such a command. */
+export const isUnheardOf = (error: unknown): boolean => thrown(error).code === 59
+
 /** Whether there was no server to send it to. */
 export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
 

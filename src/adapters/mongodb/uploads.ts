@@ -2,10 +2,12 @@
 // an upload, a sweep finds what it left.
 //
 // An upload is swept in two steps, `abandoned` apart: taken, so that it can't be published, and its bytes removed; then
-// removed once more, with what came late, and forgotten.
+// removed once more, with what came late, and forgotten. A note may come late, too, after the upload was published: what a
+// unit has is told by its `rev`, never by the list alone (I1).
 import type { Collection, Db } from 'mongodb'
 import type { Bytes } from './bytes.ts'
 import type { Commands } from './commands.ts'
+import { isDuplicate, isUnheardOf } from './errors.ts'
 import type { UnitDocument, Upload } from './units.ts'
 
 /** Of `abandoned`: how long an upload goes on before it says again that it does. */
@@ -44,24 +46,37 @@ export class Uploads {
     if (Date.now() - this.#sweptAt > this.#abandoned) await this.sweep(signal)
     await this.#setClock(signal)
     const noted = { ...upload, at: this.now() }
-    // a set: noted twice it is noted once
-    const note = () => this.#units.updateOne({ _id: key }, { $addToSet: { uploads: noted } }, { upsert: true })
-    await this.#commands.ask(note, signal)
+    // again on a duplicate: another upload has made the document just now; and if it stays, this one is noted already
+    if (!(await this.#note(key, noted, signal))) await this.#note(key, noted, signal)
     return noted
+  }
+
+  /** False for a duplicate. */
+  async #note(key: string, upload: Upload, signal?: AbortSignal): Promise<boolean> {
+    const isNew = { _id: key, 'uploads.id': { $ne: upload.id } }
+    const note = () => this.#units.updateOne(isNew, { $push: { uploads: upload } }, { upsert: true })
+    try {
+      await this.#commands.ask(note, signal)
+      return true
+    } catch (error) {
+      if (!isDuplicate(error)) throw error
+      return false
+    }
   }
 
   /** Says that an upload goes on, where it was not said for long. Throws Swept. */
   beat(key: string, upload: Upload, signal?: AbortSignal): () => Promise<void> {
-    let last = performance.now()
+    let last = Date.now()
     return async () => {
-      if (performance.now() - last < this.#abandoned * BEAT) return
+      // by the clock on the wall, which goes on while the machine is suspended, and may be put back
+      if (Math.abs(Date.now() - last) < this.#abandoned * BEAT) return
       const at = this.now()
       const { matchedCount } = await this.#commands.ask(
         () => this.#units.updateOne(open(key, upload), { $set: { 'uploads.$.at': at } }),
         signal,
       )
       if (matchedCount === 0) throw new Swept()
-      last = performance.now()
+      last = Date.now()
     }
   }
 
@@ -73,7 +88,9 @@ export class Uploads {
   /** Removes what uploads of this store have left that came to nothing. */
   async clear(signal?: AbortSignal): Promise<void> {
     for (const [upload, key] of this.#failed) {
-      await this.#take(upload, open(key, upload), signal)
+      const taken = await this.#take(upload, open(key, upload), signal)
+      // swept meanwhile, with what came before; or published after all, though nobody could say so
+      if (!taken && !(await this.#isPublished(key, upload, signal))) await this.#bytes.remove(upload.files, signal)
       this.#failed.delete(upload)
     }
   }
@@ -95,10 +112,12 @@ export class Uploads {
       for (const upload of uploads) {
         if (upload.at >= before) continue
         const { id, at } = upload
-        const seen = { _id: key, uploads: { $elemMatch: { id, at } } }
+        const seen = { _id: key, rev: { $ne: id }, uploads: { $elemMatch: { id, at } } }
         const taken = await this.#take(upload, seen, signal)
         if (taken?.hadBytes) swept++
-        if (taken && upload.swept) await this.#commands.ask(() => this.#forget(key, upload), signal)
+        // of one that is published only the note goes
+        const isOver = taken ? upload.swept : await this.#isPublished(key, upload, signal)
+        if (isOver) await this.#commands.ask(() => this.#forget(key, upload), signal)
       }
       await this.#commands.ask(
         () => this.#units.deleteOne({ _id: key, rev: { $exists: false }, uploads: { $size: 0 } }),
@@ -119,6 +138,12 @@ export class Uploads {
     return matchedCount > 0 ? { hadBytes: await this.#bytes.remove(files, signal) } : undefined
   }
 
+  async #isPublished(key: string, { id }: Upload, signal?: AbortSignal): Promise<boolean> {
+    const published = () =>
+      this.#units.findOne({ _id: key, rev: id }, { projection: { _id: 1 }, ...this.#commands.reading })
+    return (await this.#commands.ask(published, signal)) !== null
+  }
+
   #forget(key: string, { id }: Upload) {
     return this.#units.updateOne({ _id: key }, { $pull: { uploads: { id } } })
   }
@@ -129,10 +154,19 @@ export class Uploads {
   }
 
   async #setClock(signal?: AbortSignal): Promise<void> {
-    const { localTime } = await this.#commands.ask(() => this.#db.command({ hello: 1 }), signal)
+    const { localTime } = await this.#commands
+      .ask(() => this.#db.command({ hello: 1 }), signal)
+      .catch((error) => {
+        if (isUnheardOf(error)) return { localTime: undefined } // before 4.2.10: the hosts' clocks have to do
+        throw error
+      })
     this.#ahead = localTime instanceof Date ? localTime.getTime() - Date.now() : 0
   }
 }
 
-/** The upload, unless a sweep has it. */
-const open = (key: string, { id }: Upload) => ({ _id: key, uploads: { $elemMatch: { id, swept: { $exists: false } } } })
+/** The upload, unless a sweep has it, or it is published. */
+const open = (key: string, { id }: Upload) => ({
+  _id: key,
+  rev: { $ne: id },
+  uploads: { $elemMatch: { id, swept: { $exists: false } } },
+})
