@@ -1,9 +1,10 @@
 // `duramen demo --store`, as a user runs it.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { cp, mkdir, readdir, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { expect, onTestFinished, test } from 'vitest'
-import { duramen, folder } from '../cli/command.ts'
+import { duramen, folder, start } from '../cli/command.ts'
 import { withMongo } from '../support/mongodb/server.ts'
 import { inside } from './worlds.ts'
 
@@ -15,6 +16,21 @@ test('a database that is not there, and what is no address: said before anything
   expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('no address of MongoDB') })
   expect(`${away.stdout}${away.stderr}${wrong.stdout}${wrong.stderr}`).not.toContain('unspeakable')
   expect(existsSync(data)).toBe(false)
+})
+
+test('names the command that installs the driver', async () => {
+  const dir = await folder()
+  await cp('dist', join(dir, 'dist'), { recursive: true })
+  await cp('package.json', join(dir, 'package.json'))
+  await mkdir(join(dir, 'node_modules'))
+  for (const name of await readdir('node_modules'))
+    if (name !== 'mongodb') await symlink(resolve('node_modules', name), join(dir, 'node_modules', name))
+  const main = join(dir, 'dist/cli/main.js')
+  const args = ['demo', '--data', join(dir, 'data'), '--store', 'mongodb://127.0.0.1/a']
+  const { code, stderr } = await start(args, { main }).ended
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/the package mongodb cannot be loaded.*\n(?:.*\n)* {2}Run: npm install mongodb@7\n$/)
+  expect(existsSync(join(dir, 'data'))).toBe(false)
 })
 
 await withMongo((mongo) => {

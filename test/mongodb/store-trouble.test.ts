@@ -257,6 +257,19 @@ await withMongo((mongo) => {
       expect((await units.findOne())!.uploads).toEqual([])
     })
 
+    test('a signal ends the wait for a database at once', async () => {
+      const own = await mongo.server()
+      onTestFinished(() => own.close())
+      await own.stop()
+      const store = mongoImageStore({ db: clientOf(own.uri, { serverSelectionTimeoutMS: 50_000 }).db('d') })
+      for (const call of [store.put, (_: StoreUnit, signal: AbortSignal) => store.find(unit.key, signal)]) {
+        const abort = new AbortController()
+        const ended = failed(call(unit, abort.signal))
+        setTimeout(() => abort.abort(), 20)
+        expect(await ended).toMatchObject({ code: 'ABORTED', retryable: true })
+      }
+    }, 20_000)
+
     test('a database that is not there yet: NOT_CONNECTED, and the same store works once it is', async () => {
       const own = await mongo.server()
       onTestFinished(() => own.close())

@@ -7,12 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db, ObjectId } from 'mongodb'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, checkHash, optionsGiven } from '../../ports/given.ts'
-import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
+import type { ImageStore, StoredUnit, StoreUnit } from '../../ports/image.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import { Bytes, checked, collect } from './bytes.ts'
 import { Commands, type Reading } from './commands.ts'
 import { isUnopened, mongoError, task } from './errors.ts'
 import { loadMongodb } from './load.ts'
+import { checkUnit, placesFor } from './sent.ts'
 import { type StoredOutput, type Unit, type UnitDocument, Units, type Upload } from './units.ts'
 import { Swept, Uploads } from './uploads.ts'
 
@@ -37,12 +38,6 @@ export interface MongoImageStoreOptions {
 
 const NAMES = ['db', 'collection', 'inline', 'wtimeout', 'timeout', 'abandoned']
 const MAX_INLINE = 2 * 1024 * 1024
-/** Of `inline`: all outputs in one document; with its facts it stays well below MongoDB's 16 MB. */
-const ROOM = 4
-/** Bytes of name, codes and info. */
-const MAX_FACTS = 4 * 1024 * 1024
-/** Of an output's hash, id and size as BSON. */
-const PER_OUTPUT = 200
 /** How often a put begins anew: another one is publishing the same unit, or this one was taken for abandoned. */
 const TRIES = 5
 /** Before it does, ms: what another has published a majority may not have yet. */
@@ -101,7 +96,7 @@ export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
 
   async function put(unit: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
     const info = checkUnit(unit)
-    const { units } = await parts()
+    const { units } = await commands.once(parts, signal)
     for (let tries = 1; ; tries++) {
       const before = await units.get(unit.key, signal)
       if (before !== undefined && (await isWhole(before, signal))) return answer(unit.key, before, true)
@@ -179,7 +174,7 @@ export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
 
   async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
     checkHash('key', key)
-    const { units } = await parts()
+    const { units } = await commands.once(parts, signal)
     const unit = await units.get(key, signal)
     if (unit === undefined) return undefined
     await verify(unit, signal)
@@ -239,43 +234,6 @@ function given(options: MongoImageStoreOptions) {
     timeout: milliseconds(timeout, 'timeout'),
     abandoned: milliseconds(abandoned, 'abandoned'),
   }
-}
-
-/** Its info as JSON. Throws BAD_INPUT for what can't be stored as it is. */
-function checkUnit({ key, name, outputs, info }: StoreUnit): string {
-  checkHash('key', key)
-  for (const { size, sha256 } of outputs) {
-    checkHash('hash', sha256)
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw badInput(`an output of ${size} bytes`, 'Give the number of bytes.')
-  }
-  const texts = [name, ...outputs.flatMap(({ code }) => code ?? [])]
-  if (!texts.every((text) => typeof text === 'string' && !/\p{Surrogate}/u.test(text)))
-    throw badInput('a name or code with half a character', 'Give whole Unicode: text.toWellFormed().')
-  const facts = jsonOf(info)
-  const size = [facts, ...texts].reduce((sum, text) => sum + Buffer.byteLength(text), outputs.length * PER_OUTPUT)
-  if (size <= MAX_FACTS) return facts
-  throw badInput(`${size} bytes of facts beside the outputs`, `At most ${MAX_FACTS}: make large ones an output.`)
-}
-
-function jsonOf(info: unknown): string {
-  try {
-    const text: string | undefined = JSON.stringify(info)
-    if (text?.startsWith('{')) return text
-  } catch {}
-  throw badInput('info that is no object of plain JSON', 'Give one with texts, numbers, lists and objects.')
-}
-
-const badInput = (what: string, hint: string) => new DuramenError('BAD_INPUT', `A unit has ${what}`, { hint })
-
-/** Which outputs become files, and under which ids; those that don't stay in the document. */
-function placesFor(outputs: readonly StoreOutput[], inline: number, newId: () => ObjectId): (ObjectId | undefined)[] {
-  let room = ROOM * inline
-  return outputs.map(({ size }) => {
-    if (size > Math.min(inline, room)) return newId()
-    room -= size
-    return undefined
-  })
 }
 
 async function verifyInline({ outputs }: Unit): Promise<void> {
