@@ -1,5 +1,7 @@
 // The server and the proxy of MongoDB's tests: that they do what they are taken for.
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
@@ -7,6 +9,8 @@ import { type Collection, GridFSBucket, MongoClient, type MongoClientOptions } f
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type MongoProxy, mongoProxy, type Trouble } from '../support/mongodb/proxy.ts'
 import { freshName, type MongoServer, withMongo } from '../support/mongodb/server.ts'
+
+const SERVE = join(import.meta.dirname, '../support/mongodb/serve.sh')
 
 await withMongo((mongo) => {
   const clients: MongoClient[] = []
@@ -57,6 +61,23 @@ await withMongo((mongo) => {
   })
 
   describe.skipIf(!mongo.own)('a server of the tests’ own', () => {
+    test('its script ends no process but its own: it runs as the first of a namespace, or not at all', () => {
+      const root = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+      const inside = [
+        ...root,
+        '--pid',
+        '--fork',
+        '--kill-child',
+        'bash',
+        '-c',
+        '"$0" /none 1 "" "" ""; echo "$? lives"',
+        SERVE,
+      ]
+      const { stdout, stderr } = spawnSync('unshare', inside, { input: 'kill\n', encoding: 'utf8' })
+      expect(stdout).toBe('1 lives\n')
+      expect(stderr).toContain('only under unshare')
+    })
+
     test.each(['stop', 'kill'] as const)('%s and start: data and port are the same', async (end) => {
       const server = await mongo.server()
       const a = client(server.uri, { serverSelectionTimeoutMS: 500 }).db('d').collection('a')

@@ -14,27 +14,32 @@ failed() { tail -5 "$1" >&2; say "that failed: $1"; exit 1; }
 [ "$(id -u)" = 0 ] || { say 'making a server needs root'; exit 1; }
 for tool in apt-get go flock unshare; do command -v $tool >/dev/null || { say "making a server needs $tool"; exit 1; }; done
 mkdir -p "$home"
-[ -n "${PRIVATE_MOUNTS:-}" ] || exec env PRIVATE_MOUNTS=1 unshare --mount bash "$0" "$home"   # no mount outlives us
+# Once more in namespaces of our own, so that no mount and no process outlives us. The second argument says where we came
+# from: among the mounts of the machine nothing is mounted or removed.
+here=$(readlink /proc/self/ns/mnt)
+[ $# = 2 ] || exec unshare --mount --pid --fork --kill-child bash "$0" "$home" "$here"
+[ "$here" != "$2" ] && [ $$ = 1 ] || { say 'no namespaces of its own'; exit 1; }
+trap 'exit 130' INT TERM          # the first process of a namespace ignores them else
 exec 8>"$home/lock"; flock 8
 [ "$(cat "$home/ok" 2>/dev/null)" != "$made" ] || exit 0
 
 root=$home/root
-rm -rf "$home/ok" "$root" "$home/template"
-if ! command -v debootstrap >/dev/null; then
-  say 'installing debootstrap'
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+rm -rf --one-file-system "$home/ok" "$root" "$home/template"
+if ! command -v debootstrap >/dev/null || ! command -v gpgv >/dev/null || [ ! -e $keys ]; then
+  say 'installing debootstrap, and what it tells packages of Debian by'
   apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap gpgv debian-archive-keyring >&2
 fi
 # meanwhile (static: it is to run on that Debian)
 CGO_ENABLED=0 GOFLAGS= GOBIN="$home" go install "github.com/FerretDB/FerretDB/v2/cmd/ferretdb@$ferretdb" \
   > "$home/go.log" 2>&1 & building=$!
-trap 'kill $building 2>/dev/null || true' EXIT
 # where this machine gets its own packages
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep -m1 -E '/debian/?$' || true)
 say "installing Debian $release with PostgreSQL $postgres and DocumentDB, building FerretDB $ferretdb"
 # (an older debootstrap has no script of this release's name: `sid` is the one for all that come)
-debootstrap --variant=minbase "$release" "$root" "${mirror:-http://deb.debian.org/debian}" sid > "$home/make.log" 2>&1 ||
-  failed "$home/make.log"
+debootstrap --variant=minbase --force-check-gpg --keyring=$keys "$release" "$root" \
+  "${mirror:-http://deb.debian.org/debian}" sid > "$home/make.log" 2>&1 || failed "$home/make.log"
 mount -t proc proc "$root/proc"          # the set-up of PostgreSQL's packages asks for it
 mount --rbind /dev "$root/dev"
 DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -q --no-install-recommends \
@@ -44,7 +49,6 @@ rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{do
 ln -s "/usr/lib/postgresql/$postgres/bin" "$root/pg"
 
 wait $building || failed "$home/go.log"
-trap - EXIT
 mv "$home/ferretdb" "$root/usr/local/bin"
 
 say 'laying out an empty database'
@@ -63,7 +67,7 @@ cron.host = '/data'
 cron.log_run = off
 documentdb.localhost_connection_string = 'host=/data'
 CONF
-as_postgres /pg/pg_ctl -D /data -w -l /data/log start >> "$home/make.log"
+as_postgres /pg/pg_ctl -D /data -w -l /data/log start >> "$home/make.log" 8>&-
 as_postgres psql -q -h /data -U postgres -c 'create extension documentdb cascade' \
   -c "create role tester login superuser password 'secret'" >> "$home/make.log" 2>&1
 as_postgres /pg/pg_ctl -D /data -w stop >> "$home/make.log"

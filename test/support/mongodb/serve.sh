@@ -3,11 +3,12 @@
 #
 # One server on 127.0.0.1:PORT with data of its own, steered by lines on stdin: start, stop, kill, fill, free. Each is
 # answered by one line, `ok` or what went wrong. At the end of stdin, so also when the tests were killed, the server is
-# killed and its data are removed; data of those that were killed themselves go at the next start. To be run as the first process of its own PID and mount namespaces (unshare): what
-# it starts can't outlive it.
+# killed and its data are removed; data of those that were killed themselves go at the next start. Only ever the first
+# process of PID and mount namespaces of its own (unshare): what it starts can't outlive it, and `kill` ends nothing else.
 #   HOME: what make.sh has made. AUTH: auth, when names and passwords are asked for. DISK: a size (400m), for data on
 #   a disk of that size. PROGRAM: a mongod; none: the FerretDB in HOME.
 set -u
+[ $$ = 1 ] || { echo 'serve.sh: only under unshare --pid --mount --fork' >&2; exit 1; }   # or `kill -1` is everybody
 home=$1 port=$2 auth=$3 disk=$4 program=$5 root=$1/root
 
 mkdir -p "$home/run"
