@@ -7,7 +7,7 @@
 import type { Collection, Db } from 'mongodb'
 import type { Bytes } from './bytes.ts'
 import type { Commands } from './commands.ts'
-import { isDuplicate, isUnheardOf } from './errors.ts'
+import { isDuplicate, isUnheardOf, isUnsent } from './errors.ts'
 import type { UnitDocument, Upload } from './units.ts'
 
 /** Of `abandoned`: how long an upload goes on before it says again that it does. */
@@ -40,15 +40,22 @@ export class Uploads {
     await this.#commands.ask(() => this.#units.createIndex({ 'uploads.at': 1 }, { sparse: true }), signal)
   }
 
-  /** Notes an upload before it begins. What earlier ones of this store have left is removed first. */
+  /** Notes an upload before it begins. What earlier ones have left is removed first, as far as that works. */
   async begin(key: string, upload: Omit<Upload, 'at'>, signal?: AbortSignal): Promise<Upload> {
-    await this.clear(signal)
-    if (Date.now() - this.#sweptAt > this.#abandoned) await this.sweep(signal)
+    await this.#tidy(signal).catch((error) => {
+      if (isUnsent(error)) throw error // else it stays for the next time; who calls `sweep` is told
+    })
     await this.#setClock(signal)
     const noted = { ...upload, at: this.now() }
     // again on a duplicate: another upload has made the document just now; and if it stays, this one is noted already
     if (!(await this.#note(key, noted, signal))) await this.#note(key, noted, signal)
     return noted
+  }
+
+  async #tidy(signal?: AbortSignal): Promise<void> {
+    const isDue = Date.now() - this.#sweptAt > this.#abandoned
+    if (isDue) this.#sweptAt = Date.now() // also where it fails: not before each upload
+    await (isDue ? this.sweep(signal) : this.clear(signal))
   }
 
   /** False for a duplicate. */
