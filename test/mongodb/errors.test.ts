@@ -55,11 +55,19 @@ test('only what is wholly a duplicate is one; what was refused for certain is no
   expect([server(11000), server(13), server(14031), undefined, 'text'].map(isUnknown)).toEqual(Array(5).fill(false))
 })
 
-test('who can’t read with majority is told from who can’t yet', () => {
-  const refusals = [
-    server(148),
-    server(72, 'unsupported readConcern level'),
+test('who can’t read with majority is told from who can’t yet, by codes: a text may quote the command', () => {
+  const quoted =
+    'not authorized on archive to execute command { find: "images.units", filter: { _id: "" }, limit: 1, ' +
+    'readConcern: { level: "majority" }, $db: "archive" }'
+  const refusals = [server(148), server(72, 'unsupported readConcern level'), server(40415)]
+  expect(refusals.map(refusesMajority)).toEqual([true, true, true])
+  const others = [
     server(134, 'read concern majority not available yet'),
+    ...[13, 18, 8000].map((code) => server(code, quoted)),
   ]
-  expect(refusals.map(refusesMajority)).toEqual([true, true, false])
+  expect(others.map(refusesMajority)).toEqual([false, false, false, false])
+})
+
+test('a cursor that is forgotten or killed is asked again', () => {
+  expect([server(43), server(175), server(237)].map(isUnknown)).toEqual([true, true, true])
 })

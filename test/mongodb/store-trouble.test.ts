@@ -346,16 +346,75 @@ await withMongo((mongo) => {
       expect(await whole(unit.key)).toBeDefined()
     })
 
+    const noMajority = { ok: 0, code: 148, codeName: 'ReadConcernMajorityNotEnabled', errmsg: 'no majority here' }
+
     test('a server that can’t read with majority is read without', async () => {
       const proxy = await mongoProxy(server.uri)
       onTestFinished(() => proxy.close())
       const { db, whole } = fresh()
-      const refused = { ok: 0, code: 148, codeName: 'ReadConcernMajorityNotEnabled', errmsg: 'no majority here' }
-      const met = proxy.trouble({ answer: refused }, { command: 'find', db: db.databaseName })
+      const met = proxy.trouble({ answer: noMajority }, { command: 'find', db: db.databaseName })
       const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName) })
       expect(await done(store.put(unit))).toMatchObject({ existed: false })
       expect(await met.first).toMatchObject({ readConcern: { level: 'majority' } })
       expect(await whole(unit.key)).toBeDefined()
+    })
+
+    test.each([
+      [
+        'has no rights',
+        { ok: 0, code: 13, errmsg: 'not authorized to execute { readConcern: { level: "majority" } }' },
+        1,
+      ],
+      ['takes neither', noMajority, 2],
+    ])('I1 who %s at first is read with majority once that is over', async (_, answer, times) => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db } = fresh()
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName) })
+      proxy.trouble({ answer }, { command: 'find', db: db.databaseName, times })
+      await failed(store.put(unit))
+      const levels: unknown[] = []
+      const seen = (command: Record<string, any>) => levels.push(command.readConcern?.level)
+      proxy.trouble({ delay: 0 }, { command: 'find', db: db.databaseName, times: 100, seen })
+      await done(store.put(unit))
+      expect(new Set(levels)).toEqual(new Set(['majority']))
+    })
+
+    test('I1 a cursor that the server has forgotten in the midst of a file is made again', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db } = fresh()
+      const content = Buffer.alloc(9_000_000, 'x') // more than two batches
+      const read = () => async () => right([content] as unknown as AsyncIterable<Uint8Array>)
+      const big = { ...unit, outputs: [{ code: null, size: content.length, sha256: sha256(content), read }] }
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName) })
+      await done(store.put(big))
+      const forgotten = proxy.trouble(
+        { answer: { ok: 0, code: 43, codeName: 'CursorNotFound', errmsg: 'cursor id 7 not found' } },
+        { command: 'getMore', db: db.databaseName },
+      )
+      expect((await collect(await done(store.read(unit.key, 0)))).equals(content)).toBe(true)
+      expect(forgotten.met).toBe(1)
+    })
+
+    test('what can’t be cleaned up holds up no upload; a server without hello is taken without', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db, whole, tidy, count } = fresh()
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName), inline: 3 })
+      await failed(store.put(unitOf('a.png', ['the first', 'the second'], ['the first', 'tHe second'])))
+      const times = Number.POSITIVE_INFINITY
+      const no = { ok: 0, code: 13, errmsg: 'not authorized' }
+      const deletes = proxy.trouble({ answer: no }, { command: 'delete', db: db.databaseName, times })
+      const unheard = { ok: 0, code: 115, codeName: 'CommandNotSupported', errmsg: 'no hello here' }
+      const hellos = proxy.trouble({ answer: unheard }, { command: 'hello', db: db.databaseName, times })
+      expect(await done(store.put(unit))).toMatchObject({ existed: false })
+      expect([deletes.met > 0, hellos.met > 0]).toEqual([true, true])
+      expect(await whole(unit.key)).toBeDefined()
+      expect(await failed(store.sweep())).toMatchObject({ code: 'NO_PERMISSION' }) // who asks for it is told
+      deletes.lift()
+      await tidy()
+      expect(await count()).toEqual({ keys: 1, units: 1, files: 1, chunks: 1 })
     })
 
     test('every write wants a majority and the journal, whatever the client does; every read the primary', async () => {

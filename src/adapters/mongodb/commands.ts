@@ -9,10 +9,14 @@ export interface Reading {
   readonly readPreference: ReadPreferenceMode
 }
 
+type Level = 'majority' | 'local'
+
+const readingWith = (level: Level): Reading => ({ readConcern: { level }, readPreference: 'primary' })
+
 export class Commands {
   readonly #timeout: number
   /** I1: what a majority has stays, whoever is elected. A server that can't tell says so once. */
-  #level: 'majority' | 'local' = 'majority'
+  #level: Level = 'majority'
 
   constructor(timeout: number) {
     this.#timeout = timeout
@@ -20,15 +24,16 @@ export class Commands {
 
   /** Options of a read whose answer can be relied on. */
   get reading(): Reading {
-    return { readConcern: { level: this.#level }, readPreference: 'primary' }
+    return readingWith(this.#level)
   }
 
-  /** Finds out with any read what the server takes. */
-  async settle(read: (options: Reading) => Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  /** Finds out with any read what the server takes. Only one that takes the same read without a majority has none. */
+  async settle(read: (options: Reading) => Promise<unknown>): Promise<void> {
     try {
-      await this.once(() => read(this.reading), signal)
+      await this.once(() => read(readingWith('majority')))
     } catch (error) {
       if (!refusesMajority(error)) throw error
+      await this.once(() => read(readingWith('local')))
       this.#level = 'local'
     }
   }

@@ -32,9 +32,12 @@ const AWAY = new Set([
   'NoAnswer',
 ])
 
-/** A server that stops, starts, steps down or is short of time: the next one, or the same one later, takes the command. */
+/**
+ * A server that stops, starts, steps down, is short of time or has forgotten a cursor: the next one, or the same one later,
+ * takes the command.
+ */
 const PASSING = new Set([
-  ...[6, 7, 50, 89, 91, 112, 133, 134, 189, 262, 9001],
+  ...[6, 7, 43, 50, 89, 91, 112, 133, 134, 175, 189, 237, 262, 9001],
   ...[10107, 11600, 11601, 11602, 13435, 13436, 16500],
 ])
 
@@ -57,8 +60,8 @@ export function isUnknown(error: unknown): boolean {
   )
 }
 
-/** Whether the server does not know such a command. */
-export const isUnheardOf = (error: unknown): boolean => thrown(error).code === 59
+/** Whether the server does not know such a command: CommandNotFound, CommandNotSupported. */
+export const isUnheardOf = (error: unknown): boolean => [59, 115].includes(thrown(error).code as number)
 
 /** Whether there was no server to send it to. */
 export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
@@ -72,11 +75,14 @@ export function isDuplicate(error: unknown): boolean {
   return code === 11000 && (writeErrors ?? []).every((one) => one.code === 11000)
 }
 
-/** A server that has no majority to read from, or doesn't know the word. */
-export function refusesMajority(error: unknown): boolean {
-  const { name, message = '', code } = thrown(error)
-  return code === 148 || (name === 'MongoServerError' && code !== 134 && /read ?concern/i.test(message))
-}
+/**
+ * ReadConcernMajorityNotEnabled, and the ways to say that an option is not known: FailedToParse, InvalidOptions,
+ * CommandNotSupported, NotImplemented, 303 (Amazon DocumentDB), IDLUnknownField.
+ */
+const NO_MAJORITY: readonly unknown[] = [148, 9, 72, 115, 238, 303, 40415]
+
+/** A server that has no majority to read from, or doesn't know the word. By its code: a text may quote the command. */
+export const refusesMajority = (error: unknown): boolean => NO_MAJORITY.includes(thrown(error).code)
 
 interface Meaning {
   readonly code: DuramenErrorCode
