@@ -84,9 +84,11 @@ export class Bytes {
         )
         flying.catch(() => {}) // seen by the next await
       }
-    } finally {
-      await flying // nothing of it arrives once this has ended
+    } catch (error) {
+      await flying.catch(() => {}) // nothing of it arrives once this has ended; what came first is told
+      throw error
     }
+    await flying
     const { size: length, sha256 } = output
     const metadata = { key, sha256 }
     const document = { _id: id, length, chunkSize: CHUNK, uploadDate: new Date(), filename: name, metadata }
