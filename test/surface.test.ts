@@ -325,7 +325,7 @@ function calls(
     ['mongoImageStore db', (v) => mongoImageStore({ db: v }), ''],
     ['mongoImageStore collection', (v) => mongoImageStore({ db: noDb, collection: v }), 'undefined,text'],
     ['mongoImageStore inline', (v) => mongoImageStore({ db: noDb, inline: v }), 'undefined,5'],
-    ...(['wtimeout', 'timeout', 'abandoned'] as const).map((name): [string, Call, string] => [
+    ...(['timeout', 'abandoned'] as const).map((name): [string, Call, string] => [
       `mongoImageStore ${name}`,
       (v) => mongoImageStore({ db: noDb, [name]: v }),
       'undefined,5',

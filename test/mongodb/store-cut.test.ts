@@ -2,12 +2,12 @@
 // mends it. Every trouble at every command in turn, in databases of their own, several at once.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { mongoImageStore } from '../../src/adapters/mongodb/index.ts'
 import { done, unitOf } from '../../src/testing/images/index.ts'
 import { type MongoProxy, mongoProxy, type Trouble } from '../support/mongodb/proxy.ts'
 import { freshName, type MongoServer, withMongo } from '../support/mongodb/server.ts'
-import { clientOf, inside } from './worlds.ts'
+import { asReplicaSet, clientOf, inside } from './worlds.ts'
 
 const AT_ONCE = 12
 /** How long a command is held back, and how long the store waits for it, ms. */
@@ -32,6 +32,18 @@ const troubles: Record<string, Trouble> = {
   },
 }
 
+/** What is not as on a standalone server. */
+interface Setting {
+  /** The unit is there, damaged. */
+  readonly damaged?: true
+  /** A replica set, and a driver that sends again by itself. */
+  readonly replicas?: true
+  /** No majority can be read from. */
+  readonly local?: true
+}
+
+const noMajority = { ok: 0, code: 148, errmsg: 'no majority here' }
+
 await withMongo((mongo) => {
   describe.skipIf(!mongo.own)('every command of a put', () => {
     let server: MongoServer
@@ -48,8 +60,9 @@ await withMongo((mongo) => {
       await server?.close()
     })
 
-    async function putWith(trouble: Trouble, after: number, times: number, name: string, isDamaged: boolean) {
-      const client = clientOf(proxy.uri)
+    async function putWith(trouble: Trouble, after: number, times: number, name: string, setting: Setting) {
+      const { damaged: isDamaged, replicas, local } = setting
+      const client = clientOf(proxy.uri, replicas && { serverApi: '1', retryWrites: true, retryReads: true })
       const timeout = 'delay' in trouble && trouble.delay > 0 ? WAITS : '60s'
       const db = client.db(name)
       const { count, whole, tidy, empty } = inside(direct.db(name))
@@ -61,6 +74,7 @@ await withMongo((mongo) => {
           .collection('images.chunks')
           .updateMany({}, { $set: { data: Buffer.from('damaged') } })
       }
+      if (local) proxy.trouble({ answer: noMajority }, { db: name, command: 'find' })
       const met = proxy.trouble(trouble, { db: name, after, times })
       const first = await store.put(unit)()
       met.lift()
@@ -86,12 +100,18 @@ await withMongo((mongo) => {
       return { met: met.met, failed: first._tag === 'Left' }
     }
 
-    const damaged = 'the connection is cut after it'
-    const scenarios: [string, Trouble, boolean][] = Object.entries(troubles).map(([what, one]) => [what, one, false])
-    scenarios.push([`${damaged}, and the unit is there, damaged`, troubles[damaged]!, true])
+    const after = 'the connection is cut after it'
+    const alone = 'no majority confirms it'
+    const scenarios: [string, Trouble, Setting][] = Object.entries(troubles).map(([what, one]) => [what, one, {}])
+    scenarios.push([`${after}, and the unit is there, damaged`, troubles[after]!, { damaged: true }])
+    scenarios.push([`${after}, where no majority can be read from`, troubles[after]!, { local: true }])
+    scenarios.push([`${alone}, nor can be read from`, troubles[alone]!, { local: true }])
+    for (const what of [after, 'the server is no primary'])
+      scenarios.push([`${what}, and the driver sends it again by itself`, troubles[what]!, { replicas: true }])
 
-    test.each(scenarios)('I1 I3 I5 %s', async (_, trouble, isDamaged) => {
-      const { met: commands } = await putWith({ delay: 0 }, 0, Number.POSITIVE_INFINITY, freshName(), isDamaged)
+    test.each(scenarios)('I1 I3 I5 %s', async (_, trouble, setting) => {
+      if (setting.replicas) onTestFinished(asReplicaSet(proxy))
+      const { met: commands } = await putWith({ delay: 0 }, 0, Number.POSITIVE_INFINITY, freshName(), setting)
       expect(commands).toBeGreaterThan(14)
       const cases = Array.from({ length: commands }, (_, after) => [1, 2].map((times) => ({ after, times }))).flat()
       const failed: string[] = []
@@ -99,7 +119,7 @@ await withMongo((mongo) => {
         const name = freshName()
         for (let next = cases.shift(); next; next = cases.shift()) {
           const { after, times } = next
-          const result = await putWith(trouble, after, times, name, isDamaged).catch((cause) => {
+          const result = await putWith(trouble, after, times, name, setting).catch((cause) => {
             throw new Error(`at command ${after} of ${commands}, ${times} times: ${cause}`, { cause })
           })
           if (result.failed && times === 1) failed.push(`${after}`)

@@ -9,7 +9,7 @@ import type { StoreUnit } from '../../src/ports/image.ts'
 import { collect, done, failed, sha256, unitOf } from '../../src/testing/images/index.ts'
 import { mongoProxy } from '../support/mongodb/proxy.ts'
 import { freshName, type MongoServer, withMongo } from '../support/mongodb/server.ts'
-import { clientOf, inside } from './worlds.ts'
+import { asReplicaSet, clientOf, hasty, inside } from './worlds.ts'
 
 const unit = unitOf('a.png', ['one', 'the second'])
 
@@ -88,6 +88,17 @@ await withMongo((mongo) => {
     })
   })
 
+  test('an upload that is only slow is not to be swept: BAD_OPTION', () => {
+    const { db } = fresh()
+    for (const wrong of [
+      { abandoned: 0 },
+      { timeout: '1h', abandoned: '90m' },
+      { timeout: 0 },
+      { timeout: '30d' },
+    ] as const)
+      expect(() => mongoImageStore({ db, ...wrong })).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+  })
+
   describe('others at the same time', () => {
     test('I5 two hosts put the same unit fifty times: each time one is published, and nothing is left', async () => {
       const { db, store, whole, count, tidy } = fresh()
@@ -146,7 +157,7 @@ await withMongo((mongo) => {
       let go = () => {}
       const put = done(store.put(paused(new Promise<void>((resolve) => (go = resolve)))))
       await vi.waitFor(async () => expect(await count()).toMatchObject({ keys: 1, units: 0 }))
-      const sweeper = mongoImageStore({ db, abandoned: 0 })
+      const sweeper = hasty(db)
       await sleep(5)
       await done(sweeper.sweep())
       go()
@@ -158,7 +169,7 @@ await withMongo((mongo) => {
 
     test('I1 I3 beside a sweep that takes all it finds, no unit is ever there without its bytes', async () => {
       const { db, store, whole, tidy, count } = fresh()
-      const sweeper = mongoImageStore({ db, abandoned: 0 })
+      const sweeper = hasty(db)
       let isOver = false
       const sweeping = (async () => {
         while (!isOver) await done(sweeper.sweep())
@@ -195,7 +206,7 @@ await withMongo((mongo) => {
       const size = 3 * part.length
       const hash = sha256(Buffer.concat([part, part, part]))
       const outputs = [{ code: null, size, sha256: hash, read: () => async () => right(slow()) }]
-      await done(mongoImageStore({ db, abandoned: 100 }).put({ ...unit, outputs }))
+      await done(hasty(db, 100).put({ ...unit, outputs }))
       expect(times[2]).toBeGreaterThan(times[0]!)
       expect(await whole(unit.key)).toBeDefined()
     })
@@ -235,7 +246,7 @@ await withMongo((mongo) => {
       expect((await failed(slow.put(unit))).code).toBe('NOT_CONNECTED')
       expect(held.met).toBe(2)
       await sleep(5)
-      expect(await done(mongoImageStore({ db, abandoned: 0 }).sweep())).toBe(0)
+      expect(await done(hasty(db).sweep())).toBe(0)
       await vi.waitFor(async () => expect((await count()).chunks).toBe(1), 5000)
       await tidy()
       expect(await count()).toEqual({ keys: 0, units: 0, files: 0, chunks: 0 })
@@ -359,6 +370,70 @@ await withMongo((mongo) => {
       expect(await whole(unit.key)).toBeDefined()
     })
 
+    test('I1 where no majority can be read from, nothing is confirmed that none has', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db } = fresh()
+      proxy.trouble({ answer: noMajority }, { command: 'find', db: db.databaseName })
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName) })
+      const writeConcernError = {
+        code: 64,
+        codeName: 'WriteConcernTimeout',
+        errmsg: 'waiting for replication timed out',
+      }
+      const fits = { command: 'update', db: db.databaseName, times: Number.POSITIVE_INFINITY }
+      const alone = proxy.trouble({ replace: (answer) => ({ ...answer, writeConcernError }) }, fits)
+      const unsure = { code: 'OUTCOME_UNKNOWN', retryable: true }
+      expect(await failed(store.put(unit))).toMatchObject(unsure)
+      expect(await failed(store.put(unit))).toMatchObject(unsure) // it is there, as far as this server knows
+      expect(await failed(store.find(unit.key))).toMatchObject(unsure)
+      alone.lift()
+      expect(await done(store.put(unit))).toMatchObject({ existed: true })
+      expect(await done(store.find(unit.key))).toMatchObject({ existed: true })
+    })
+
+    test('K11 a publication that the driver could not send again is not known to be none', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db, whole } = fresh()
+      asReplicaSet(proxy)
+      const client = clientOf(proxy.uri, {
+        retryWrites: true,
+        serverApi: '1',
+        serverSelectionTimeoutMS: 500,
+        heartbeatFrequencyMS: 500,
+      })
+      const store = mongoImageStore({ db: client.db(db.databaseName) })
+      await done(store.find(unit.key))
+      const carriedOut = (answer: object) => {
+        void proxy.refuse() // and nobody is told
+        return answer
+      }
+      proxy.trouble({ replace: carriedOut }, { command: 'update', db: db.databaseName })
+      expect(await failed(store.put(unitOf('a.png', ['x'])))).toMatchObject({
+        code: 'OUTCOME_UNKNOWN',
+        retryable: true,
+      })
+      expect(await whole(unitOf('a.png', ['x']).key)).toBeDefined()
+      expect(await done(mongoImageStore({ db }).put(unitOf('a.png', ['x'])))).toMatchObject({ existed: true })
+    })
+
+    test('of two troubles the first is told: a source that ends badly while a batch is on its way', async () => {
+      const proxy = await mongoProxy(server.uri)
+      onTestFinished(() => proxy.close())
+      const { db } = fresh()
+      const broken = async function* () {
+        yield Buffer.alloc(5_000_000) // more than a batch
+        throw new Error('the source broke')
+      }
+      const outputs = [{ code: null, size: 6_000_000, sha256: sha256('x'), read: () => async () => right(broken()) }]
+      const no = { ok: 0, code: 13, errmsg: 'not authorized' }
+      const met = proxy.trouble({ answer: no }, { command: 'insert', db: db.databaseName })
+      const store = mongoImageStore({ db: clientOf(proxy.uri).db(db.databaseName) })
+      expect((await failed(store.put({ ...unit, outputs }))).message).toContain('the source broke')
+      expect(met.met).toBe(1)
+    })
+
     test.each([
       [
         'has no rights',
@@ -424,7 +499,7 @@ await withMongo((mongo) => {
       const client = clientOf(proxy.uri, { writeConcern: { w: 1 }, readPreference: 'secondaryPreferred' })
       const seen: Record<string, any>[] = []
       proxy.trouble({ delay: 0 }, { db: name, times: Number.POSITIVE_INFINITY, seen: (command) => seen.push(command) })
-      await done(mongoImageStore({ db: client.db(name), inline: 3, wtimeout: '7s' }).put(unit))
+      await done(mongoImageStore({ db: client.db(name), inline: 3, timeout: '14s' }).put(unit))
       const writes = seen.filter((one) => 'insert' in one || 'update' in one || 'delete' in one)
       const reads = seen.filter((one) => 'find' in one)
       expect(writes.map(({ writeConcern }) => writeConcern)).toEqual(

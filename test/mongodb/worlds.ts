@@ -2,8 +2,10 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
 import { onTestFinished } from 'vitest'
 import { type MongoImageStoreOptions, mongoImageStore } from '../../src/adapters/mongodb/index.ts'
+import { storeOf } from '../../src/adapters/mongodb/store.ts'
 import type { ImageStore, StoredUnit } from '../../src/ports/image.ts'
 import { collect, done, type StoreWorld } from '../../src/testing/images/index.ts'
+import type { MongoProxy } from '../support/mongodb/proxy.ts'
 import { freshName } from '../support/mongodb/server.ts'
 
 /** Gives up soon, comes back soon, and tries nothing again by itself: what is tried again is our doing. */
@@ -15,6 +17,18 @@ export function clientOf(uri: string, options: MongoClientOptions = {}): MongoCl
   const client = new MongoClient(uri, { ...IMPATIENT, ...QUICK, ...options })
   onTestFinished(() => client.close())
   return client
+}
+
+/**
+ * The server behind a proxy says of itself what the primary of a replica set does: the driver then retries by itself. For clients with
+ * `serverApi`, whose first words are commands. Ended by what it answers.
+ */
+export function asReplicaSet(proxy: MongoProxy): () => void {
+  const { host } = new URL(proxy.uri)
+  const primary = { setName: 'rs', isWritablePrimary: true, secondary: false, hosts: [host], me: host, primary: host }
+  const replace = (answer: object) => ({ ...answer, ...primary, logicalSessionTimeoutMinutes: 30 })
+  const said = proxy.trouble({ replace }, { command: 'hello', db: 'admin', times: Number.POSITIVE_INFINITY })
+  return () => said.lift()
 }
 
 type Options = Partial<MongoImageStoreOptions>
@@ -32,8 +46,12 @@ export interface Inside {
   empty(): Promise<void>
 }
 
+/** A store to which uploads are abandoned so soon, ms. */
+export const hasty = (db: Db, abandoned = 0): ImageStore =>
+  storeOf({ db, collection: 'images', inline: 256 * 1024, timeout: 60_000, abandoned })
+
 export function inside(db: Db): Inside {
-  const store = mongoImageStore({ db, abandoned: 0 })
+  const store = hasty(db)
   const units = db.collection('images.units')
   return {
     db,

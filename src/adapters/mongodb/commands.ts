@@ -27,6 +27,11 @@ export class Commands {
     return readingWith(this.#level)
   }
 
+  /** Else what was read may be gone once another is elected. */
+  get seesMajority(): boolean {
+    return this.#level === 'majority'
+  }
+
   /** Finds out with any read what the server takes. Only one that takes the same read without a majority has none. */
   async settle(read: (options: Reading) => Promise<unknown>): Promise<void> {
     try {
@@ -38,7 +43,7 @@ export class Commands {
     }
   }
 
-  /** A command that was never sent is not sent again: the driver has waited for a server already. */
+  /** Not again where there was no server: the driver has waited for one already. */
   async ask<T>(command: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       return await this.once(command, signal)

@@ -63,7 +63,7 @@ export function isUnknown(error: unknown): boolean {
 /** Whether the server does not know such a command: CommandNotFound, CommandNotSupported. */
 export const isUnheardOf = (error: unknown): boolean => [59, 115].includes(thrown(error).code as number)
 
-/** Whether there was no server to send it to. */
+/** Whether there was no server to send it to; with the driver's own retries: not any more. */
 export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
 
 /** Whether the client has failed to connect at its first command. It does not try again by itself. */

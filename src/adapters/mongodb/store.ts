@@ -28,15 +28,24 @@ export interface MongoImageStoreOptions {
    * files of GridFS. At most 2 MiB. Default 262144 (256 KiB).
    */
   readonly inline?: number
-  /** How long the server waits for a majority to have a write (`wtimeout`). Default `'10s'`. */
-  readonly wtimeout?: Duration
-  /** How long a command may take, with finding a server, before it counts as lost. Default `'60s'`. */
+  /**
+   * How long a command may take, with finding a server, before it counts as lost; half of it a majority has to confirm a
+   * write (`wtimeout`). Up to 24 days. Default `'60s'`.
+   */
   readonly timeout?: Duration
-  /** An upload that was not heard of for so long is swept. Default `'1h'`. */
+  /** An upload that was not heard of for so long is swept: at least twice `timeout`. Default `'1h'`. */
   readonly abandoned?: Duration
 }
 
-const NAMES = ['db', 'collection', 'inline', 'wtimeout', 'timeout', 'abandoned']
+const NAMES: readonly string[] = [
+  'db',
+  'collection',
+  'inline',
+  'timeout',
+  'abandoned',
+] satisfies (keyof MongoImageStoreOptions)[]
+/** Of a timer, ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1
 const MAX_INLINE = 2 * 1024 * 1024
 /** How often a put begins anew: another one is publishing the same unit, or this one was taken for abandoned. */
 const TRIES = 5
@@ -57,12 +66,23 @@ interface Parts {
  * both may be called again. NO_PERMISSION for a wrong password, NO_SPACE for a full disk, MISSING_PACKAGE without the driver.
  * `close` leaves the client open. Throws BAD_OPTION.
  */
-export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
-  const { db, collection, inline, wtimeout, timeout, abandoned } = given(options)
+export const mongoImageStore = (options: MongoImageStoreOptions): ImageStore => storeOf(given(options))
+
+/** Options that were looked at; durations in ms. */
+interface Given {
+  readonly db: Db
+  readonly collection: string
+  readonly inline: number
+  readonly timeout: number
+  readonly abandoned: number
+}
+
+/** For tests, too: they don't wait until an upload counts as abandoned. */
+export function storeOf({ db, collection, inline, timeout, abandoned }: Given): ImageStore {
   const place = `${db.databaseName}.${collection}`
   const commands = new Commands(timeout)
   const settings = {
-    writeConcern: { w: 'majority' as const, journal: true, wtimeoutMS: wtimeout },
+    writeConcern: { w: 'majority' as const, journal: true, wtimeoutMS: Math.ceil(timeout / 2) },
     // however the client reads
     ...{ promoteBuffers: true, promoteValues: true, promoteLongs: true, useBigInt64: false, raw: false },
   }
@@ -82,7 +102,8 @@ export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
     }
     const bytes = new Bytes(db, collection, settings, commands, driver)
     const uploads = new Uploads(db, documents, bytes, commands, abandoned)
-    return { newId: () => new driver.ObjectId(), units: new Units(documents, commands), uploads, bytes }
+    const units = new Units(documents, commands, db.client.options.retryWrites)
+    return { newId: () => new driver.ObjectId(), units, uploads, bytes }
   }
 
   /** Once; after a failure anew. */
@@ -210,13 +231,14 @@ export function mongoImageStore(options: MongoImageStoreOptions): ImageStore {
   }
 }
 
-function given(options: MongoImageStoreOptions) {
+function given(options: MongoImageStoreOptions): Given {
   const name = 'mongoImageStore'
   const {
     db,
     collection = 'images',
     inline = 256 * 1024,
-    ...durations
+    timeout: limit = '60s',
+    abandoned: age = '1h',
   } = optionsGiven(name, options, "Give { db: client.db('…') }.")
   assertNames(name, options ?? {}, NAMES)
   const isDb = typeof db === 'object' && db !== null && typeof db.collection === 'function'
@@ -225,15 +247,13 @@ function given(options: MongoImageStoreOptions) {
     throw badOption('collection', collection, 'is no name of a collection', "Give one like 'images'.")
   if (!Number.isSafeInteger(inline) || inline < 0 || inline > MAX_INLINE)
     throw badOption('inline', inline, 'is no number of bytes up to 2 MiB', 'Give one like 262144.')
-  const { wtimeout = '10s', timeout = '60s', abandoned = '1h' } = durations
-  return {
-    db,
-    collection,
-    inline,
-    wtimeout: milliseconds(wtimeout, 'wtimeout'),
-    timeout: milliseconds(timeout, 'timeout'),
-    abandoned: milliseconds(abandoned, 'abandoned'),
-  }
+  const timeout = milliseconds(limit, 'timeout')
+  if (timeout < 1 || timeout > MAX_TIMEOUT)
+    throw badOption('timeout', limit, 'leaves no time, or is no limit', "Give one like '60s'.")
+  const abandoned = milliseconds(age, 'abandoned')
+  const slow = 'is less than twice `timeout`: uploads that are only slow would be swept'
+  if (abandoned < 2 * timeout) throw badOption('abandoned', age, slow, `Give at least ${2 * timeout}.`)
+  return { db, collection, inline, timeout, abandoned }
 }
 
 async function verifyInline({ outputs }: Unit): Promise<void> {

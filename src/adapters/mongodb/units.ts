@@ -43,18 +43,30 @@ export interface UnitDocument extends Partial<Unit> {
 export class Units {
   readonly #units: Collection<UnitDocument>
   readonly #commands: Commands
+  /** The driver sends a write again by itself: that it found no server then does not say that nothing was sent. */
+  readonly #isResent: boolean
 
-  constructor(units: Collection<UnitDocument>, commands: Commands) {
+  constructor(units: Collection<UnitDocument>, commands: Commands, isResent: boolean) {
     this.#units = units
     this.#commands = commands
+    this.#isResent = isResent
   }
 
+  /** The unit as a majority has it; undefined when there is none. */
   async get(key: string, signal?: AbortSignal): Promise<Unit | undefined> {
     const document = await this.#commands.ask(
       () => this.#units.findOne({ _id: key }, { projection: { uploads: 0 }, ...this.#commands.reading }),
       signal,
     )
-    return document === null || Object.keys(document).length === 1 ? undefined : parse(document, this.#units.namespace)
+    if (document === null || Object.keys(document).length === 1) return undefined
+    const unit = parse(document, this.#units.namespace)
+    return this.#commands.seesMajority || (await this.#stays(key, unit, signal)) ? unit : await this.get(key, signal)
+  }
+
+  /** I1: where no majority can be read from, the unit is written as it is, and a majority has to have that. */
+  async #stays(key: string, { rev }: Unit, signal?: AbortSignal): Promise<boolean> {
+    const asItIs = () => this.#units.updateOne({ _id: key, rev }, { $set: { rev } })
+    return (await this.#commands.ask(asItIs, signal)).matchedCount > 0
   }
 
   /**
@@ -80,7 +92,8 @@ export class Units {
       await this.#commands.ask(change, signal)
     } catch (error) {
       // a duplicate: somebody was first, or this very command, whose answer was lost
-      if (isUnknown(error) && !isUnsent(error)) return await this.#decided(key, unit, error, signal)
+      const isUnsure = isUnknown(error) && (this.#isResent || !isUnsent(error))
+      if (isUnsure) return await this.#decided(key, unit, error, signal)
       if (!isDuplicate(error)) throw error
     }
     return await this.get(key, signal)
