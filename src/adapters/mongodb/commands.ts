@@ -1,6 +1,7 @@
 // The one way by which commands go to the server: each with a limit and a signal, and once more where nobody knows what
 // has become of it. All commands of the store come to the same when they are carried out twice.
 import type { ReadConcernLike, ReadPreferenceMode } from 'mongodb'
+import { untilAborted } from '../../ports/signal.ts'
 import { isUnknown, isUnsent, NoAnswer, refusesMajority } from './errors.ts'
 
 export interface Reading {
@@ -58,20 +59,13 @@ export class Commands {
   /** Ends with the limit or the signal, whatever the driver waits for. A cursor that has failed can't be asked again. */
   async once<T>(command: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted()
-    let enough = () => {}
-    const given = new Promise<never>((_, reject) => {
-      const timer = setTimeout(() => reject(new NoAnswer(`no answer within ${this.#timeout} ms`)), this.#timeout)
-      const aborted = () => reject(signal!.reason)
-      signal?.addEventListener('abort', aborted, { once: true })
-      enough = () => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', aborted)
-      }
-    })
+    const limit = new AbortController()
+    const timer = setTimeout(() => limit.abort(new NoAnswer(`no answer within ${this.#timeout} ms`)), this.#timeout)
     try {
-      return await Promise.race([command(), given])
+      const answered = untilAborted(command(), limit.signal)
+      return await (signal ? untilAborted(answered, signal) : answered)
     } finally {
-      enough()
+      clearTimeout(timer)
     }
   }
 }

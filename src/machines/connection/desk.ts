@@ -9,7 +9,9 @@ import { type ActorRefFrom, createActor, fromPromise } from 'xstate'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
+import { within } from '../hosting.ts'
 import { connectionMachine } from './machine.ts'
 import type { Given, WithConnectionOptions } from './options.ts'
 import { type ConnectionStatus, statusOf } from './status.ts'
@@ -87,10 +89,7 @@ export class Desk<C> {
     signal.addEventListener('abort', abort)
     const cancel = this.#clock.after(timeout, () => attempt.abort(tooLong(driver.name, timeout)))
     try {
-      const ended = new Promise<never>((_, reject) =>
-        attempt.signal.addEventListener('abort', () => setImmediate(reject, attempt.signal.reason)),
-      ) // a driver that answers its signal knows more of why
-      const connected = await Promise.race([driver.connect(attempt.signal)(), ended])
+      const connected = await untilAborted(driver.connect(attempt.signal)(), attempt.signal)
       if (isLeft(connected)) throw connected.left
       this.#connection = connected.right
       this.#level = 'up'
@@ -215,41 +214,32 @@ export class Desk<C> {
     const { id, driver, closeTimeout } = this.#given
     await Promise.resolve() // so that those who wait see that it closes
     for (const look of [...this.#waiting]) look()
-    if (!(await this.#within(closeTimeout, this.#ended()))) {
+    if (!(await this.#endsWithin(closeTimeout))) {
       this.#logger.warn(`${id}: closed while work still ran: ${this.#works.size}`)
       this.#limitPassed = true
       for (const { abort } of this.#works) abort.abort(this.#closed())
-      await this.#within(UNDOING, this.#ended())
+      await this.#endsWithin(UNDOING)
     }
     this.#unwatch()
     this.#actor.send({ type: 'CLOSE' })
-    let answer: Awaited<ReturnType<ReturnType<typeof driver.close>>> | undefined
-    const closed = await this.#within(
-      closeTimeout,
-      driver
-        .close()()
-        .then((given) => {
-          answer = given
-        }),
-    )
+    const closed = await within(this.#clock, closeTimeout, driver.close()(), () => undefined)
     this.events.complete()
     this.status$.complete()
     if (!closed) throw new DuramenError('TIMEOUT', `${id}: ${driver.name} was not closed within ${closeTimeout} ms`)
-    if (answer && isLeft(answer)) throw answer.left
+    if (isLeft(closed)) throw closed.left
   }
 
   async #ended(): Promise<void> {
     while (this.#works.size > 0) await Promise.all([...this.#works].map(({ ended }) => ended))
   }
 
-  /** Whether it came in time. */
-  async #within(limit: number, promise: Promise<unknown>): Promise<boolean> {
-    let cancel = () => {}
-    const late = new Promise<false>((resolve) => {
-      cancel = this.#clock.after(limit, () => resolve(false))
-    })
-    return Promise.race([promise.then(() => true), late]).finally(cancel)
-  }
+  readonly #endsWithin = (ms: number) =>
+    within(
+      this.#clock,
+      ms,
+      this.#ended().then(() => true),
+      () => false,
+    )
 }
 
 /** The host's clock, as XState wants one: what is armed is known by the function that calls it off. */
