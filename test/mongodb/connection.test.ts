@@ -29,6 +29,21 @@ const CHILD = fileURLToPath(new URL('connection-child.mjs', import.meta.url))
 
 noUnhandledRejections()
 
+test('an address that needs options is taken with them; of a wrong one no password is told', async () => {
+  const oidc = 'mongodb://127.0.0.1/?authMechanism=MONGODB-OIDC'
+  const authMechanismProperties = { OIDC_CALLBACK: async () => ({ accessToken: '' }) }
+  await mongoConnection({ uri: oidc, options: { authMechanismProperties } })
+  for (const [uri, options, said] of [
+    ['mongodb://ann:unspeakable@127.0.0.1/', { maxPoolSize: -1 }, /options: .*maxPoolSize/i],
+    ['mongodb://ann:unspeakable@127.0.0.1/?proxyPassword=unspeakable', {}, /uri: it is no address/],
+    ['mongodb://ann:unspeakable@@:x', {}, /uri: it is no address/],
+  ] as const) {
+    const error = await mongoConnection({ uri, options }).catch((thrown) => thrown)
+    expect(error).toMatchObject({ code: 'BAD_OPTION', message: expect.stringMatching(said) })
+    expect(inspect(error, { depth: 12, showHidden: true })).not.toContain('unspeakable')
+  }
+})
+
 await withMongo((mongo) => {
   const ends: (() => Promise<unknown>)[] = []
   afterEach(async () => {
@@ -194,7 +209,7 @@ await withMongo((mongo) => {
     const cases = connectionDriverContract('mongoConnection', async () => {
       const proxy = await mongoProxy(server.uri)
       const driver = await mongoConnection({ uri: proxy.uri, options: { heartbeatFrequencyMS: 500 } })
-      return { driver, away: proxy.refuse, back: proxy.accept, dispose: proxy.close }
+      return { driver, tells: true, away: proxy.refuse, back: proxy.accept, dispose: proxy.close }
     })
     for (const { name, run } of cases) test(name, run)
   })

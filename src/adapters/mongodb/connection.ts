@@ -5,6 +5,7 @@ import type { Db, MongoClient, MongoClientEvents, MongoClientOptions, TopologyDe
 import type { ConnectionDriver } from '../../ports/connection.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import { untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { mongoError } from './errors.ts'
 import { loadMongodb } from './load.ts'
@@ -114,11 +115,8 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
           if (!isOwn) return
           isClosing = true
           await client.close()
-          // looked up by name, it would open behind our back
-          void opening?.then(
-            () => client.close(),
-            () => {},
-          )
+          // looked up by name, it would open behind our back; of that nobody is told who has closed it
+          void opening?.then(() => client.close()).catch(() => {})
         },
         (error) => mongoError(error, `close the connection to ${name}`),
       ),
@@ -126,16 +124,6 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
 }
 
 const writable = ({ servers }: TopologyDescription) => [...servers.values()].some((server) => server.isWritable)
-
-/** What it comes to, unless the signal is first. */
-function untilAborted<A>(promise: Promise<A>, signal: AbortSignal): Promise<A> {
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(signal.reason)
-    if (signal.aborted) aborted()
-    signal.addEventListener('abort', aborted)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
-  })
-}
 
 /** Throws BAD_OPTION and MISSING_PACKAGE. */
 async function clientOf(options: MongoConnectionOptions) {
@@ -154,12 +142,18 @@ async function clientOf(options: MongoConnectionOptions) {
   const clientOptions: MongoClientOptions = optionsGiven('options', given.options)
   const { MongoClient } = await loadMongodb()
   try {
-    new MongoClient(uri)
-  } catch {
-    throw wrong('uri: it is no address of MongoDB') // the driver's error has all of it
-  }
-  try {
     return { client: new MongoClient(uri, clientOptions), isOwn: true, dbName: db }
+  } catch {
+    // the driver's error may have all of the address; that of the options alone has none of it
+    assertOptions(() => new MongoClient('mongodb://localhost', clientOptions))
+    throw wrong('uri: it is no address of MongoDB, or none that goes with these options')
+  }
+}
+
+/** Throws BAD_OPTION with what the driver says of options that it takes for no address at all. */
+function assertOptions(make: () => MongoClient): void {
+  try {
+    make()
   } catch (error) {
     throw wrong(`options: ${textOf(error)}`)
   }
