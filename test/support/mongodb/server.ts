@@ -11,7 +11,7 @@ import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { MongoClient } from 'mongodb'
-import { test } from 'vitest'
+import { afterAll, test } from 'vitest'
 
 /** Servers of one kind, as many as a test wants. */
 export interface Mongo {
@@ -55,14 +55,30 @@ const home = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dura
 /** Registers tests that need a server; without one, a skipped test that says why (a failure with REQUIRE_MONGODB=1). */
 export async function withMongo(tests: (mongo: Mongo) => void): Promise<void> {
   const mongo = await findMongo()
-  if (typeof mongo !== 'string') return tests(mongo)
+  if (typeof mongo !== 'string') {
+    if (!mongo.own) afterAll(dropAll)
+    return tests(mongo)
+  }
   if (required) throw new Error(`REQUIRE_MONGODB=1, and there is no server: ${mongo}`)
   process.stderr.write(`MongoDB's tests are skipped: ${mongo}\n`)
   test.skip(`MongoDB: ${mongo}`, () => {})
 }
 
-/** A name for a database that no other test has. */
-export const freshName = () => `duramen_${randomBytes(6).toString('hex')}`
+const names: string[] = []
+
+/** A name for a database that no other test has. On a server that is not the tests' own it is dropped once they are over. */
+export function freshName(): string {
+  const name = `duramen_${randomBytes(6).toString('hex')}`
+  names.push(name)
+  return name
+}
+
+/** Only ever databases of these names. */
+async function dropAll(): Promise<void> {
+  const client = new MongoClient(process.env.MONGODB_URI!)
+  for (const name of names) await client.db(name).dropDatabase()
+  await client.close()
+}
 
 /** The servers to be had, or why there are none. */
 async function findMongo(): Promise<Mongo | string> {
@@ -82,6 +98,7 @@ async function findMongo(): Promise<Mongo | string> {
 }
 
 function external(uri: string): Mongo {
+  process.stderr.write('MongoDB’s tests write into databases duramen_<12 hex digits> of MONGODB_URI, and drop them\n')
   const cannot = async () => {
     throw new Error('the server of MONGODB_URI is not ours to steer')
   }
