@@ -1,5 +1,6 @@
 // S3 and the limits: what fails, what is late, what throws anything at all.
 import { expect, test } from 'vitest'
+import { DuramenError } from '../../src/index.ts'
 import type { StartupTask } from '../../src/machines/index.ts'
 import { recordingLogger, settle } from '../../src/testing/index.ts'
 import { noUnhandledRejections, refused, texts } from '../support/host.ts'
@@ -46,6 +47,60 @@ test('S6 ready is said once, also where something that is not critical is missin
   expect(said).toEqual(['done', 'ready', 'degraded'])
   expect(app.health()).toBe('degraded')
   expect(logger.lines.filter((line) => line.includes(': ready: server done'))).toHaveLength(1)
+})
+
+test('what is missing is named, and what is ready with nothing done says no order', async () => {
+  const { open, start, task } = place()
+  const logger = recordingLogger()
+  const app = await start(await open({ logger }), [
+    task('cache', [], { critical: false, ...fails() }),
+    task('warm', ['cache'], { critical: false }),
+  ])
+  await app.ready()
+  expect(logger.lines).toContain('start-up startup: something that is not critical is missing: cache, warm')
+  expect(logger.lines).toContain('start-up startup: ready')
+})
+
+test('a retry is one line, and a failure says its message once, with the stack', async () => {
+  const { open, start, task, clock } = place()
+  const said: [string, unknown][] = []
+  const take = (line: string, details?: object) => void said.push([line, details])
+  const broken = new Error('no disk')
+  const app = await start(await open({ logger: { debug() {}, info() {}, warn: take, error: take } }), [
+    task('a', [], {
+      retry: { attempts: 2, backoff: { first: '1s' } },
+      run: () => {
+        throw broken
+      },
+    }),
+    task('text', [], {
+      critical: false,
+      run: () => {
+        throw 'just no'
+      },
+    }),
+  ])
+  app.ready().catch(() => {})
+  await clock.advance('1s')
+  expect(said).toEqual([
+    ['start-up startup: a failed, attempt 1/2, and is tried again in 1000 ms: no disk', undefined],
+    ['start-up startup: text failed: just no', 'just no'],
+    ['start-up startup: a failed', broken],
+  ])
+})
+
+test("STARTUP_FAILED hands on the cause's own hint", async () => {
+  const { open, start, task } = place()
+  const app = await start(await open(), [
+    task('a', [], {
+      run: () => {
+        throw new DuramenError('IO', 'no disk', { hint: 'Mount it.' })
+      },
+    }),
+  ])
+  expect((await refused(app.ready())).hint).toBe(
+    'Mount it. What was started has been stopped; start the process again once it is mended.',
+  )
 })
 
 test('S3 a critical task that needs one that failed fails the start, and the root is the cause', async () => {
@@ -238,7 +293,11 @@ test('what never becomes ready is stopped, and the last error of ready is the ca
     task('hung', [], { timeout: '5s', critical: false, ready: () => new Promise(() => {}) }),
   ])
   await clock.advance('6s')
-  expect((await refused(app.ready())).cause).toMatchObject({ code: 'TASK_TIMEOUT', cause: refusedError })
+  expect((await refused(app.ready())).cause).toMatchObject({
+    code: 'TASK_TIMEOUT',
+    message: 'server was not ready within 5000 ms',
+    cause: refusedError,
+  })
   expect(log.toSorted()).toEqual(['hung', 'server', 'stop hung', 'stop server'])
 })
 

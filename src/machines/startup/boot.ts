@@ -7,6 +7,7 @@ import { BehaviorSubject, Subject } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
+import { partOf, textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { Host } from '../../runtime/host.ts'
 import type { Desk } from './desk.ts'
@@ -14,7 +15,7 @@ import { orderLine } from './log-lines.ts'
 import type { startupMachine } from './machine.ts'
 import type { Settings } from './options.ts'
 import { healthOf, reportOf, type StartupHealth, type StartupReport, type StartupSnapshot } from './report.ts'
-import { inside } from './task-call.ts'
+import { inside, problemIn } from './task-call.ts'
 import { Telling } from './telling.ts'
 import type { StartupMessage, Task } from './types.ts'
 import { limitOf, SLACK, stalled, Watchdog } from './watchdog.ts'
@@ -150,12 +151,11 @@ export class Boot {
   /** K1: what is said is on record. S8: once it is ready, in which order all came about. */
   #log(said: StartupMessage): void {
     const { type, message, task } = said
-    const { logger, errors } = this.desk
-    const error = type === 'failed' || type === 'retrying' ? errors.get(task ?? '') : undefined
-    const order = type === 'ready' ? `: ${orderLine(this.report)}` : ''
-    logger[LEVELS[type] ?? 'info'](
-      `start-up ${this.desk.id}: ${printable(message)}${order}`,
-      error as object | undefined,
+    const order = type === 'ready' ? orderLine(this.report) : ''
+    const thrown = type === 'failed' ? this.desk.errors.get(task ?? '') : undefined
+    this.desk.logger[LEVELS[type] ?? 'info'](
+      `start-up ${this.desk.id}: ${printable(unlessSaid(message, thrown))}${order && `: ${order}`}`,
+      thrown as object | undefined,
     )
     this.events$.next(said)
   }
@@ -226,12 +226,22 @@ export class Boot {
 
   #failed(why: string, cause?: unknown): DuramenError {
     const { machine, id } = this.#actor
+    const hint = partOf(cause, 'hint')
+    const next = typeof hint === 'string' && hint !== '' ? hint : 'See the cause.'
     return new DuramenError('STARTUP_FAILED', `start-up ${id}: ${why}`, {
       where: { machine, instance: id },
-      hint: 'See the cause. What was started has been stopped; start the process again once it is mended.',
+      hint: `${next} What was started has been stopped; start the process again once it is mended.`,
       ...(cause !== undefined && { cause }),
     })
   }
+}
+
+/** A line without its reason, where the error that is logged with it says that itself, above its stack. */
+function unlessSaid(message: string, thrown: unknown): string {
+  const stack = partOf(thrown, 'stack')
+  const why = `: ${problemIn(thrown).message}`
+  const isSaid = typeof stack === 'string' && stack.includes(textOf(thrown)) && message.endsWith(why)
+  return isSaid ? message.slice(0, -why.length) : message
 }
 
 /** The task because of which another one has failed, or can't run. */

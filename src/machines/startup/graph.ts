@@ -132,6 +132,14 @@ export const isUp = (tasks: readonly Task[]) => tasks.every((task) => !task.crit
 /** S3: something that is not critical is missing. */
 export const isDegraded = (tasks: readonly Task[]) => tasks.some(isLost)
 
+/** K9: so many of them are named. */
+const NAMED = 20
+
+export function namesOfLost(tasks: readonly Task[]): string {
+  const ids = tasks.filter(isLost).map(({ id }) => id)
+  return ids.length > NAMED ? `${ids.slice(0, NAMED).join(', ')}, … (${ids.length})` : ids.join(', ')
+}
+
 /** S7: what is to be stopped next: of what is done, the last. */
 export const lastDone = (tasks: readonly Task[], order: readonly number[]): number | undefined =>
   order.findLast((n) => tasks[n]!.state === 'done' && tasks[n]!.stops)

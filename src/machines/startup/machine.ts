@@ -21,7 +21,7 @@ import {
   setup,
 } from 'xstate'
 import { unprovided } from '../problems.ts'
-import { isDegraded, isUp, lastDone, next } from './graph.ts'
+import { isDegraded, isUp, lastDone, namesOfLost, next } from './graph.ts'
 import { afterRun, afterStop, begun, calledOff, outcomeIn, saidOf, saidOfStop, stopActor, taskActor } from './steps.ts'
 import type { Ran, StartupContext, StartupEvent, StartupInput, StartupMessage, Stopped, TaskOrder } from './types.ts'
 
@@ -173,7 +173,11 @@ export const startupMachine = setup({
           always: { guard: 'isDegraded', target: 'degraded' },
         },
         degraded: {
-          entry: emit({ type: 'degraded', message: 'something that is not critical is missing', task: null }),
+          entry: emit(({ context }) => ({
+            type: 'degraded',
+            message: `something that is not critical is missing: ${namesOfLost(context.tasks)}`,
+            task: null,
+          })),
         },
       },
     },

@@ -43,6 +43,7 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
   const told = aborted(signal)
   const unlink = linked([ending, left], controller)
   const context = contextOf(world, task, nth, signal)
+  let asks = false
   let unready: unknown
   const facts = (outcome: Ran['outcome'], error?: unknown, final = false): Ran => ({
     outcome,
@@ -53,7 +54,8 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
   const failed = (error: unknown, final = false): Attempted => ({ ran: facts('failed', error, final), error })
   /** It was told to end, and has. */
   const calledOff = (): Attempted => {
-    if (signal.reason === late) return failed(unready === undefined ? late : tooLate(late.message, unready))
+    if (signal.reason === late)
+      return failed(asks ? tooLate(`${plan.id} was not ready within ${timeout} ms`, unready) : late)
     left.throwIfAborted()
     return { ran: facts('aborted') }
   }
@@ -79,6 +81,7 @@ export async function attempt(world: World, task: Given, nth: number, left: Abor
     if ('error' in end) return signal.aborted ? calledOff() : failed(end.error)
     const { value } = end
     while (task.ready && !signal.aborted) {
+      asks = true
       try {
         const asked = inside.run(world, () => task.ready?.(value, context))
         const ready = await Promise.race([asked, told.then(() => false)])
