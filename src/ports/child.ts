@@ -6,10 +6,10 @@ import type { DuramenError } from './errors.ts'
 export interface ChildOrder {
   readonly command: string
   readonly args: readonly string[]
-  /** Its working folder. */
-  readonly cwd: string
-  /** Its whole environment. */
-  readonly env: Readonly<Record<string, string>>
+  /** Its working folder. Default: that of this process. */
+  readonly cwd?: string
+  /** Its whole environment; what is undefined is not set. Default: that of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** How a program has ended. */

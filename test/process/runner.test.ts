@@ -86,6 +86,13 @@ it('V1j a program runs in its folder with its environment; how it ends is told; 
   expect(await killed.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
+it('a program of which neither is given has the folder and the environment of this process', async () => {
+  const out = new PassThrough()
+  const order = { command: process.execPath, args: ['-p', 'JSON.stringify([process.cwd(), process.env.PATH])'] }
+  await (await start(order, runnerOf({ stdout: out }))).exited
+  expect(JSON.parse(out.read().toString())).toEqual([process.cwd(), process.env.PATH])
+})
+
 it('V1j one that ignores SIGTERM is ended after the limit, and not before', async () => {
   const child = await start(sh('trap "echo asked > asked" TERM; echo > ready; while :; do sleep 0.05; done'))
   await written('ready')

@@ -157,7 +157,8 @@ function made(folder: string): string {
   }
 }
 
-function spawnIn(folder: string, { command, args, cwd, env }: ChildOrder) {
+function spawnIn(folder: string, order: ChildOrder) {
+  const { command, args, cwd = process.cwd(), env = process.env } = order
   try {
     return spawn(command, args, {
       cwd,
@@ -166,7 +167,7 @@ function spawnIn(folder: string, { command, args, cwd, env }: ChildOrder) {
       stdio: ['inherit', 'pipe', 'pipe'],
     })
   } catch (error) {
-    throw unstartable(error as NodeJS.ErrnoException, { command, args, cwd, env })
+    throw unstartable(error as NodeJS.ErrnoException, order)
   }
 }
 
@@ -190,7 +191,7 @@ const stillThere = (found: readonly Identity[]) =>
   })
 
 /** What the system has to say, and where it is no use to try again. */
-function unstartable(error: NodeJS.ErrnoException, { command, cwd }: ChildOrder): DuramenError {
+function unstartable(error: NodeJS.ErrnoException, { command, cwd = process.cwd() }: ChildOrder): DuramenError {
   const errno = error.code ?? textOf(error)
   const later = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'ETXTBSY'].includes(errno)
   const hints: Record<string, string> = {

@@ -91,17 +91,22 @@ function runnerGiven(runner: ChildRunner | undefined): ChildRunner {
 }
 
 function orderGiven(order: ChildOrder | undefined): ChildOrder {
-  const hint = "Give { command: 'node', args: ['server.js'], cwd: process.cwd(), env: … }."
+  const hint = "Give { command: 'node', args: ['server.js'] }."
   if (typeof order !== 'object' || order === null) throw badOption('order', order, 'names no program', hint)
   const { command, args, cwd, env } = order
   if (typeof command !== 'string' || command === '') throw badOption('order.command', command, 'is no program', hint)
   if (!Array.isArray(args) || args.some((arg) => typeof arg !== 'string'))
     throw badOption('order.args', args, 'is no array of texts', hint)
-  if (typeof cwd !== 'string' || cwd === '') throw badOption('order.cwd', cwd, 'is no folder', hint)
-  if (typeof env !== 'object' || env === null || Object.values(env).some((value) => typeof value !== 'string'))
-    throw badOption('order.env', typeof env, 'is no environment', hint) // its values may be secrets
+  if (cwd !== undefined && (typeof cwd !== 'string' || cwd === ''))
+    throw badOption('order.cwd', cwd, 'is no folder', hint)
+  if (env !== undefined && !isEnvironment(env)) throw badOption('order.env', typeof env, 'is no environment', hint) // its values may be secrets
   return order
 }
+
+const isEnvironment = (env: unknown): boolean =>
+  typeof env === 'object' &&
+  env !== null &&
+  Object.values(env).every((value) => value === undefined || typeof value === 'string')
 
 function notifierGiven(notifier: Notifier | undefined): Notifier | undefined {
   if (notifier === undefined) return undefined
