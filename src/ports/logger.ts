@@ -45,6 +45,15 @@ export function loggerOf(given: Logger | PinoLogger): Logger {
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }
 
+/** A logger whose messages say whose they are. */
+export function namedLog(logger: Logger, name: string): Logger {
+  const say =
+    (level: keyof Logger) =>
+    (message: string, details?: object): void =>
+      logger[level](`${name}: ${message}`, details)
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+}
+
 /** What is thrown need not be an Error, nor even an object. */
 const isPlain = (details: unknown): details is object =>
   typeof details === 'object' && details !== null && !(details instanceof Error)

@@ -144,6 +144,12 @@ describe('W1a', () => {
   })
 })
 
+test('what a run logs carries the id of its worker', async () => {
+  const { start } = place()
+  const { logged } = await start({ every: '1h', run: ({ log }) => log.info('synchronised') })
+  expect(logged).toContain('worker sync: synchronised')
+})
+
 describe('W1b', () => {
   test('a run that fails is reported, and tried again after a wait that doubles, up to the most', async () => {
     const { start, times, clock, pass } = place()

@@ -4,7 +4,7 @@
 
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
-import type { Logger } from '../../ports/logger.ts'
+import { type Logger, namedLog } from '../../ports/logger.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
 import { Inside } from '../inside.ts'
 import type { Problem } from '../problems.ts'
@@ -41,17 +41,13 @@ export const call = (world: World, fn: () => unknown): Promise<End> =>
 export function contextOf(world: World, task: Given, nth: number, signal: AbortSignal): TaskContext {
   const { id, boot, logger } = world
   const { plan } = task
-  const say =
-    (level: keyof Logger) =>
-    (message: string, details?: object): void =>
-      logger[level](`${plan.id}: ${message}`, details)
   return {
     id: plan.id,
     key: plan.once ? `startup/${id}/${plan.id}@${plan.version}` : `startup/${id}/${plan.id}/${boot}`,
     attempt: nth,
     signal,
     result: (of: StartupTask | string) => world.resultFor(task, of),
-    log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    log: namedLog(logger, plan.id),
   }
 }
 

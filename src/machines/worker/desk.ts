@@ -4,7 +4,7 @@
 // W1c Whoever stops the worker from inside its own run can't wait for that.
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
-import type { Logger } from '../../ports/logger.ts'
+import { type Logger, namedLog } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { milliseconds } from '../../runtime/duration.ts'
 import { currentEffect } from '../../runtime/effects.ts'
@@ -94,7 +94,7 @@ export class Desk {
       id: this.job.id,
       key,
       signal,
-      log: this.#logger,
+      log: namedLog(this.#logger, `worker ${this.job.id}`),
       sleep: async (duration) => {
         const ms = milliseconds(duration, 'sleep')
         signal.throwIfAborted()

@@ -15,7 +15,7 @@ export interface WorkerRun {
   readonly signal: AbortSignal
   /** Waits; rejects at once when the signal fires, also where it has. */
   sleep(duration: Duration): Promise<void>
-  /** The host's. */
+  /** The host's logger; each message begins with the worker's id. */
   readonly log: Logger
 }
 
