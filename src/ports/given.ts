@@ -1,13 +1,15 @@
 // What a caller gave, looked at before anything is done with it: in JavaScript it may be anything.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { DuramenError, type ErrorPlace } from './errors.ts'
 
 /** A value as an error names it, in a few words. */
 export const shown = (value: unknown): string => inspect(value, { depth: 0 })
 
-/** BAD_OPTION, named after the option. `wrong`: what is wrong with it, after its value. */
+/** BAD_OPTION, named after the option. `wrong`: what is wrong with it, after its value; of a promise that it is one. */
 export const badOption = (name: string, value: unknown, wrong: string, hint: string, where: ErrorPlace = {}) =>
-  new DuramenError('BAD_OPTION', `${name}: ${shown(value)} ${wrong}`, { where, hint })
+  types.isPromise(value)
+    ? new DuramenError('BAD_OPTION', `${name}: it is a promise`, { where, hint: `Await it. ${hint}` })
+    : new DuramenError('BAD_OPTION', `${name}: ${shown(value)} ${wrong}`, { where, hint })
 
 /** Options of a call; none where nothing was given. Throws BAD_OPTION. */
 export function optionsGiven<T extends object>(

@@ -80,7 +80,8 @@ function problemsOf(machine: AnyStateMachine, path = machine.id, seen = new Set<
 }
 
 const OTHER_COPY =
-  'made by another copy of XState than the one that duramen uses; install one of them only: see `npm ls xstate`'
+  'made by another copy of XState than the one that duramen uses; install one of them only: see `npm ls xstate`. ' +
+  'A package that is linked (npm link, npm install of a folder) brings its own: install what `npm pack` makes of it'
 
 const isMachine = (logic: unknown): logic is AnyStateMachine => kindOf(logic as AnyActorLogic) === 'machine'
 

@@ -91,9 +91,11 @@ it('K8: what is no durable machine, or another one of that id, is refused by nam
 
 it('K8: what is no journal is refused; a host that can not open gives the journal back', async () => {
   expect((await refused(openHost({} as never))).code).toBe('BAD_OPTION')
-  expect((await refused(openHost({ journal: Promise.resolve(memoryJournal()) as never }))).message).toContain(
-    'no journal',
-  )
+  expect((await refused(openHost({ journal: {} as never }))).message).toContain('no journal')
+  expect(await refused(openHost({ journal: Promise.resolve(memoryJournal()) as never }))).toMatchObject({
+    message: 'journal: it is a promise',
+    hint: expect.stringContaining('Await it.'),
+  })
   const journal = memoryJournal()
   expect((await refused(openHost({ journal, logger: quiet, mailbox: 0 }))).code).toBe('BAD_OPTION')
   const append = await journal.append({ stream: 'a', expected: 0, texts: ['x'] })()
