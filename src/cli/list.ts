@@ -2,9 +2,12 @@
 //
 // K9 a journal of any size takes no more memory than a page: lines are printed as they are found, no faster than they are
 // read, in columns as wide as the first ones need.
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { StateValue } from 'xstate'
 import { type JournalReader, openJournal } from '../journal/index.ts'
-import type { DuramenError } from '../ports/errors.ts'
+import { DuramenError, isDuramenError } from '../ports/errors.ts'
 import { type Filter, filterGiven, fits, headOf, isPurge, type Listed, listedOf } from '../runtime/listing.ts'
 import { journalOptionsIn, withConfig } from './config.ts'
 import { EXIT } from './exit-codes.ts'
@@ -35,8 +38,8 @@ export async function list(command: ListCommand, screen: Screen, interrupted: In
     ...(status !== undefined && { status }),
   })
   const reading = { readOnly: true, ...(await journalOptionsIn(config)) } as const
-  const reader = await openJournal(dir, reading).catch((error) => {
-    throw withConfig(error, config)
+  const reader = await openJournal(dir, reading).catch(async (error) => {
+    throw withConfig(await withSubfolder(error, dir), config)
   })
   try {
     const found = instances(reader, filter)
@@ -49,6 +52,16 @@ export async function list(command: ListCommand, screen: Screen, interrupted: In
   } finally {
     await reader.close()()
   }
+}
+
+/** The state folder of a supervisor has its journal in a folder of its own. */
+async function withSubfolder(error: unknown, dir: string): Promise<unknown> {
+  if (!isDuramenError(error) || error.code !== 'FOLDER_MISSING') return error
+  const { code, message, where } = error
+  const inside = join(dir, 'journal')
+  const found = await stat(inside).catch(() => undefined)
+  if (!found?.isDirectory()) return error
+  return new DuramenError(code, message, { where, cause: error, hint: `There is a folder ${inside}: list that one.` })
 }
 
 /** Whether a host has its machine is not known here: none is `asleep`. */
@@ -89,6 +102,23 @@ async function* table(found: AsyncIterable<Listed>, screen: Screen): AsyncGenera
 }
 
 function row({ machine, id, status, state, seq, at, problem }: Listed): string[] {
-  const where = typeof state === 'string' ? state : JSON.stringify(state ?? null)
-  return [machine, id, status, where, String(seq), new Date(at).toISOString(), problem?.message ?? '']
+  return [
+    machine,
+    id,
+    status,
+    pathsIn(state).join(', '),
+    String(seq),
+    new Date(at).toISOString(),
+    problem?.message ?? '',
+  ]
+}
+
+/** Where it is, each as `--state` takes it: `critical.told`; several where states are parallel. */
+function pathsIn(state: StateValue | undefined): string[] {
+  if (state === undefined) return []
+  if (typeof state === 'string') return [state]
+  return Object.entries(state).flatMap(([name, inner]) => {
+    const below = inner === undefined ? [] : pathsIn(inner)
+    return below.length === 0 ? [name] : below.map((path) => `${name}.${path}`)
+  })
 }

@@ -50,7 +50,7 @@ describe('list', () => {
       ['order', 'o-1', 'active', 'paid'],
       ['order', 'o-2', 'done', 'shipped'],
       ['order', 'o-3', 'parked', 'open'],
-      ['reader', 'r\\u202e', 'active', '{"idle":"cold"}'],
+      ['reader', 'r\\u202e', 'active', 'idle.cold'],
     ])
     expect(stdout).toMatch(/o-3 .*no such address\n/)
     expect(lines.at(-1)).toBe('4 instances.')
@@ -75,6 +75,32 @@ describe('list', () => {
       .map((line) => JSON.parse(line))
     expect(listed.map(({ id }) => id).sort()).toEqual(ids)
     for (const { status, problem } of listed) if (status === 'parked') expect(problem.code).toBe('PARKED')
+  })
+
+  it('of the folder of a supervisor names the one of its journal', async () => {
+    const state = await folder()
+    const host = await openHost({ journal: await fileJournal(join(state, 'journal')) })
+    await host.close()
+    const { code, stderr } = await duramen('list', state)
+    expect(code).toBe(1)
+    expect(stderr).toContain(`list that one`)
+    expect(stderr).toContain(join(state, 'journal'))
+  })
+
+  it('tells all branches of a parallel state, each as --state takes it', async () => {
+    const data = join(await folder(), 'data')
+    const both = durable(
+      setup({}).createMachine({
+        id: 'both',
+        type: 'parallel',
+        states: { left: { initial: 'up', states: { up: {} } }, right: {} },
+      }),
+    )
+    const host = await openHost({ journal: await fileJournal(data), machines: [both] })
+    await host.actor(both, 'b')
+    await host.close()
+    expect((await duramen('list', data)).stdout).toMatch(/both +b +active +left\.up, right /)
+    expect((await duramen('list', data, '--state', 'left.up')).stdout).toContain('1 instance.')
   })
 
   it('has a line also where there is none', async () => {

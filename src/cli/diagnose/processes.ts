@@ -114,11 +114,14 @@ const exitSaid = ({ code, signal }: Exit): string => (code === null ? `ended by 
 const figures = (program: Program | undefined) =>
   program ? ` (${bytes(program.memory)}, ${Math.round(program.cpu)} % of a processor)` : ''
 
-/** What it does, as of `node /usr/bin/duramen supervise -- …`; undefined for other programs. Arguments may hold secrets. */
+/**
+ * What it does, as of `node /usr/bin/duramen supervise -- …`; undefined for other programs, and for `npx duramen`, which only waits for
+ * it. Arguments may hold secrets.
+ */
 function called(line: string): string | undefined {
   const words = line.split(' ').slice(0, LEADING)
   const at = words.findIndex((word) => /(^|\/)duramen$|\/duramen\/dist\/cli\/main\.js$/.test(word))
-  if (at < 0) return undefined
+  if (at < 0 || words.slice(0, at).some((word) => /(^|\/)(npm|npx|pnpm|yarn)(-cli\.js)?$/.test(word))) return undefined
   const [, command] = /^([a-z]+)$/.exec(words[at + 1] ?? '') ?? []
   return `duramen${command === undefined ? '' : ` ${command}`}`
 }
