@@ -5,6 +5,7 @@
 // write, after all bytes were read back. I5 the same content is stored once, and nothing is replaced but what is damaged.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db, ObjectId } from 'mongodb'
+import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, checkHash, optionsGiven } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreUnit } from '../../ports/image.ts'
@@ -44,8 +45,6 @@ const NAMES: readonly string[] = [
   'timeout',
   'abandoned',
 ] satisfies (keyof MongoImageStoreOptions)[]
-/** Of a timer, ms. */
-const MAX_TIMEOUT = 2 ** 31 - 1
 const MAX_INLINE = 2 * 1024 * 1024
 /** How often a put begins anew: another one is publishing the same unit, or this one was taken for abandoned. */
 const TRIES = 5
@@ -248,7 +247,7 @@ function given(options: MongoImageStoreOptions): Given {
   if (!Number.isSafeInteger(inline) || inline < 0 || inline > MAX_INLINE)
     throw badOption('inline', inline, 'is no number of bytes up to 2 MiB', 'Give one like 262144.')
   const timeout = milliseconds(limit, 'timeout')
-  if (timeout < 1 || timeout > MAX_TIMEOUT)
+  if (timeout < 1 || timeout > LONGEST_TIMER)
     throw badOption('timeout', limit, 'leaves no time, or is no limit', "Give one like '60s'.")
   const abandoned = milliseconds(age, 'abandoned')
   const slow = 'is less than twice `timeout`: uploads that are only slow would be swept'

@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs'
 import { fromPromise, type SnapshotFrom } from 'xstate'
+import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
@@ -146,7 +147,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   const behind = new Set<string>()
   let resuming: Resuming | undefined
   // a pipeline that waits for a person keeps its process
-  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  const alive = setInterval(() => {}, LONGEST_TIMER)
 
   const image = durable(
     imageMachine.provide({
