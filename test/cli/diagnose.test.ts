@@ -213,6 +213,24 @@ describe.concurrent('V3 the server', () => {
     expect(http.map(({ next }) => next).join()).toMatch(next)
   })
 
+  it('an application with /live and /health has all that is needed; without them it is told to answer both', async () => {
+    const well: [number, string] = [200, '{"status":"healthy"}']
+    const both = await served(await listen(createHttp(answering({ '/live': [200], '/health': well }))))
+    expect([...both.of('http'), ...both.of('websocket')].map(({ level, what }) => `${level} ${what}`)).toEqual([
+      'ok GET /live: 200',
+      'ok GET /health: 200, healthy, database not told',
+      'ok GET /ready: not there',
+      'ok /ws is not there',
+    ])
+    const one = await served(await listen(createHttp(answering({ '/health': well }))))
+    expect(one.of('http')).toContainEqual({
+      check: 'http',
+      level: 'warn',
+      what: 'GET /live: not there',
+      next: 'have the application answer GET /live and /health',
+    })
+  })
+
   it('a token that is wanted is no other program', async () => {
     const { bad } = await served(await listen(createHttp(answering(all(401)))))
     expect(bad).toEqual([])

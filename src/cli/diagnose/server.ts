@@ -63,7 +63,7 @@ export function serverFindings(seen: ServerSeen, writer: Writer | undefined): Fi
       fail(
         'port',
         `${place} is taken by another program: ${who}`,
-        "look whether it is the application, without duramen's routes; if not, stop it or take another port",
+        'look whether it is the application, and have it answer GET /live and /health; if not, stop it or take another port',
       ),
     ]
   const port = ok('port', `${place} is ${ours ? 'served' : 'held'} by ${who}`)
@@ -93,7 +93,10 @@ function pathFinding(path: Path, answer: Answer): Finding {
   const { status } = answer
   if (status >= 300 && status < 400) return fail('http', `${status}, leads elsewhere`, 'ask there: --url https://HOST')
   if (status === 400) return fail('http', '400', `look at its log; ${TLS}`)
-  if (status === 404) return warn('http', 'is not mounted', "mount duramen's routes, so that it can be watched")
+  if (status === 404)
+    return path === '/ready'
+      ? ok('http', 'not there')
+      : warn('http', 'not there', 'have the application answer GET /live and /health')
   if (status === 401 || status === 403) return ok('http', `wants a token (${status})`)
   if (path === '/health') return healthFinding(status, objectIn(answer))
   if (status === 200) return ok('http', '200')
@@ -154,8 +157,7 @@ function socketFinding(socket: Handshake): Finding {
       return refused(`breaks the connection off${code}`, 'look at its log, and at the proxy before it')
     }
     case 'answered':
-      if (socket.status === 404)
-        return warn('websocket', '/ws is not mounted', 'mount it, if there is to be a dashboard')
+      if (socket.status === 404) return ok('websocket', '/ws is not there')
       if (socket.status === 401) return ok('websocket', '/ws wants a token (401)')
       if (socket.status === 403)
         return refused('refuses the handshake: 403', 'let it know this Host and Origin, or give a token')

@@ -135,7 +135,7 @@ function* judged({ live, health, cpu, memory, delay }: Observation): Generator<[
 const SLOW: readonly Kind[] = ['down', 'unreached', 'cpu', 'memory', 'loop']
 /** What to do of each; `down` says it itself. */
 const NEXT: Readonly<Record<Exclude<Kind, 'down'>, string>> = {
-  deaf: "Look at --url, and mount duramen's routes.",
+  deaf: 'Look at --url, and have the application answer GET /live and /health.',
   unreached:
     'It is not restarted, for nobody knows from here whether it lives: look at --url, at the name, and at its certificate. One ' +
     'of an authority of your own is trusted by NODE_EXTRA_CA_CERTS.',
