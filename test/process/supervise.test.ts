@@ -90,7 +90,7 @@ it('V1 a program that ends with code 0 is not started again: exit code 0', async
 })
 
 it.each([
-  ['is missing', 'not-there', 'no program not-there'],
+  ['is missing', 'not-there', "no program 'not-there'"],
   ['is not executable', './plain', 'chmod +x'],
   ['is a folder', './folder', 'is a folder'],
 ])('V1 a program that %s is given up at once, with what to do', async (_, command, hint) => {
