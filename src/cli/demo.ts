@@ -1,4 +1,5 @@
 // `duramen demo`: a folder of images through the whole pipeline, on a journal that outlives every kill.
+import { existsSync } from 'node:fs'
 import { fileSystemFolders } from '../adapters/filesystem/index.ts'
 import { loadCodeReader } from '../adapters/sharp/code.ts'
 import { loadSharp } from '../adapters/sharp/load.ts'
@@ -22,7 +23,7 @@ export async function demo(given: DemoOptions, screen: Screen, interrupted: Inte
   // before anything is made on disk
   const folder = given.folder === undefined ? undefined : await checkFolder(given.folder, given.data)
   await Promise.all([loadSharp(), loadCodeReader()])
-  const store = await openStore(given.store, places.store)
+  const store = await openStore(given.store, places.store, existsSync(places.journal))
   try {
     return await withStore({ ...given, folder }, places, store, screen, interrupted)
   } finally {

@@ -15,7 +15,10 @@ export function addDemo(program: Command, interrupted: Interruption): void {
     .argument('[folder]', 'a folder of images, which is copied and never changed (default: a sample set)')
     .option('--data <dir>', 'where folders, store and journal are kept', './duramen-demo')
     .option('--slow <ms>', 'wait so many milliseconds over each image, to have time to kill it', wholeNumber, 0)
-    .option('--store <uri>', 'upload to this database (mongodb://host/name) rather than to a folder')
+    .option(
+      '--store <uri>',
+      'upload to this database (mongodb://host/name; default name: duramen-demo) rather than to a folder',
+    )
     .action(async (folder: string | undefined, given: { data: string; slow: number; store?: string }) => {
       const { demo } = await import('../demo.ts') // loads all of XState
       const { data, slow, store } = given
