@@ -83,10 +83,15 @@ test('C1a: a database that is away: three attempts, then an open circuit, then t
   }
   expect(db.connecting).toBe(0)
   expect(lines.length).toBe(6) // what is repeated is not told
+  db.answers = 'refused'
+  await clock.advance('30s')
   db.answers = 'yes'
   await clock.advance('30s')
   expect(word(made)).toEqual(['connected', 'connected'])
-  expect(lines.slice(6)).toEqual(['info db: connected to test://db'])
+  expect(lines.slice(6)).toEqual([
+    'error db: the trial failed: a wrong password; next trial within 30 s',
+    'info db: connected to test://db',
+  ])
   expect(made.status().problem).toBeNull()
 })
 

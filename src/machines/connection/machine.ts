@@ -167,8 +167,8 @@ export const connectionMachine = setup({
 /** Why nothing is tried for a while, and for how long. */
 function openedText({ settings, problem, opens, attempt, flaps }: ConnectionContext): string {
   const wait = problem!.lasting ? settings.openFor.max : backoff(settings.openFor, opens)
-  const after =
-    flaps > 0 ? `lost ${attempt} times in a row` : `not connected after ${attempt} of ${settings.attempts} attempts`
+  const failed = opens > 1 ? 'the trial failed' : `not connected after ${attempt} of ${settings.attempts} attempts`
+  const after = flaps > 0 ? `lost ${attempt} times in a row` : failed
   return `${after}: ${problem!.message}; next trial within ${wait / 1000} s`
 }
 
