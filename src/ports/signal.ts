@@ -1,4 +1,5 @@
-// Waiting for as long as a signal allows.
+// Waiting for as long as a signal allows, and signals that follow others.
+import type { Clock } from './clock.ts'
 
 /**
  * What a promise comes to, or the signal's reason where that is first. Who answers the same signal knows more of why, and has
@@ -11,4 +12,33 @@ export function untilAborted<A>(promise: Promise<A>, signal: AbortSignal): Promi
     else signal.addEventListener('abort', aborted, { once: true })
     void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
   })
+}
+
+/** Resolves after so many ms; rejects with the signal's reason where that is first. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    const aborted = () => {
+      cancel()
+      reject(signal.reason)
+    }
+    const cancel = clock.after(ms, () => {
+      signal.removeEventListener('abort', aborted)
+      resolve()
+    })
+    signal.addEventListener('abort', aborted, { once: true })
+  })
+}
+
+/** Aborts with the first of the signals; the answer ends that, which AbortSignal.any can't: it leaves something at those that last. */
+export function linked(signals: readonly (AbortSignal | undefined)[], controller: AbortController): () => void {
+  const links = signals.map((signal) => {
+    const abort = () => controller.abort(signal?.reason)
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
+    return () => signal?.removeEventListener('abort', abort)
+  })
+  return () => {
+    for (const unlink of links) unlink()
+  }
 }

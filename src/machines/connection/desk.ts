@@ -9,7 +9,7 @@ import { type ActorRefFrom, createActor, fromPromise } from 'xstate'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { untilAborted } from '../../ports/signal.ts'
+import { linked, untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { within } from '../hosting.ts'
 import { connectionMachine } from './machine.ts'
@@ -85,8 +85,7 @@ export class Desk<C> {
   async #connect(signal: AbortSignal): Promise<void> {
     const { driver, timeout } = this.#given
     const attempt = new AbortController()
-    const abort = () => attempt.abort(signal.reason)
-    signal.addEventListener('abort', abort)
+    const unlink = linked([signal], attempt)
     const cancel = this.#clock.after(timeout, () => attempt.abort(tooLong(driver.name, timeout)))
     try {
       const connected = await untilAborted(driver.connect(attempt.signal)(), attempt.signal)
@@ -95,7 +94,7 @@ export class Desk<C> {
       this.#level = 'up'
     } finally {
       cancel()
-      signal.removeEventListener('abort', abort)
+      unlink()
     }
   }
 
@@ -123,9 +122,7 @@ export class Desk<C> {
     const connection = await this.#connected(patience, signal)
     if (this.#closing) throw this.#closed()
     const working = new AbortController()
-    const abort = () => working.abort(signal?.reason) // and never the rollback
-    if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort)
+    const unlink = linked([signal], working) // and never the rollback
     let end = () => {}
     const mine: Work = { abort: working, ended: new Promise<void>((resolve) => (end = resolve)) }
     this.#works.add(mine)
@@ -135,7 +132,7 @@ export class Desk<C> {
       if (rollback) await this.#rollBack(rollback, error, mine, patience)
       throw error
     } finally {
-      signal?.removeEventListener('abort', abort)
+      unlink()
       this.#works.delete(mine)
       end()
     }

@@ -5,6 +5,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Access, DeviceIdentity, Rung } from '../../ports/device.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { sleep } from '../../ports/signal.ts'
 import type { Desk } from './desk.ts'
 import type { AnyDriver } from './driving.ts'
 import { forTheJournal } from './faults.ts'
@@ -107,21 +108,6 @@ function watched(driver: AnyDriver, logger: Logger, listener: (change: 'attached
     logger.warn(`${driver.name}: nobody tells when it comes and goes: ${forTheJournal(error, 'watch').message}`)
     return () => {}
   }
-}
-
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const aborted = () => {
-      callOff()
-      reject(signal.reason)
-    }
-    const callOff = clock.after(ms, () => {
-      signal.removeEventListener('abort', aborted)
-      resolve()
-    })
-    signal.addEventListener('abort', aborted, { once: true })
-  })
 }
 
 /** D9 */

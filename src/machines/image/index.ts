@@ -8,7 +8,9 @@ import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
+import { sleep } from '../../ports/signal.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
@@ -28,7 +30,7 @@ import type {
   Outcome,
   Problem,
 } from './types.ts'
-import { archive, claimNext, must, type Ports, process, quarantine, sleep, upload } from './work.ts'
+import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
 
 export type * from '../../ports/image.ts'
 export type * from './types.ts'
@@ -187,7 +189,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
           return { actor: await host.actor(image, imageId, { create: false }), isNew: false }
         if (!retryable) throw error
         behind.add(imageId)
-        await sleep(backoff(retry, tries), signal)
+        await sleep(systemClock, backoff(retry, tries), signal)
       }
     }
   }

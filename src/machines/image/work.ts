@@ -4,6 +4,8 @@ import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { ClaimedFile, ImageFolders, ImageProcessor, ImageStore, ProcessResult } from '../../ports/image.ts'
+import { sleep } from '../../ports/signal.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import type { Duration } from '../../runtime/duration.ts'
 import { currentEffect } from '../../runtime/effects.ts'
 import { type Connection, withConnection } from '../connection/index.ts'
@@ -53,7 +55,7 @@ export async function claimNext(
     if (orphan !== undefined) return must(folders.inspect(orphan, signal))
     const claimed = await claimAny(folders, known, signal)
     if (claimed) return claimed
-    await sleep(poll, signal)
+    await sleep(systemClock, poll, signal)
   }
 }
 
@@ -189,17 +191,3 @@ const unlessGone = (task: TaskEither<DuramenError, string>) =>
     if (isDuramenError(error) && error.code === 'FILE_GONE') return null
     throw error
   })
-
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const aborted = () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', aborted)
-      resolve()
-    }, ms)
-    signal.addEventListener('abort', aborted, { once: true })
-  })
-}

@@ -65,19 +65,6 @@ export const tooLate = (message: string, cause?: unknown) =>
     ...(cause !== undefined && { cause }),
   })
 
-/** Aborts with the first of the signals; the answer ends that, which AbortSignal.any can't: it leaves something at those that last. */
-export function linked(signals: readonly AbortSignal[], controller: AbortController): () => void {
-  const links = signals.map((signal) => {
-    const abort = () => controller.abort(signal.reason)
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    return () => signal.removeEventListener('abort', abort)
-  })
-  return () => {
-    for (const unlink of links) unlink()
-  }
-}
-
 export const aborted = (signal: AbortSignal) =>
   new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined)

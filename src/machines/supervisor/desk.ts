@@ -8,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Notice } from '../../ports/notifier.ts'
+import { linked } from '../../ports/signal.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
 import { within } from '../hosting.ts'
 import { problemOf } from '../problems.ts'
@@ -161,8 +162,7 @@ export class Desk {
     const { id, notifier } = this.#supervised
     if (!notifier) return { told: false, problem: null }
     const calling = new AbortController()
-    const abort = () => calling.abort(signal.reason)
-    signal.addEventListener('abort', abort)
+    const unlink = linked([signal], calling)
     try {
       const told = await within(this.#clock, TELLING, notifier.notify(notice, calling.signal)(), () => {
         calling.abort()
@@ -174,7 +174,7 @@ export class Desk {
       this.#logger.warn(`${id}: ${notifier.name} could not be told that it is CRITICAL: ${textOf(error)}`)
       return { told: false, problem: problemOf(error) }
     } finally {
-      signal.removeEventListener('abort', abort)
+      unlink()
     }
   }
 

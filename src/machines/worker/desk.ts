@@ -5,6 +5,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { type Logger, namedLog } from '../../ports/logger.ts'
+import { sleep } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { milliseconds } from '../../runtime/duration.ts'
 import { currentEffect } from '../../runtime/effects.ts'
@@ -96,19 +97,7 @@ export class Desk {
       signal,
       log: namedLog(this.#logger, `worker ${this.job.id}`),
       sleep: async (duration) => {
-        const ms = milliseconds(duration, 'sleep')
-        signal.throwIfAborted()
-        await new Promise<void>((resolve, reject) => {
-          const abort = () => {
-            cancel()
-            reject(signal.reason)
-          }
-          const cancel = this.#clock.after(ms, () => {
-            signal.removeEventListener('abort', abort)
-            resolve()
-          })
-          signal.addEventListener('abort', abort)
-        })
+        await sleep(this.#clock, milliseconds(duration, 'sleep'), signal)
       },
     }
   }
