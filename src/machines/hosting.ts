@@ -11,6 +11,9 @@ import type { ActorArguments, Host } from '../runtime/host.ts'
 /** These machines count themselves what ends their process, or wait as long as it takes: nothing is lost because it ended often. */
 export const UNCOUNTED = { '*': { crashes: Number.POSITIVE_INFINITY } }
 
+/** How long a commit may take before it counts as not to be had, where somebody waits for an end, ms. */
+export const COMMIT = 5000
+
 /** Throws BAD_OPTION. */
 export function assertHost(call: string, host: Host): void {
   if (typeof (host as Partial<Host> | undefined)?.register !== 'function')

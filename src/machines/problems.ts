@@ -1,4 +1,5 @@
 // What machines say of what went wrong, and how long they wait then.
+import { isDuramenError } from '../ports/errors.ts'
 
 /** What went wrong, as data. */
 export interface Problem {
@@ -17,6 +18,12 @@ export function problemOf(error: unknown): Problem {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   return { code: typeof code === 'string' ? code : 'FAILED', message: String(message ?? error) }
 }
+
+/** The same with what to do about it; null where it does not say. */
+export const problemWithHint = (error: unknown): Problem & { readonly hint: string | null } => ({
+  ...problemOf(error),
+  hint: isDuramenError(error) ? (error.hint ?? null) : null,
+})
 
 /** Milliseconds before the next try, after `tries` failures in a row. */
 export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))

@@ -4,6 +4,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import { assertFunction, badOption } from '../../ports/given.ts'
 import { textOf } from '../../ports/thrown.ts'
 import type { Host } from '../../runtime/host.ts'
+import { assertHost, perHost } from '../hosting.ts'
 import { Desk } from './desk.ts'
 import { connectionMachine } from './machine.ts'
 import { type ConnectionOptions, connectionGiven, type WithConnectionOptions, withGiven } from './options.ts'
@@ -42,7 +43,8 @@ export interface Connection<C> {
 }
 
 const desks = new WeakMap<object, Desk<unknown>>()
-const taken = new WeakMap<Host, Set<string>>()
+/** Ids of the connections of a host. */
+const idsOf = perHost(() => new Set<string>())
 
 /**
  * Connects to a database and keeps the connection up (C1): up to 3 attempts of 10 s, then an open circuit and a trial now and
@@ -52,12 +54,10 @@ const taken = new WeakMap<Host, Set<string>>()
  * Throws BAD_OPTION, also for an id that another connection of the host has; CLOSED for a host that is.
  */
 export function connection<C>(host: Host, options: ConnectionOptions<C>): Connection<C> {
-  if (typeof (host as Partial<Host> | undefined)?.register !== 'function')
-    throw badOption('connection', host, 'is no host', 'Give what openHost() has answered, then the options.')
+  assertHost('connection', host)
   const given = connectionGiven(options)
   const { id } = given
-  const ids = taken.get(host) ?? new Set()
-  taken.set(host, ids)
+  const ids = idsOf(host)
   if (ids.has(id))
     throw new DuramenError('BAD_OPTION', `'${id}' is a connection of this host already`, {
       hint: 'Use what the first call has answered, close that first, or give this one another id.',

@@ -8,7 +8,7 @@
 //     server is back does not end its wait. It is told twice; the rest is said as `again`.
 import { assign, emit, fromPromise, setup } from 'xstate'
 import { isDuramenError } from '../../ports/errors.ts'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, problemWithHint, unprovided } from '../problems.ts'
 import type {
   ConnectionContext,
   ConnectionEvent,
@@ -49,7 +49,7 @@ export const connectionMachine = setup({
   },
   actions: {
     begin: assign({ attempt: ({ context }) => context.attempt + 1 }),
-    failed: assign({ problem: ({ event }) => problemWithHint((event as unknown as { error: unknown }).error) }),
+    failed: assign({ problem: ({ event }) => problemIn((event as unknown as { error: unknown }).error) }),
     lost: assign({
       problem: ({ context }): ConnectionProblem => ({
         code: 'NOT_CONNECTED',
@@ -64,7 +64,7 @@ export const connectionMachine = setup({
   },
   guards: {
     /** C1b */
-    lasting: ({ event }) => problemWithHint((event as unknown as { error: unknown }).error).lasting,
+    lasting: ({ event }) => problemIn((event as unknown as { error: unknown }).error).lasting,
     exhausted: ({ context }) => context.attempt >= context.settings.attempts,
     /** C1b, C1c: that the server is there says nothing new. */
     wasAway: ({ context }) => context.flaps === 0 && !context.problem!.lasting,
@@ -172,8 +172,7 @@ function openedText({ settings, problem, opens, attempt, flaps }: ConnectionCont
   return `${after}: ${problem!.message}; next trial within ${wait / 1000} s`
 }
 
-const problemWithHint = (error: unknown): ConnectionProblem => ({
-  ...problemOf(error),
-  hint: isDuramenError(error) ? (error.hint ?? null) : null,
+const problemIn = (error: unknown): ConnectionProblem => ({
+  ...problemWithHint(error),
   lasting: isDuramenError(error) && !error.retryable,
 })

@@ -3,15 +3,15 @@
 // One call after the other reaches the runner. Whoever is not wanted any more (its state was left, the host closes) takes the
 // program along: it never runs without somebody who sees its end. What can't be recorded changes nothing in that.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { Child, Exit, SupervisorProblem } from '../../ports/child.ts'
+import type { Child, Exit } from '../../ports/child.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { DuramenError, isDuramenError } from '../../ports/errors.ts'
+import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Notice } from '../../ports/notifier.ts'
 import { linked } from '../../ports/signal.ts'
 import { partOf, textOf } from '../../ports/thrown.ts'
 import { within } from '../hosting.ts'
-import { problemOf } from '../problems.ts'
+import { problemOf, problemWithHint } from '../problems.ts'
 import type { Supervised } from './options.ts'
 import type { Ended, Started, Told } from './types.ts'
 
@@ -194,11 +194,6 @@ function refused(error: DuramenError): Started {
     exit: code === undefined ? null : { code, signal: null },
   }
 }
-
-export const problemWithHint = (error: unknown): SupervisorProblem => ({
-  ...problemOf(error),
-  hint: isDuramenError(error) ? (error.hint ?? null) : null,
-})
 
 export const closed = (id: string) =>
   new DuramenError('CLOSED', `${id} is not supervised any more`, { hint: 'Call supervisor() again.' })

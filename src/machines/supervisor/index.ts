@@ -11,9 +11,10 @@ import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
-import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
+import { assertHost, COMMIT, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
+import { problemWithHint } from '../problems.ts'
 import { keepShort } from '../trimming.ts'
-import { closed, Desk, problemWithHint } from './desk.ts'
+import { closed, Desk } from './desk.ts'
 import { delayOf, supervisorMachine } from './machine.ts'
 import { type Supervisors, supervisorsOf } from './opened.ts'
 import { type Supervised, type SupervisorOptions, supervisedOf } from './options.ts'
@@ -67,8 +68,6 @@ export interface Supervisor {
 }
 
 const GONE = { phase: 'live', problem: undefined } as const
-/** How long a commit may take before it counts as not to be had, ms. */
-const COMMIT = 5000
 /** Its history is shortened when it has so many commits. */
 const HISTORY = 2000
 

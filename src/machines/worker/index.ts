@@ -9,7 +9,7 @@ import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
-import { assertHost, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
+import { assertHost, COMMIT, eventsOf, openInstance, statusOf, within } from '../hosting.ts'
 import type { Problem } from '../problems.ts'
 import { keepShort } from '../trimming.ts'
 import { Desk } from './desk.ts'
@@ -64,8 +64,6 @@ export interface Worker {
   start(): Promise<void>
 }
 
-/** How long a commit may take before it counts as not to be had, ms. */
-const COMMIT = 5000
 /** For about so many runs their history is kept; older runs are but counted. */
 const KEPT = 1000
 /** A run is a timer and a result (W1d). */
