@@ -12,6 +12,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { link, rename, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { DuramenError } from '../ports/errors.ts'
+import { procStat } from '../ports/proc-stat.ts'
 import { contentOf, writeSynced } from './files.ts'
 import { asDuramen, fsError } from './fs-error.ts'
 
@@ -138,12 +139,10 @@ function exists(pid: number): boolean {
 /** What the system tells; undefined where there is no /proc, or it does not say. */
 const told = (file: string) => contentOf(file).catch(() => undefined)
 
-/** State and start of a process from /proc/<pid>/stat; the fields behind the last ')' are safe to split. */
 async function processOf(pid: number): Promise<{ start: string; ended: boolean } | undefined> {
   const stat = await told(`/proc/${pid}/stat`)
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const start = fields?.[19]
-  return start === undefined ? undefined : { start, ended: fields?.[0] === 'Z' || fields?.[0] === 'X' }
+  const { start, ended } = procStat(stat ?? '')
+  return start === undefined ? undefined : { start, ended }
 }
 
 /** Undefined for what acquireLock did not write: a file like that belongs to no one. */

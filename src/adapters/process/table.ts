@@ -2,6 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { procStat } from '../../ports/proc-stat.ts'
 
 /** Which process it is: a pid alone is given to others once it has ended. */
 export interface Identity {
@@ -50,16 +51,9 @@ function bootId(): string {
   }
 }
 
-/** The name of a program may hold anything; what follows the last ')' does not. */
 export function fromStat(pid: number, boot: string, stat: string): Process {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return {
-    pid,
-    started: `${boot}/${fields[19]}`,
-    parent: Number(fields[1]),
-    group: Number(fields[2]),
-    ended: fields[0] === 'Z' || fields[0] === 'X',
-  }
+  const { start, parent, group, ended } = procStat(stat)
+  return { pid, started: `${boot}/${start}`, parent, group, ended }
 }
 
 const COLUMNS = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'stat=', '-o', 'lstart=']
