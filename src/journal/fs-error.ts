@@ -48,3 +48,15 @@ export function fsError(cause: unknown, doing: string, where: ErrorPlace): Duram
 /** What was thrown, as it is where it is a DuramenError, else as that of a failed call of node:fs. */
 export const asDuramen = (error: unknown, doing: string, where: ErrorPlace): DuramenError =>
   isDuramenError(error) ? error : fsError(error, doing, where)
+
+/** Whether a hard link failed because the file system has none. */
+export const isUnlinkable = (error: unknown): boolean =>
+  ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+/** The DuramenError for that; `what` says what can't be done. */
+export const noHardLinks = (what: string, file: string, cause: unknown): DuramenError =>
+  new DuramenError('IO', `${what}: its file system has no hard links`, {
+    cause,
+    where: { file },
+    hint: 'Choose a folder on another file system; FAT and exFAT will not do.',
+  })

@@ -14,7 +14,7 @@ import { hostname } from 'node:os'
 import { DuramenError } from '../ports/errors.ts'
 import { procStat } from '../ports/proc-stat.ts'
 import { contentOf, writeSynced } from './files.ts'
-import { asDuramen, fsError } from './fs-error.ts'
+import { asDuramen, fsError, isUnlinkable, noHardLinks } from './fs-error.ts'
 
 /** A held lock. */
 export interface Lock {
@@ -87,9 +87,8 @@ async function place(draft: string, file: string): Promise<boolean> {
     await link(draft, file)
     return true
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw noHardLinks(file, error)
-    if (code !== 'EEXIST') throw error
+    if (isUnlinkable(error)) throw noHardLinks(`The lock ${file} can't be taken`, file, error)
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
   const found = await contentOf(file)
   if (found === undefined) return false
@@ -162,14 +161,6 @@ function locked(file: string, { pid, host, since }: Holder): DuramenError {
     hint: here
       ? `Stop process ${pid}, or use another folder; a lock that a crash left behind is taken over by itself.`
       : `If that process on ${host} has ended for certain, remove ${file} by hand.`,
-  })
-}
-
-function noHardLinks(file: string, cause: unknown): DuramenError {
-  return new DuramenError('IO', `The lock ${file} can't be taken: its file system has no hard links`, {
-    cause,
-    where: { file },
-    hint: 'Choose a folder on another file system; FAT and exFAT will not do.',
   })
 }
 

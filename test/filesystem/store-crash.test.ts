@@ -1,9 +1,9 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { nodeFiles } from '../../src/adapters/filesystem/files.ts'
 import { fileSystemStore } from '../../src/adapters/filesystem/index.ts'
-import { type CrashOptions, crashingFs, done, unitOf } from '../../src/testing/images/index.ts'
+import { type CrashOptions, crashingFs, done, sha256, unitOf } from '../../src/testing/images/index.ts'
 import { tempDir } from './worlds.ts'
 
 const unit = unitOf('a.png', ['the first', 'the second'])
@@ -36,5 +36,30 @@ test('I1 I3 whatever operation a put dies at, the unit is there whole or not at 
   expect(operations).toBeGreaterThan(30)
   for (let stopAt = 1; stopAt <= operations; stopAt++) {
     for (const when of ['before', 'after'] as const) await dieOnce({ stopAt, when })
+  }
+})
+
+async function dieMending(options: CrashOptions): Promise<number> {
+  const root = await tempDir()
+  try {
+    await done(fileSystemStore(root).put({ ...unitOf('b.png', ['damaged soon']), key: unit.key }))
+    const damaged = sha256('damaged soon')
+    await writeFile(join(root, 'objects', damaged.slice(0, 2), damaged), 'x')
+    const crash = crashingFs(nodeFiles, options)
+    await Promise.race([done(fileSystemStore(root, crash.files).put(unit)), crash.crashed])
+    await crash.bury()
+    const published = (await readdir(join(root, 'units'))).length === 2
+    expect(await done(fileSystemStore(root).put(unit))).toMatchObject({ existed: published, name: 'a.png' })
+    expect(await done(fileSystemStore(root).find(unit.key))).toMatchObject({ name: 'a.png' })
+    return crash.count()
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+test('I5 whatever operation a put dies at that takes the place of a damaged unit: the damaged one counts, or it does', async () => {
+  const operations = await dieMending({})
+  for (let stopAt = 1; stopAt <= operations; stopAt++) {
+    for (const when of ['before', 'after'] as const) await dieMending({ stopAt, when })
   }
 })

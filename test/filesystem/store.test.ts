@@ -61,6 +61,53 @@ test.each([
   expect(await readFile(recordOf(unit.key), 'utf8')).toBe(text)
 })
 
+test('I5 who publishes last, of all that found no unit, is told the first one', async () => {
+  const late = { ...unitOf('late.png', ['three']), key: unit.key }
+  const files: Files = {
+    ...nodeFiles,
+    link: async (from, to) => {
+      await done(world.another().put(unit))
+      await nodeFiles.link(from, to)
+    },
+  }
+  const answer = await done(fileSystemStore(world.root, files).put(late))
+  expect(answer).toEqual(await done(world.store.find(unit.key)))
+  expect(answer).toMatchObject({ existed: true, name: 'a.png' })
+  expect(await readdir(join(world.root, 'tmp'))).toEqual([])
+})
+
+test('I5 what takes the place of a damaged unit leaves its record alone, and can be damaged as well', async () => {
+  for (const times of [1, 2, 3]) {
+    const content = `content ${times}`
+    expect(await done(world.store.put({ ...unitOf(content, [content]), key: unit.key }))).toMatchObject({
+      name: content,
+      existed: false,
+    })
+    await world.damage(sha256(content))
+  }
+  expect((await readdir(join(world.root, 'units'))).sort()).toEqual(
+    [`${unit.key}.2.json`, `${unit.key}.3.json`, `${unit.key}.json`].sort(),
+  )
+  const keys: string[] = []
+  for await (const key of world.store.keys()) keys.push(key)
+  expect(keys).toEqual([unit.key])
+  expect((await failed(world.store.find(unit.key))).where).toEqual({ file: objectOf('content 3') })
+})
+
+test('a file system without hard links is refused, and nothing is left', async () => {
+  const files: Files = {
+    ...nodeFiles,
+    link: async () => {
+      throw Object.assign(new Error('no links'), { code: 'EPERM' })
+    },
+  }
+  const error = await failed(fileSystemStore(world.root, files).put(unit))
+  expect(error).toMatchObject({ code: 'IO', where: { file: recordOf(unit.key) } })
+  expect(error.message).toContain('has no hard links')
+  expect(await done(world.store.find(unit.key))).toBeUndefined()
+  expect(await readdir(join(world.root, 'tmp'))).toEqual([])
+})
+
 test('a sweep takes what interrupted uploads left an hour ago, and nothing newer', async () => {
   await done(world.store.put(unit))
   const old = [objectOf('old'), join(world.root, 'tmp', '.duramen-old.tmp')]

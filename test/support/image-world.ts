@@ -49,15 +49,16 @@ export interface Publishes {
   readonly again: string[]
 }
 
-/** Notes each unit that becomes visible in a store: the rename of its record, wherever the answer got lost. */
+/** Notes each unit that becomes visible in a store: the link to its record, wherever the answer got lost. */
 export function publishing(files: Files, seen: Publishes): Files {
   return {
     ...files,
-    rename: async (from, to) => {
-      const key = /\/units\/([0-9a-f]{64})\.json$/.exec(String(to))?.[1]
-      const again = key !== undefined && existsSync(String(to))
-      await files.rename(from, to)
-      if (key !== undefined) seen[again ? 'again' : 'keys'].push(key)
+    link: async (from, to) => {
+      const [, key = '', nth] = /\/units\/([0-9a-f]{64})(\.\d+)?\.json$/.exec(String(to)) ?? []
+      const again = nth !== undefined || existsSync(String(to))
+      if (again) seen.again.push(key)
+      await files.link(from, to)
+      if (!again) seen.keys.push(key)
     },
   }
 }

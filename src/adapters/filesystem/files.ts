@@ -7,6 +7,7 @@ import * as promises from 'node:fs/promises'
 export type Files = Pick<
   typeof promises,
   | 'access'
+  | 'link'
   | 'lstat'
   | 'mkdir'
   | 'open'

@@ -1,4 +1,4 @@
-// The record that makes a unit visible: `units/<key>.json`, published by one rename (I3: whole or not at all).
+// What a record of `units/` says (records.ts), as text.
 import { DuramenError } from '../../ports/errors.ts'
 import { isHash } from '../../ports/given.ts'
 import type { StoredUnit } from '../../ports/image.ts'

@@ -1,36 +1,37 @@
-// An image store in a folder: objects/ named after their content, units/ with one record per image, tmp/ for what is
+// An image store in a folder: objects/ named after their content, units/ with the records of images, tmp/ for what is
 // not finished. Any number of processes may use it at once.
 //
 // I1 an answer is built from what was read back from the disk. I3 a unit is there once its record is.
 // I5 the same content is stored once, and nothing is replaced but what is damaged.
 import { dirname, join, resolve } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertPath, checkHash, isHash } from '../../ports/given.ts'
+import { assertPath, isHash } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
-import { draftName, isDraft } from './crossing.ts'
+import { isDraft } from './crossing.ts'
 import { errnoOf, fileError, task } from './errors.ts'
-import { type Files, FOLDER, nodeFiles, READ, syncFolder, withFile, writeNew } from './files.ts'
-import { formatManifest, type Manifest, parseManifest } from './manifest.ts'
+import { type Files, FOLDER, nodeFiles, syncFolder, withFile } from './files.ts'
+import type { Manifest } from './manifest.ts'
 import { Objects } from './objects.ts'
+import { Records } from './records.ts'
 
 /** What an interrupted upload left is removed when it is this old, in ms: a running one may still need it. */
 const ABANDONED = 60 * 60_000
 
 /**
  * An image store in the folder `dir`, which is made (mode 0700) by the first call; when it disappears later, calls
- * answer FOLDER_MISSING until it is back. BAD_INPUT for a key or hash that is not 64 hex digits. STORE_MISMATCH also
- * for a record that is damaged or was written by something else: nothing is overwritten then.
+ * answer FOLDER_MISSING until it is back. Its file system must have hard links (not FAT or exFAT): else each `put` answers
+ * IO. BAD_INPUT for a key or hash that is not 64 hex digits. STORE_MISMATCH also for a record that is damaged or was written
+ * by something else: nothing is overwritten then.
  */
 export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageStore {
   assertPath('fileSystemStore', dir)
   const top = resolve(dir)
-  const units = join(top, 'units')
   const drafts = join(top, 'tmp')
   const objects = new Objects(join(top, 'objects'), drafts, files)
+  const records = new Records(join(top, 'units'), drafts, files)
   let isMade = false
 
   const sync = (folder: string): Promise<void> => withFile(files.open(folder, FOLDER), syncFolder)
-  const recordOf = (key: string): string => join(units, `${checkHash('key', key)}.json`)
 
   /** The answer: whether the folder was missing. */
   async function makeFolder(folder: string): Promise<boolean> {
@@ -48,7 +49,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
     isMade = true
     try {
       const made: boolean[] = []
-      for (const folder of [objects.path, units, drafts]) made.push(await makeFolder(folder))
+      for (const folder of [objects.path, records.path, drafts]) made.push(await makeFolder(folder))
       if (made.includes(true)) await sync(top)
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOENT') throw cause
@@ -61,21 +62,17 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
     }
   }
 
-  async function record(key: string): Promise<Manifest | undefined> {
-    const file = recordOf(key)
-    try {
-      return parseManifest(await withFile(files.open(file, READ), (handle) => handle.readFile('utf8')), key, file)
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined
-      throw error
-    }
+  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
+    const found = await records.last(key)
+    if (found === undefined) return undefined
+    for (const output of found.unit.outputs) await objects.verify(output, signal)
+    return confirmed(found.unit)
   }
 
-  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
-    const found = await record(key)
-    if (found === undefined) return undefined
-    for (const output of found.outputs) await objects.verify(output, signal)
-    return { ...found, existed: true }
+  /** I1: a unit that is there stays there: who published it may have died before the sync. */
+  async function confirmed(unit: Manifest): Promise<StoredUnit> {
+    await sync(records.path)
+    return { ...unit, existed: true }
   }
 
   async function isWhole(unit: Manifest, signal?: AbortSignal): Promise<boolean> {
@@ -89,10 +86,23 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
   }
 
   async function put({ key, name, info, outputs }: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
-    const folders = new Set([objects.path, ...outputs.map(({ sha256 }) => dirname(objects.pathOf(sha256)))])
-    const before = await record(key)
-    if (before !== undefined && (await isWhole(before, signal))) return { ...before, existed: true }
+    const facts = outputs.map(({ code, size, sha256 }) => ({ code, size, sha256 }))
+    for (;;) {
+      const before = await records.last(key)
+      if (before !== undefined && (await isWhole(before.unit, signal))) return await confirmed(before.unit)
+      await store(outputs, signal)
+      signal?.throwIfAborted()
+      const nth = (before?.nth ?? 0) + 1
+      const isPublished = await records.publish({ key, name, outputs: facts, info }, nth)
+      const now = isPublished ? await records.last(key) : undefined
+      if (now?.nth === nth) return { ...now.unit, existed: false }
+      // somebody else was first: theirs counts, if it is whole
+    }
+  }
 
+  /** I1: all of them are on the disk, as they were announced. */
+  async function store(outputs: readonly StoreOutput[], signal?: AbortSignal): Promise<void> {
+    const folders = new Set([objects.path, ...outputs.map(({ sha256 }) => dirname(objects.pathOf(sha256)))])
     const written: StoreOutput[] = []
     for (const output of outputs) {
       if (await objects.reuse(output, signal)) continue
@@ -103,29 +113,14 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
     // All of them, also of objects that were there: who wrote those may have died before the sync.
     await Promise.all([...folders].map(sync))
     for (const output of written) await objects.verify(output, signal)
-
-    signal?.throwIfAborted()
-    const facts = outputs.map(({ code, size, sha256 }) => ({ code, size, sha256 }))
-    await publish(key, formatManifest({ key, name, outputs: facts, info }))
-    return { ...(await record(key))!, existed: false }
-  }
-
-  async function publish(key: string, text: string): Promise<void> {
-    const draft = join(drafts, draftName())
-    await writeNew(files, draft, (handle) => handle.writeFile(text))
-    await files.rename(draft, recordOf(key))
-    await sync(units)
   }
 
   async function* keys(): AsyncGenerator<string> {
     try {
       await prepare()
-      for (const name of await files.readdir(units)) {
-        const key = name.replace(/\.json$/, '')
-        if (key !== name && isHash(key)) yield key
-      }
+      yield* await records.keys()
     } catch (error) {
-      throw fileError(error, `list ${units}`, units)
+      throw fileError(error, `list ${records.path}`, records.path)
     }
   }
 
@@ -139,7 +134,8 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
     }
     for (const name of await files.readdir(drafts)) if (isDraft(name)) await removeOld(join(drafts, name))
     const needed = new Set<string>()
-    for await (const key of keys()) for (const { sha256 } of (await record(key))?.outputs ?? []) needed.add(sha256)
+    for await (const key of keys())
+      for (const { sha256 } of (await records.last(key))?.unit.outputs ?? []) needed.add(sha256)
     for (const folder of await files.readdir(objects.path)) {
       for (const name of await files.readdir(join(objects.path, folder))) {
         if (isHash(name) && !needed.has(name)) await removeOld(join(objects.path, folder, name))
@@ -149,10 +145,10 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
   }
 
   async function read(key: string, index: number): Promise<AsyncIterable<Uint8Array>> {
-    const output = (await record(key))?.outputs[index]
+    const output = (await records.last(key))?.unit.outputs[index]
     if (output !== undefined) return objects.stream(output)
     throw new DuramenError('FILE_GONE', `The store ${top} has no output ${index} of ${key}`, {
-      where: { file: recordOf(key) },
+      where: { file: records.fileOf(key) },
       hint: 'Ask `find` what the unit holds.',
     })
   }

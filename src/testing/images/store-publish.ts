@@ -59,6 +59,20 @@ export function publishSuite(world: () => StoreWorld): void {
     expect({ ...one, existed: false }).toEqual({ ...two, existed: false })
   })
 
+  test('I5 puts of one key at once that disagree: one is stored, the others are told which', async () => {
+    for (const round of ['a', 'b', 'c']) {
+      await oneIsStored(world(), sha256(round), ['first', 'second', 'third'])
+    }
+  })
+
+  test('I5 the same in place of a unit that is damaged', async () => {
+    for (const round of ['a', 'b', 'c']) {
+      const { key } = await done(world().store.put(unitOf(round, [round])))
+      await world().damage(sha256(round))
+      await oneIsStored(world(), key, ['first', 'second', 'third'])
+    }
+  })
+
   test('a unit that is not there', async () => {
     expect(await done(world().store.find(sha256('nothing')))).toBeUndefined()
   })
@@ -76,4 +90,17 @@ export function publishSuite(world: () => StoreWorld): void {
     expect(await done(world().store.find(sha256('a.png')))).toBeDefined()
     await done(world().store.close())
   })
+}
+
+/** Puts units with these outputs under one key, each as another process would. */
+async function oneIsStored(world: StoreWorld, key: string, contents: readonly string[]): Promise<void> {
+  const put = (content: string) => done(world.another().put({ ...unitOf(content, [content]), key }))
+  const answers = await Promise.all(contents.map(put))
+  const [stored, ...more] = answers.filter(({ existed }) => !existed)
+  expect(stored).toBeDefined()
+  expect(more).toEqual([])
+  const found = { ...stored, existed: true }
+  for (const answer of answers) expect({ ...answer, existed: true }).toEqual(found)
+  expect(await done(world.store.find(key))).toEqual(found)
+  expect(contents).toContain(String(await collect(await done(world.store.read(key, 0)))))
 }
