@@ -186,6 +186,22 @@ test('C1d: an open circuit refuses at once, and says why', async () => {
   expect(error).toMatchObject({ code: 'NOT_CONNECTED', retryable: true, message: 'db: its circuit is open: refused' })
 })
 
+test('C1d: who tries again without a wait, while the circuit is open or after close, leaves the event loop free', async () => {
+  const { clock, made } = await opened({}, 'no')
+  await clock.advance('2s')
+  const turnsWhileTrying = async () => {
+    let turned = false
+    setTimeout(() => {
+      turned = true
+    })
+    for (let i = 0; i < 100_000 && !turned; i++) await refused(withConnection(made, () => 1))
+    return turned
+  }
+  expect(await turnsWhileTrying()).toBe(true)
+  await made.close()
+  expect(await turnsWhileTrying()).toBe(true)
+})
+
 test('C1d: rollback is called once, with a connection that lives, and its error hides nothing', async () => {
   const { lines, made } = await opened()
   const given: unknown[] = []

@@ -238,6 +238,9 @@ await withMongo((mongo) => {
         const { made } = await connected({ uri: server.uri }, { attempts: 30 })
         let answered = 0
         let goOn = true
+        ends.push(async () => {
+          goOn = false
+        })
         const works = Array.from({ length: 10 }, async (_, worker) => {
           for (let i = 0; goOn; i++) {
             const done = await withConnection(made, insert(worker * 1e6 + i), { patience: '20s' }).catch(
@@ -249,7 +252,7 @@ await withMongo((mongo) => {
         while (answered < 100) await new Promise((resolve) => setTimeout(resolve, 10))
         await server[end]()
         await until(made, 'connecting')
-        const waiting = Array.from({ length: 100 }, (_, i) => withConnection(made, insert(-1 - i), { patience: '20s' }))
+        const waiting = Array.from({ length: 100 }, (_, i) => withConnection(made, insert(-1 - i), { patience: '1m' }))
         await server.start()
         await Promise.all(waiting)
         const before = answered

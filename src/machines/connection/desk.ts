@@ -156,16 +156,19 @@ export class Desk<C> {
     }
   }
 
-  /** The connection, once there is one. Rejects with NOT_CONNECTED, CLOSED, ABORTED. */
+  /**
+   * The connection, once there is one. Rejects with NOT_CONNECTED, CLOSED, ABORTED; always in a later turn of the loop:
+   * who tries again and again without a wait must not keep from it what brings the connection back.
+   */
   #connected(patience: number, signal: AbortSignal | undefined, undoing = false): Promise<C> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        if (signal?.aborted) return end(() => reject(calledOff(this.#given.id, signal)))
+        if (signal?.aborted) return refuse(calledOff(this.#given.id, signal))
         const snapshot = this.#actor.getSnapshot()
-        if (snapshot.status !== 'active') return end(() => reject(this.#closed()))
-        if (this.#closing && !undoing) return end(() => reject(this.#closed()))
+        if (snapshot.status !== 'active') return refuse(this.#closed())
+        if (this.#closing && !undoing) return refuse(this.#closed())
         if (snapshot.matches('connected') && this.#level === 'up') return end(() => resolve(this.#connection!))
-        if (snapshot.hasTag('open')) return end(() => reject(this.#notConnected('its circuit is open')))
+        if (snapshot.hasTag('open')) return refuse(this.#notConnected('its circuit is open'))
       }
       const end = (settle: () => void) => {
         this.#waiting.delete(look)
@@ -173,8 +176,9 @@ export class Desk<C> {
         cancel()
         settle()
       }
+      const refuse = (error: DuramenError) => end(() => setImmediate(reject, error))
       const cancel = this.#clock.after(patience, () =>
-        end(() => reject(this.#notConnected(`no connection within ${patience} ms`))),
+        refuse(this.#notConnected(`no connection within ${patience} ms`)),
       )
       this.#waiting.add(look)
       signal?.addEventListener('abort', look)
