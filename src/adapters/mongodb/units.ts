@@ -8,6 +8,9 @@ import { isHash } from '../../ports/given.ts'
 import type { Commands } from './commands.ts'
 import { isDuplicate, isUnknown, isUnsent } from './errors.ts'
 
+/** Keys that are listed by one command. */
+const PAGE = 1000
+
 /** An output is in its unit's document, or a file of GridFS. */
 export type StoredOutput = { code: string | null; size: number; sha256: string } & (
   | { bytes: Buffer; file?: undefined }
@@ -114,9 +117,18 @@ export class Units {
     )
   }
 
+  /** In order, by pages: no cursor has to last for as long as the caller takes, and each page is asked for as any read is. */
   async *keys(): AsyncGenerator<string> {
-    const cursor = this.#units.find({ rev: { $exists: true } }, { projection: { _id: 1 }, ...this.#commands.reading })
-    for await (const { _id } of cursor) if (isHash(_id)) yield _id
+    for (let last = ''; ; ) {
+      const after = { _id: { $gt: last }, rev: { $exists: true } }
+      const options = { projection: { _id: 1 }, sort: { _id: 1 }, limit: PAGE, batchSize: PAGE } as const
+      const page = await this.#commands.ask(() =>
+        this.#units.find(after, { ...options, ...this.#commands.reading }).toArray(),
+      )
+      for (const { _id } of page) if (isHash(_id)) yield _id
+      if (page.length < PAGE) return
+      last = page.at(-1)!._id
+    }
   }
 }
 
