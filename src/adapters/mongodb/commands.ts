@@ -2,7 +2,7 @@
 // has become of it. All commands of the store come to the same when they are carried out twice.
 import type { ReadConcernLike, ReadPreferenceMode } from 'mongodb'
 import { untilAborted } from '../../ports/signal.ts'
-import { isUnknown, isUnsent, NoAnswer, refusesMajority } from './errors.ts'
+import { isUnknown, isUnopened, isUnsent, NoAnswer, refusesMajority } from './errors.ts'
 
 export interface Reading {
   readonly readConcern: ReadConcernLike
@@ -66,6 +66,23 @@ export class Commands {
       return await (signal ? untilAborted(answered, signal) : answered)
     } finally {
       clearTimeout(timer)
+    }
+  }
+}
+
+/**
+ * Does what comes first on a client. One whose own first connect has failed does not try again by itself, and is connected.
+ * One that its owner has closed, even while this was under way, says so when it is asked again, and stays closed.
+ */
+export async function opening<T>(first: () => Promise<T>, connect: () => Promise<unknown>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await first()
+    } catch (error) {
+      if (!isUnopened(error) || tries > 2) throw error
+      if (tries === 1)
+        await new Promise(setImmediate) // a close that was called is through with it by then
+      else await connect()
     }
   }
 }

@@ -7,6 +7,7 @@ import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import { untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
+import { opening } from './commands.ts'
 import { mongoError } from './errors.ts'
 import { loadMongodb } from './load.ts'
 
@@ -42,22 +43,21 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
   const name = `mongodb://${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
   /** Why the monitors have not reached it last. */
   let failure: unknown
-  /** It was up, and was closed by whoever made it. */
-  let isClosed = false
   let isOpen = false
-  let isClosing = false
-  let opening: Promise<unknown> | undefined
+  let isClosed = false
+  // who was at it when it was closed, as at looking up its name, would open it behind our back
+  if (isOwn) client.on('topologyOpening', () => void (isClosed && client.close().catch(() => {})))
 
   async function connect(signal: AbortSignal): Promise<Db> {
-    if (isClosed || isClosing)
+    if (isClosed)
       throw new DuramenError('CLOSED', `${name}: its client was closed`, {
         hint: 'Make a new one, and a connection on it.',
       })
-    opening = client.connect()
-    opening.catch(() => {}) // it goes on when the signal has ended the wait for it
-    await untilAborted(opening, signal)
+    await opening(
+      () => untilAborted(db.command({ ping: 1 }, { signal, readPreference: 'primary' }), signal),
+      () => untilAborted(client.connect(), signal),
+    )
     isOpen = true
-    await untilAborted(db.command({ ping: 1 }, { signal, readPreference: 'primary' }), signal)
     return db
   }
 
@@ -90,12 +90,10 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
         },
         open: () => {
           isOpen = true
-          isClosed = false
         },
         topologyClosed: () => {
           if (!isOpen) return // one that could not be opened closes itself
           isOpen = false
-          isClosed = true
           listener('down') // nothing else says so
         },
         topologyDescriptionChanged: ({ previousDescription, newDescription }) => {
@@ -113,10 +111,8 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
       tryCatch(
         async () => {
           if (!isOwn) return
-          isClosing = true
+          isClosed = true
           await client.close()
-          // looked up by name, it would open behind our back; of that nobody is told who has closed it
-          void opening?.then(() => client.close()).catch(() => {})
         },
         (error) => mongoError(error, `close the connection to ${name}`),
       ),

@@ -66,7 +66,7 @@ export const isUnheardOf = (error: unknown): boolean => [59, 115].includes(throw
 /** Whether there was no server to send it to; with the driver's own retries: not any more. */
 export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
 
-/** Whether the client has failed to connect at its first command. It does not try again by itself. */
+/** Whether the client has no open topology: its first connect has failed, or its owner has just closed it. */
 export const isUnopened = (error: unknown): boolean => thrown(error).name === 'MongoTopologyClosedError'
 
 /** Whether all that was refused was there already. */
@@ -96,7 +96,7 @@ const FULL = /no space left|disk full|could not extend file|over your space quot
 function meaningOf(error: unknown): Meaning {
   const { name = '', message = '', code } = thrown(error)
   if (CLOSED.has(name))
-    return { code: 'CLOSED', hint: 'The MongoClient was closed; make a new one, and a store on it.' }
+    return { code: 'CLOSED', hint: 'The MongoClient was closed; make a new one, and a store or connection on it.' }
   if (code === 14031 || FULL.test(message))
     return {
       code: 'NO_SPACE',

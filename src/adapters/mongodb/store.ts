@@ -11,8 +11,8 @@ import { assertNames, badOption, checkHash, optionsGiven } from '../../ports/giv
 import type { ImageStore, StoredUnit, StoreUnit } from '../../ports/image.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import { Bytes, checked, collect } from './bytes.ts'
-import { Commands, type Reading } from './commands.ts'
-import { isUnopened, mongoError, task } from './errors.ts'
+import { Commands, opening, type Reading } from './commands.ts'
+import { mongoError, task } from './errors.ts'
 import { loadMongodb } from './load.ts'
 import { checkUnit, placesFor } from './sent.ts'
 import { type StoredOutput, type Unit, type UnitDocument, Units, type Upload } from './units.ts'
@@ -92,13 +92,10 @@ export function storeOf({ db, collection, inline, timeout, abandoned }: Given): 
     const driver = await loadMongodb()
     const documents = db.collection<UnitDocument>(`${collection}.units`, settings)
     const any = (reading: Reading) => documents.findOne({ _id: '' }, { projection: { _id: 1 }, ...reading })
-    try {
-      await commands.settle(any)
-    } catch (error) {
-      if (!isUnopened(error)) throw error
-      await commands.once(() => db.client.connect())
-      await commands.settle(any)
-    }
+    await opening(
+      () => commands.settle(any),
+      () => commands.once(() => db.client.connect()),
+    )
     const bytes = new Bytes(db, collection, settings, commands, driver)
     const uploads = new Uploads(db, documents, bytes, commands, abandoned)
     const units = new Units(documents, commands, db.client.options.retryWrites)
