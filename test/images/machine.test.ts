@@ -98,7 +98,7 @@ describe.each([
       expect(image.said.at(-1)).toMatchObject({
         type: 'upload_failed',
         awaiting_upload: true,
-        message: 'a (2).png: stays in images_sources for safety: the store is away',
+        message: 'a (2).png: stays in images_sources for safety: the store is away; tried again within 1 s',
       })
     })
 
@@ -107,6 +107,14 @@ describe.each([
       for (const [nth, wait] of [1000, 2000, 4000, 8000, 8000].entries()) {
         await image.pass(wait - 1)
         expect([nth, image.state()]).toEqual([nth, 'awaitingUpload'])
+        expect(image.said.at(-1)).toMatchObject({
+          type: 'upload_failed',
+          message: expect.stringMatching(
+            new RegExp(
+              `^a \\(2\\)\\.png: stays in images_sources for safety: .*; tried again within ${wait / 1000} s$`,
+            ),
+          ),
+        })
         await image.pass(1)
         expect(image.state()).toBe('uploading')
         await image.answer('upload', fault('STORE_MISMATCH'))

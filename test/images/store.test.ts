@@ -45,7 +45,7 @@ test('I2 a store that is away keeps the image where it is; once it is back, all 
     expect.objectContaining({
       type: 'upload_failed',
       awaiting_upload: true,
-      message: 'a.png: stays in images_sources for safety: the store is away',
+      message: 'a.png: stays in images_sources for safety: the store is away; tried again within 0.01 s',
     }),
   )
   there = true

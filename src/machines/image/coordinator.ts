@@ -7,6 +7,7 @@
 import { assign, emit, enqueueActions, fromPromise, setup, spawnChild, stopChild } from 'xstate'
 import type { ClaimedFile } from '../../ports/image.ts'
 import { backoff, problemOf, unprovided } from '../problems.ts'
+import { againText } from './problems.ts'
 import type {
   Active,
   CoordinatorContext,
@@ -124,7 +125,7 @@ export const coordinatorMachine = setup({
             assign(({ context, event }) => ({ tries: context.tries + 1, problem: problemOf(event.error) })),
             emit(({ context }) => ({
               type: 'blocked' as const,
-              message: `no file can be taken: ${context.problem!.message}`,
+              message: `no file can be taken: ${context.problem!.message}; ${againText(context)}`,
               problem: context.problem!,
             })),
           ],

@@ -19,7 +19,7 @@ import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
-import { Resuming } from './resuming.ts'
+import { Resuming, toldWith } from './resuming.ts'
 import type {
   Active,
   CoordinatorMessage,
@@ -207,7 +207,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       const { actor, isNew } = await imageActor(imageId, { ...claimed, mode, retry, processAttempts }, signal)
       current.set(imageId, actor)
       behind.delete(imageId)
-      const listening = actor.on('*', (event) => events.next({ ...event, id: imageId }))
+      const listening = actor.on('*', (event) => events.next({ ...toldWith(connection, event), id: imageId }))
       // what its first commit had to say went before anyone could listen
       const first = firstMessage(actor.getSnapshot(), isNew)
       if (first) events.next({ ...first, id: imageId })

@@ -12,7 +12,7 @@
 // No I/O here: the four actors come from an adapter; without one they reject.
 import { assign, emit, fromPromise, setup } from 'xstate'
 import { backoff, problemOf, unprovided } from '../problems.ts'
-import { isChanged, isEnvironment, isHopeless, isLost, isMismatch } from './problems.ts'
+import { againText, isChanged, isEnvironment, isHopeless, isLost, isMismatch } from './problems.ts'
 import type { CodedOutput, ImageContext, ImageEvent, ImageInput, ImageMessage, Outcome, Processed } from './types.ts'
 
 const errorOf = (event: unknown) => (event as { error: unknown }).error
@@ -67,7 +67,7 @@ export const imageMachine = setup({
     refused: ({ context }) => context.refused !== undefined,
     goesByItself: ({ context }) => context.mode === 'auto' && context.problem === null,
     /** What failed is tried again by itself, in both modes; a mismatch is not, it needs someone. */
-    triesAgain: ({ context }) => context.problem !== null && context.problem.code !== 'PAIRING_MISMATCH',
+    triesAgain: ({ context }) => context.problem !== null && !isMismatch(context.problem),
   },
   delays: { backoff: ({ context }) => backoff(context.retry, context.tries) },
 }).createMachine({
@@ -131,10 +131,7 @@ export const imageMachine = setup({
               {
                 guard: ({ event }) => isMismatch(event.error),
                 target: 'prepared',
-                actions: [
-                  'failed',
-                  say('processing_failed', (c) => `${stays(c)}; waits to be processed again, or archived by force`),
-                ],
+                actions: ['failed', say('processing_failed', stays)],
               },
               { guard: ({ event }) => isHopeless(event.error), target: 'rejected', actions: 'failed' },
               {
@@ -284,19 +281,24 @@ export const imageMachine = setup({
   output: ({ context: { outcome, finalName } }) => ({ outcome, finalName }),
 })
 
-/** I2: the words that users look for. */
+/** I2: the words that users look for, why, and until when. */
 function stays(context: ImageContext): string {
-  return `stays in images_sources for safety: ${reason(context)}`
+  return `stays in images_sources for safety: ${reasonAndNext(context)}`
 }
 
 /** What an image says in `prepared`. */
 export function preparedText(context: ImageContext): string {
-  return context.problem ? `stays in images_sources: ${reason(context)}` : 'prepared'
+  return context.problem ? `stays in images_sources: ${reasonAndNext(context)}` : 'prepared'
 }
 
 /** What an image says in `rejected`. */
 export function rejectedText(context: ImageContext): string {
   return `can't be taken: ${reason(context)}`
+}
+
+function reasonAndNext(context: ImageContext): string {
+  const next = isMismatch(context.problem) ? 'waits to be processed again, or archived by force' : againText(context)
+  return `${reason(context)}; ${next}`
 }
 
 /** Why, without the file's name in front, which every message has already. */

@@ -1,10 +1,11 @@
 // What went wrong, and what follows from it.
-import { problemOf } from '../problems.ts'
+import { type Backoff, backoff, problemOf } from '../problems.ts'
 
 /** I6: this file will never be processed; it goes to quarantine. */
 const hopeless = new Set(['NOT_AN_IMAGE', 'NOT_A_FILE', 'FILE_CHANGED', 'FILE_GONE', 'PROCESSING_CRASHED'])
 
 export const isHopeless = (error: unknown) => hopeless.has(problemOf(error).code)
+/** I3: what processes it is at fault; it needs someone. */
 export const isMismatch = (error: unknown) => problemOf(error).code === 'PAIRING_MISMATCH'
 /** Somebody wrote to the file while it was ours: what lies there is another image than the one that was processed. */
 export const isChanged = (error: unknown) => problemOf(error).code === 'FILE_CHANGED'
@@ -28,3 +29,7 @@ const environment = new Set([
 ])
 
 export const isEnvironment = (error: unknown) => environment.has(problemOf(error).code)
+
+/** I2: when what has failed is tried again; a person, or the store's connection, may come first. */
+export const againText = ({ retry, tries }: { readonly retry: Backoff; readonly tries: number }) =>
+  `tried again within ${backoff(retry, tries) / 1000} s`

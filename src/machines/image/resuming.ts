@@ -7,6 +7,14 @@ import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import type { Connection } from '../connection/index.ts'
 import type { imageMachine } from './machine.ts'
+import type { ImageMessage } from './types.ts'
+
+/** What an image says, with what it waits for beside its backoff. */
+export function toldWith(connection: Connection<unknown> | undefined, message: ImageMessage): ImageMessage {
+  const state = message.type === 'upload_failed' ? connection?.status().state : undefined
+  if (state !== 'connecting' && state !== 'disconnected') return message
+  return { ...message, message: `${message.message}, or as soon as the connection is back` }
+}
 
 type ImageActor = DurableActor<typeof imageMachine>
 
