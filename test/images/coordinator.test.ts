@@ -72,7 +72,7 @@ describe.each([
       expect(line.state()).toBe('blocked')
       expect(line.said.at(-1)).toMatchObject({
         type: 'blocked',
-        message: 'no file can be taken: source is missing; tried again within 0.1 s',
+        message: `no file can be taken: source is missing; tried again within ${wait / 1000} s`,
         problem: { code: 'FOLDER_MISSING' },
       })
       await line.pass(wait - 1)
