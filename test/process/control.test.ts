@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { join, relative } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { askControl, type ControlRequest, serveControl } from '../../src/adapters/process/control.ts'
 import type { SupervisorStatus } from '../../src/ports/child.ts'
 import { DuramenError } from '../../src/ports/errors.ts'
@@ -40,6 +40,7 @@ beforeEach(async () => {
   asked = []
 })
 afterEach(async () => {
+  vi.unstubAllEnvs()
   await Promise.all(closing.splice(0).map((close) => close()))
   await rm(folder, { recursive: true, force: true })
 })
@@ -114,6 +115,15 @@ it('V1l a folder with a path that no socket could have is served all the same', 
   expect(await readdir(deep)).toEqual(['control.sock'])
   await close()
   await expect(askControl(deep, { do: 'status' })).rejects.toMatchObject({ code: 'CLOSED' })
+})
+
+it('V1l such a folder is served and asked by a relative path as well, and where TMPDIR is as long', async () => {
+  const deep = join(folder, 'a'.repeat(90), 'b'.repeat(90))
+  await mkdir(deep, { recursive: true })
+  vi.stubEnv('TMPDIR', deep)
+  await serve(relative(process.cwd(), deep))
+  expect(await askControl(relative(process.cwd(), deep), { do: 'status' })).toEqual(status)
+  expect(await readdir(deep)).toEqual(['control.sock'])
 })
 
 it('V1l no supervisor, one that is silent, one that goes: the caller learns which', async () => {

@@ -3,13 +3,13 @@
 // V1l
 // - Only its own user is let in: the socket is bound inside a folder of mode 0700, is 0600 before anybody else can see
 //   it, and is moved into place. So what a dead supervisor left is replaced, by the one who holds the folder's lock.
-// - A path of any length will do: what is over the limit of sun_path is reached through a short link.
+// - A path of any length will do, also one that is relative.
 // - Junk harms nobody: a line has a limit, a caller who says nothing is let go, and callers have a limit.
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, unlink } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { asDuramen, fsError } from '../../journal/fs-error.ts'
+import { chmod, mkdir, rename, rm, unlink } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { fsError } from '../../journal/fs-error.ts'
+import { connectTo, listenAt } from '../../journal/unix-socket.ts'
 import type { SupervisorStatus } from '../../ports/child.ts'
 import { DuramenError, type DuramenErrorCode, isDuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
@@ -40,7 +40,6 @@ const REQUESTS: readonly unknown[] = ['status', 'restart', 'stop']
 const MAX_LINE = 65_536 // bytes of a request or an answer
 const MAX_CALLERS = 32
 const PATIENCE = 10_000 // ms for a caller to say its line
-const MAX_PATH = 100 // bytes of sun_path: 108 on Linux, 104 on macOS
 
 /** Answers at the socket of this folder until it is closed. Its caller holds the lock of the folder. */
 export async function serveControl(
@@ -53,12 +52,10 @@ export async function serveControl(
     socket.on('close', () => callers.delete(socket)).on('error', () => socket.destroy())
     void converse(socket, answer)
   })
+  server.on('error', () => {}) // who could not be let in sees so himself
   server.maxConnections = MAX_CALLERS
-  const listen = (path: string) =>
-    new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
   const place = placeOf(folder)
-  await bindInPrivate(folder, place, listen)
-  server.removeAllListeners('error').on('error', () => {}) // who could not be let in sees so himself
+  await bindInPrivate(server, folder, place)
   return {
     async close() {
       await unlink(place).catch(() => {}) // the next one replaces what stays
@@ -85,9 +82,10 @@ export async function askControl(
   const limit = milliseconds(given.timeout ?? '5s', 'askControl timeout')
   const text = lineOf(request)
   const place = placeOf(folder)
-  const line = await within(place, (path) => exchange(path, text, limit, folder)).catch((error) => {
-    throw asDuramen(error, `reach the supervisor in ${folder}`, { file: place })
+  const socket = await connectTo(place).catch((error) => {
+    throw unreachable(error, place, folder)
   })
+  const line = await exchange(socket, text, limit, folder, place)
   const answer = parsed(line, folder)
   if (answer.ok) return answer.status
   const { code, message, hint } = answer.error
@@ -108,30 +106,17 @@ function lineOf(request: ControlRequest): string {
 /** Where the socket of a folder is. */
 const placeOf = (folder: string): string => join(folder, 'control.sock')
 
-async function bindInPrivate(folder: string, place: string, listen: (path: string) => Promise<void>): Promise<void> {
+async function bindInPrivate(server: Server, folder: string, place: string): Promise<void> {
   const room = join(folder, '.control')
   try {
     await rm(room, { recursive: true, force: true }) // of one that was killed here
     await mkdir(room, { mode: 0o700 })
     const made = join(room, 'sock')
-    await within(made, listen)
+    await listenAt(server, made)
     await chmod(made, 0o600)
     await rename(made, place)
   } catch (error) {
     throw fsError(error, `make the socket ${place}`, { file: place })
-  } finally {
-    await rm(room, { recursive: true, force: true })
-  }
-}
-
-/** Uses a path of any length where sun_path has its limit: a folder that is too long is reached through a short link. */
-async function within<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (Buffer.byteLength(path) <= MAX_PATH) return use(path)
-  const room = await mkdtemp(join(tmpdir(), 'duramen-'))
-  try {
-    const short = join(room, 'f')
-    await symlink(dirname(path), short)
-    return await use(join(short, path.slice(dirname(path).length + 1)))
   } finally {
     await rm(room, { recursive: true, force: true })
   }
@@ -191,9 +176,8 @@ function lineFrom(socket: Socket): Promise<string> {
 }
 
 /** Sends a line and gives the one that comes back. */
-function exchange(path: string, text: string, limit: number, folder: string): Promise<string> {
+function exchange(socket: Socket, text: string, limit: number, folder: string, place: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path)
     const timer = setTimeout(() => {
       reject(
         new DuramenError('TIMEOUT', `The supervisor in ${folder} has not answered within ${limit} ms`, {
@@ -203,9 +187,9 @@ function exchange(path: string, text: string, limit: number, folder: string): Pr
       )
       socket.destroy()
     }, limit)
-    socket.on('connect', () => socket.write(text))
+    socket.write(text)
     lineFrom(socket)
-      .then(resolve, (error) => reject(isDuramenError(error) ? noAnswer(folder) : unreachable(error, path, folder)))
+      .then(resolve, (error) => reject(isDuramenError(error) ? noAnswer(folder) : unreachable(error, place, folder)))
       .finally(() => {
         clearTimeout(timer)
         socket.destroy()
