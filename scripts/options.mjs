@@ -98,12 +98,17 @@ function tableOf([heading, start]) {
 
 const optional = (member) => ({ ...member, optional: true })
 
-function rowsOf({ name, optional, type, comment, members }, where) {
+function rowsOf({ name, optional, type, file, comment, members }, where) {
   const said = /\s*\bDefault:? (.+?)\.(?=\s|$)/.exec(comment)
   if (!comment) throw new Error(`${where}: ${name} has no comment`)
   if (optional && !said) throw new Error(`${where}: the comment of ${name} says no default ("Default ….")`)
   const meaning = said ? comment.replace(said[0], '') : comment
-  const cells = [`\`${name}\``, members.length ? '' : code(type), defaultOf(optional, said, members), meaning.trim()]
+  const cells = [
+    `\`${name}\``,
+    members.length ? '' : code(type, file),
+    defaultOf(optional, said, members),
+    meaning.trim(),
+  ]
   const inner = members.flatMap((member) => rowsOf({ ...member, name: `${name}.${member.name}` }, where))
   return [`| ${cells.map((cell) => cell.replace(/\|/g, '\\|')).join(' | ')} |`, ...inner]
 }
@@ -111,7 +116,7 @@ function rowsOf({ name, optional, type, comment, members }, where) {
 const defaultOf = (optional, said, members) =>
   !optional ? 'required' : members.length && said[1] === 'as below' ? '' : said[1]
 
-const code = (type) => `\`${choiceOf(type.replace(/ \| undefined$/, ''))}\``
+const code = (type, file) => `\`${choiceOf(type.replace(/ \| undefined$/, ''), file)}\``
 
 /** Exported options that have no table. */
 function forgotten() {

@@ -134,6 +134,14 @@ function calls(
     clear: () => async () => right(0),
     start: () => async () => left(new DuramenError('CHILD_FAILED', 'no')),
   }
+  // likewise
+  const images = (given: object) =>
+    imagePipeline(host, {
+      folders: fileSystemFolders(tmpdir()),
+      store: fileSystemStore(tmpdir()),
+      process: async () => ({ outputs: [], codes: [] }),
+      ...given,
+    })
   // each is refused for its notifier at the latest
   const supervised = (given: object) => supervisor(host, { runner, order, notifier: 5 as never, ...given })
   return [
@@ -331,17 +339,15 @@ function calls(
       'undefined,5',
     ]),
     ['imagePipeline host', (v) => imagePipeline(v, {} as never), ''],
-    [
-      'imagePipeline connection',
-      (v) =>
-        imagePipeline(host, {
-          folders: fileSystemFolders(tmpdir()),
-          store: fileSystemStore(tmpdir()),
-          process: async () => ({ outputs: [], codes: [] }),
-          connection: v,
-        }),
-      'undefined',
-    ],
+    ['imagePipeline connection', (v) => images({ connection: v }), 'undefined'],
+    ['imagePipeline mode', (v) => images({ mode: v }), 'undefined'],
+    ['imagePipeline id', (v) => images({ id: v, slots: 0 }), 'undefined,text'],
+    ...options('imagePipeline retry', (v) => images({ retry: v, slots: 0 })),
+    ...['slots', 'processAttempts', 'crashes'].map((name): [string, Call, string] => [
+      `imagePipeline ${name}`,
+      (v) => images({ [name]: v }),
+      'undefined,5',
+    ]),
     ['imagePipeline options', (v) => imagePipeline(host, v), ''],
     ['createDevice host', (v) => createDevice(v, { driver: simulatedDriver() }), ''],
     ['createDevice options', (v) => createDevice(host, v), ''],

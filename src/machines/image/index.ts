@@ -6,69 +6,24 @@ import { Subject } from 'rxjs'
 import { fromPromise, type SnapshotFrom } from 'xstate'
 import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertFunction, optionsGiven } from '../../ports/given.ts'
-import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import { sleep } from '../../ports/signal.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
-import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Host } from '../../runtime/host.ts'
-import type { Connection } from '../connection/index.ts'
 import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
+import { type ImagePipelineOptions, pipelineGiven } from './options.ts'
 import { Resuming, toldWith } from './resuming.ts'
-import type {
-  Active,
-  CoordinatorMessage,
-  ImageContext,
-  ImageInput,
-  ImageMessage,
-  Mode,
-  Outcome,
-  Problem,
-} from './types.ts'
+import type { Active, CoordinatorMessage, ImageContext, ImageInput, ImageMessage, Outcome, Problem } from './types.ts'
 import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
 
 export type * from '../../ports/image.ts'
+export type { ImagePipelineOptions } from './options.ts'
 export type * from './types.ts'
 export { coordinatorMachine, imageMachine }
-
-/** Settings of a pipeline. */
-export interface ImagePipelineOptions {
-  /** The folders, e.g. `fileSystemFolders('./images')`. The pipeline opens and closes them. */
-  folders: ImageFolders
-  /** Where images are kept for good, e.g. `fileSystemStore('./store')`. The pipeline closes it. */
-  store: ImageStore
-  /**
-   * The store's connection, of `connection(host, …)`: while it is away nothing is tried in vain, and when it is back all that
-   * waits for the store goes on at once (I2). Default: none; what has failed is tried again as `retry` says.
-   */
-  connection?: Connection<unknown>
-  /** File in, outputs out, e.g. `sharpProcessor()`. May run more than once for one image; never after its outcome is recorded. */
-  process: ImageProcessor
-  /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `'auto'`. */
-  mode?: Mode
-  /** Most images in images_sources at a time (I4). Default 1. */
-  slots?: number
-  /** Name of the pipeline on its host. Default `'images'`. */
-  id?: string
-  /** Between looks into an empty source/. Default 500 ms. */
-  poll?: Duration
-  /** How long to wait before something that failed is tried again. Default: as below. */
-  retry?: {
-    /** After the first failure; doubled each time. Default 1 s. */
-    first?: Duration
-    /** No wait is longer. Default 1 min. */
-    max?: Duration
-  }
-  /** How often the processor may fail at an image before it goes to quarantine. Default 3. */
-  processAttempts?: number
-  /** How often processing may end the whole process before the image goes to quarantine. Default 10. */
-  crashes?: number
-}
 
 /** What the pipeline is doing. The first five are known to users by these names. */
 export interface PipelineStatus {
@@ -120,28 +75,9 @@ type ImageActor = DurableActor<typeof imageMachine>
  */
 export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
   assertHost('imagePipeline', host)
-  const given: Partial<ImagePipelineOptions> = optionsGiven('imagePipeline', options)
-  assertFunction('folders', given.folders?.open, "Give folders, e.g. fileSystemFolders('./images').")
-  assertFunction('store', given.store?.find, "Give a store, e.g. fileSystemStore('./store').")
-  assertFunction('process', given.process, 'Give a processor, e.g. sharpProcessor().')
-  const { folders, store, mode = 'auto', slots = 1, id = 'images', processAttempts = 3, crashes = 10 } = options
-  const poll = milliseconds(options.poll ?? 500, 'poll')
-  const retry = {
-    first: milliseconds(options.retry?.first ?? '1s', 'retry.first'),
-    max: milliseconds(options.retry?.max ?? '1m', 'retry.max'),
-  }
-  for (const [name, value] of Object.entries({ slots, processAttempts, crashes }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new DuramenError('BAD_OPTION', `${name}: ${value} is no whole number from 1`)
-
-  const { connection } = options
-  if (connection !== undefined)
-    assertFunction(
-      'connection',
-      connection?.status$?.subscribe,
-      'Give what connection(host, …) has answered, or leave it out.',
-    )
-  const ports: Ports = { folders, store, process: options.process, connection, poll, crashes }
+  const given = pipelineGiven(options)
+  const { folders, store, connection, mode, slots, id, poll, retry, processAttempts, crashes } = given
+  const ports: Ports = { folders, store, process: given.process, connection, poll, crashes }
   const events = new Subject<PipelineEvent>()
   const current = new Map<string, ImageActor>()
   const sameContent = new Map<string, Promise<unknown>>()

@@ -1,0 +1,113 @@
+// How images go their way: what a caller gives, looked at.
+import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
+import { type Duration, milliseconds } from '../../runtime/duration.ts'
+import type { Connection } from '../connection/index.ts'
+import type { Backoff, Mode } from './types.ts'
+
+/** Settings of a pipeline. */
+export interface ImagePipelineOptions {
+  /** The folders, e.g. `fileSystemFolders('./images')`. The pipeline opens and closes them. */
+  folders: ImageFolders
+  /** Where images are kept for good, e.g. `fileSystemStore('./store')`. The pipeline closes it. */
+  store: ImageStore
+  /**
+   * The store's connection, of `connection(host, …)`: while it is away nothing is tried in vain, and when it is back all that
+   * waits for the store goes on at once (I2). Default: none; what has failed is tried again as `retry` says.
+   */
+  connection?: Connection<unknown>
+  /** File in, outputs out, e.g. `sharpProcessor()`. May run more than once for one image; never after its outcome is recorded. */
+  process: ImageProcessor
+  /** `auto` goes all the way by itself; `manual` waits for `processAuto` and `processFinal`. Default `'auto'`. */
+  mode?: Mode
+  /** Most images in images_sources at a time (I4). Default 1. */
+  slots?: number
+  /** Name of the pipeline on its host. Default `'images'`. */
+  id?: string
+  /** Between looks into an empty source/. Default 500 ms. */
+  poll?: Duration
+  /** How long to wait before something that failed is tried again. Default: as below. */
+  retry?: {
+    /** After the first failure; doubled each time. Default 1 s. */
+    first?: Duration
+    /** No wait is longer. Default 1 min. */
+    max?: Duration
+  }
+  /** How often the processor may fail at an image before it goes to quarantine. Default 3. */
+  processAttempts?: number
+  /** How often processing may end the whole process before the image goes to quarantine. Default 10. */
+  crashes?: number
+}
+
+/** The same, with all defaults. */
+export interface PipelineGiven extends Pick<ImagePipelineOptions, 'folders' | 'store' | 'process'> {
+  readonly connection: Connection<unknown> | undefined
+  readonly mode: Mode
+  readonly slots: number
+  readonly id: string
+  readonly poll: number
+  readonly retry: Backoff
+  readonly processAttempts: number
+  readonly crashes: number
+}
+
+/** Throws BAD_OPTION. */
+export function pipelineGiven(options: ImagePipelineOptions): PipelineGiven {
+  const given: Partial<ImagePipelineOptions> = optionsGiven('imagePipeline', options)
+  assertNames('imagePipeline', given, NAMES)
+  const { folders, store, process, connection, mode = 'auto', id = 'images' } = given
+  assertFunction('folders', folders?.open, "Give folders, e.g. fileSystemFolders('./images').")
+  assertFunction('store', store?.find, "Give a store, e.g. fileSystemStore('./store').")
+  assertFunction('process', process, 'Give a processor, e.g. sharpProcessor().')
+  if (connection !== undefined)
+    assertFunction(
+      'connection',
+      connection?.status$?.subscribe,
+      'Give what connection(host, …) has answered, or leave it out.',
+    )
+  if (mode !== 'auto' && mode !== 'manual')
+    throw badOption('mode', mode, "is neither 'auto' nor 'manual'", "Leave it out for 'auto'.")
+  if (typeof id !== 'string' || id === '') throw badOption('id', id, 'is no text', "Leave it out for 'images'.")
+  const retry: NonNullable<ImagePipelineOptions['retry']> = optionsGiven(
+    'retry',
+    given.retry,
+    "Leave it out, or give { first: '1s', max: '1m' }.",
+  )
+  assertNames('retry', retry, ['first', 'max'])
+  return {
+    folders: folders!,
+    store: store!,
+    process: process!,
+    connection,
+    mode,
+    id,
+    slots: count('slots', given.slots, 1),
+    poll: milliseconds(given.poll ?? 500, 'poll'),
+    retry: {
+      first: milliseconds(retry.first ?? '1s', 'retry.first'),
+      max: milliseconds(retry.max ?? '1m', 'retry.max'),
+    },
+    processAttempts: count('processAttempts', given.processAttempts, 3),
+    crashes: count('crashes', given.crashes, 10),
+  }
+}
+
+function count(name: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw badOption(name, value, 'is no whole number from 1', `Leave it out for ${otherwise}.`)
+}
+
+const NAMES: readonly string[] = [
+  'folders',
+  'store',
+  'connection',
+  'process',
+  'mode',
+  'slots',
+  'id',
+  'poll',
+  'retry',
+  'processAttempts',
+  'crashes',
+] satisfies (keyof ImagePipelineOptions)[]
