@@ -109,7 +109,7 @@ async function dieOnce(scenario: CrashScenario, crash: CrashOptions): Promise<nu
     'totals',
   ).toBe(files_.filter((file) => !file.endsWith(': other')).length)
   await scenario.after(world)
-  await rm(world.root, { recursive: true })
+  await rm(world.root, { recursive: true, maxRetries: 5 })
   return operations
 }
 

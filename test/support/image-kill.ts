@@ -22,7 +22,7 @@ const contentOf = (n: number) => `${n % 25 === 7 ? 'bad ' : ''}image ${n % 10 ==
 
 async function filled(images: number): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'duramen-kill-'))
-  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 5 }))
   await mkdir(join(root, 'images/source'), { recursive: true })
   for (let n = 0; n < images; n++) await writeFile(join(root, `images/source/${n}.png`), contentOf(n))
   return root

@@ -91,7 +91,7 @@ export interface ImageWorld {
 /** Empty folders, a store and a journal in memory that outlives its hosts. */
 export async function imageWorld(): Promise<ImageWorld> {
   const root = await mkdtemp(join(tmpdir(), 'duramen-images-'))
-  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 5 }))
   return worldIn(root)
 }
 
