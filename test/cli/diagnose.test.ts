@@ -144,6 +144,13 @@ describe.concurrent('V3 the server', () => {
     }
   })
 
+  it('the port is taken by a program that answers in another protocol', async () => {
+    const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n'
+    const port = await listen(createServer((socket) => void socket.on('error', () => {}).write(upgrade)))
+    const { bad } = await served(port)
+    expect(bad).toMatchObject([{ check: 'port', what: expect.stringContaining('taken by another program') }])
+  })
+
   it.each([
     // [listeners, asked, who gets the connection]
     [['127.0.0.2', '127.0.0.1'], '127.0.0.1', 1],

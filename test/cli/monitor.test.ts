@@ -154,6 +154,14 @@ describe('V2 monitor', () => {
   it.each<[string, (socket: Socket) => void, string]>([
     ['hangs up', (socket) => socket.destroy(), 'breaks off (ECONNRESET)'],
     ['is no HTTP', (socket) => socket.end('220 mail.example.org\r\n'), 'can not be asked (HPE_'],
+    [
+      'goes on in another protocol',
+      (socket) =>
+        socket
+          .on('error', () => {})
+          .write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n'),
+      'GET /live answers 101',
+    ],
   ])('--once says what it is that %s', async (_, listener, said) => {
     const server = createTcpServer(listener)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

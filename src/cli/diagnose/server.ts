@@ -79,7 +79,7 @@ function isStrange(path: Path, answer: Answer): boolean {
   if (answer.outcome !== 'answered') return false
   const { status } = answer
   if (status === 200) return path === '/health'
-  return status > 403 && status < 500
+  return status < 200 || (status > 403 && status < 500)
 }
 
 const RESTART = 'restart it; duramen monitor does that by itself'

@@ -1,6 +1,6 @@
 // One GET, and one handshake of a WebSocket, each with a limit; never a rejection.
 import { createHash, randomBytes } from 'node:crypto'
-import { type IncomingMessage, request as requestHttp } from 'node:http'
+import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 
 export type Answer =
@@ -23,15 +23,14 @@ export async function get(url: URL, { limit, signal }: Asking): Promise<Answer> 
   const timeout = AbortSignal.timeout(limit)
   const stop = signal ? AbortSignal.any([timeout, signal]) : timeout
   try {
-    const response = await begun(url, stop)
+    const { status, body } = await begun(url, stop)
     const pieces: Buffer[] = []
     let size = 0
-    for await (const piece of response) {
+    for await (const piece of body) {
       pieces.push(piece)
       if ((size += piece.length) > MOST) break
     }
-    const { statusCode = 0 } = response
-    return { outcome: 'answered', status: statusCode, body: Buffer.concat(pieces).toString('utf8', 0, MOST) }
+    return { outcome: 'answered', status, body: Buffer.concat(pieces).toString('utf8', 0, MOST) }
   } catch (error) {
     if (stop.aborted) return { outcome: 'hangs', limit }
     const { code = 'no HTTP' } = error as NodeJS.ErrnoException
@@ -39,12 +38,23 @@ export async function get(url: URL, { limit, signal }: Asking): Promise<Answer> 
   }
 }
 
+interface Begun {
+  readonly status: number
+  readonly body: AsyncIterable<Buffer> | readonly Buffer[]
+}
+
 /** Not by `fetch`: that has ports which it never asks, and hides why it failed. */
-const begun = (url: URL, signal: AbortSignal): Promise<IncomingMessage> =>
+const begun = (url: URL, signal: AbortSignal): Promise<Begun> =>
   new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? requestHttps : requestHttp
-    request(url, { agent: false, signal, headers: { accept: 'application/json' } }, resolve)
+    request(url, { agent: false, signal, headers: { accept: 'application/json' } })
+      .on('response', (response) => resolve({ status: response.statusCode ?? 0, body: response }))
+      .on('upgrade', ({ statusCode = 0 }, socket) => {
+        socket.destroy() // another protocol, that nobody has asked for
+        resolve({ status: statusCode, body: [] })
+      })
       .on('error', reject)
+      .on('close', () => reject(new Error('closed without an answer'))) // where none of these came
       .end()
   })
 
