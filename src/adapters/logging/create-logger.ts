@@ -62,22 +62,10 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
   const last = screen(process.stderr)
   const logFile = file === undefined ? undefined : new LogFile(file, rotation, (message) => log.error(message))
 
-  const sink = {
-    [Symbol.for('pino.metadata')]: true,
-    lastTime: '',
-    lastObj: { details: {} },
-    lastMsg: '',
-    lastLevel: 0,
-    write(json: string) {
-      const text = format === 'json' ? `${printable(json.trimEnd())}\n` : lineOf(name, this.record(), utc)
-      const kept = logFile?.write(text) ?? false
-      if (out) out(text)
-      else if (!kept) last(text)
-    },
-    record() {
-      const { lastTime, lastLevel, lastMsg: message, lastObj } = this
-      return { time: Number(lastTime), level: pino.levels.labels[lastLevel] ?? '', message, details: lastObj.details }
-    },
+  const put = (text: string) => {
+    const kept = logFile?.write(text) ?? false
+    if (out) out(text)
+    else if (!kept) last(text)
   }
   // What pino would make of an error has been made already. Details come to it one level down: of those that look like a
   // request it would keep the request alone.
@@ -88,7 +76,7 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
       serializers: { err: (facts) => facts },
       formatters: { log: ({ details }) => details as Record<string, unknown> },
     },
-    sink,
+    { write: (json) => put(`${printable(json.trimEnd())}\n`) },
   )
 
   const say =
@@ -98,7 +86,9 @@ export function createLogger(options: LoggerOptions): CreatedLogger {
       try {
         const { message, details } = ordered(first, second)
         const plain = new Plain(isSecret).details(details)
-        inner[level]({ details: format === 'json' ? withoutPinos(plain) : plain }, new Plain(isSecret).text(message))
+        const text = new Plain(isSecret).text(message)
+        if (format === 'json') inner[level]({ details: withoutPinos(plain) }, text)
+        else put(lineOf(name, { time: Date.now(), level, message: text, details: plain }, utc))
       } catch (error) {
         last(`a line of the log was lost: ${printable(textOf(error))}\n`)
       }
