@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { expect, it } from 'vitest'
 import { askControl } from '../../src/adapters/process/control.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
@@ -117,6 +118,32 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     expect(await readdir(stateIn(folder))).toEqual(['journal', 'logs'])
   },
 )
+
+// a SIGTERM from within, at a moment that is not left to chance
+const AT = {
+  'while its modules load': `import { register } from 'node:module'
+    register('data:text/javascript,' + encodeURIComponent(\`
+      export const load = (url, context, next) => {
+        if (url.endsWith('/cli/supervise/supervise.js')) process.kill(process.pid, 'SIGTERM')
+        return next(url, context)
+      }\`))`,
+  'before its first wait': `import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { realpathSync } = fs
+    fs.realpathSync = (path) => {
+      if (path.endsWith('/supervise/app')) process.kill(process.pid, 'SIGTERM')
+      return realpathSync(path)
+    }
+    syncBuiltinESMExports()`,
+}
+it.each(Object.entries(AT))('V1 a SIGTERM %s: exit code 0, and the program is never started', async (_, script) => {
+  const folder = await newFolder()
+  await writeFile(join(folder, 'at.mjs'), script)
+  const more = { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'at.mjs'))}` }
+  const one = supervise(folder, [], ['sh', '-c', 'echo $$ >> pids'], more)
+  expect(await one.ended).toEqual({ code: 0, signal: null })
+  expect(await readdir(folder)).not.toContain('pids')
+})
 
 it('V1 a second signal ends it at once: exit code 128 and its number', async () => {
   const folder = await newFolder()

@@ -65,11 +65,11 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
     .option('--log-keep <n>', 'how many older files are kept', wholeNumber, 5)
     .option('--json', "the supervisor's own lines as JSON")
     .action(async ([command, ...args]: [string, ...string[]], given: Given) => {
-      if (interrupted.signal.aborted) return
-      interrupted.release()
       const { supervise } = await import('../supervise/supervise.ts') // loads all of XState
       const { leave } = await import('../leave.ts')
-      await leave(await supervise(asked(command, args, given)).catch((error) => exitCodeOf(error, given.json ?? false)))
+      if (interrupted.signal.aborted) return
+      const ended = supervise(asked(command, args, given), interrupted)
+      await leave(await ended.catch((error) => exitCodeOf(error, given.json ?? false)))
     })
 }
 

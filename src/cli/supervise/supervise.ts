@@ -17,6 +17,7 @@ import type { Logger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { type Host, openHost } from '../../runtime/host.ts'
 import { EXIT, exitOfSignal } from '../exit-codes.ts'
+import type { Interruption } from '../interruption.ts'
 import type { People } from '../notifiers.ts'
 import { counted } from '../text.ts'
 import { environmentFor, type Mode } from './environment.ts'
@@ -47,8 +48,8 @@ export interface SuperviseCommand {
   readonly json: boolean
 }
 
-/** Looks after the program until it has ended for good. The answer: the exit code. */
-export async function supervise(given: SuperviseCommand): Promise<number> {
+/** Looks after the program until it has ended for good. The answer: the exit code. `before`: who has heard of signals so far. */
+export async function supervise(given: SuperviseCommand, before: Interruption): Promise<number> {
   const { name, command, args, mode, limits, logSize, logKeep } = given
   const state = resolve(given.state ?? join('.duramen', 'supervise', name))
   const logDir = resolve(given.logDir ?? join(state, 'logs'))
@@ -93,6 +94,7 @@ export async function supervise(given: SuperviseCommand): Promise<number> {
     },
     process.stdin.isTTY || process.stdout.isTTY,
   )
+  before.release() // not sooner: process 1 never hears of a signal that nobody listens for
   const closing: (() => unknown)[] = [unlisten, logger.close]
   try {
     const host = await opened(state, logger)
