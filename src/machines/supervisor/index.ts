@@ -221,30 +221,24 @@ class Supervising implements Supervisor {
     const now = this.#actor.getSnapshot()
     if (now.matches('critical')) return this.#finish({ outcome: 'critical', exit: now.context.exit }) // not even for a notifier
     this.#problem = null
-    let unrecorded: unknown
-    try {
-      await this.#within(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')
-      this.#supervisors.open(this.#asked, this.#desk) // an earlier stop, which could not be recorded, has closed it
-    } catch (error) {
-      unrecorded = error
-      this.#supervisors.close(this.#asked)
-    }
-    await (unrecorded === undefined ? this.#desk.end() : this.#desk.close()) // as the machine does, which may not hear of it
-    try {
-      if (unrecorded === undefined) await this.#within(this.ended, 'its end could not be recorded')
-    } catch (error) {
-      unrecorded = error
-    }
+    let lost = await this.#unrecorded(this.#actor.send({ type: 'STOP' }), 'it could not be recorded')
+    if (lost) this.#supervisors.close(this.#asked)
+    else this.#supervisors.open(this.#asked, this.#desk) // an earlier stop, which could not be recorded, has closed it
+    await (lost ? this.#desk.close() : this.#desk.end()) // as the machine does, which may not hear of it
+    lost ??= await this.#unrecorded(this.ended, 'its end could not be recorded')
     if (this.#end) return
-    this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(unrecorded)}`)
+    this.#host.logger.warn(`${this.id}: stopped, but that is not on record: ${textOf(lost)}`)
     this.#finish({ outcome: 'stopped', exit: this.#desk.exit })
   }
 
-  /** Rejects with TIMEOUT where something takes longer than a commit may. */
-  #within<A>(promise: Promise<A>, otherwise: string): Promise<A> {
-    return within(this.#host.clock, COMMIT, promise, () => {
+  /** Why something is not on record: it was refused, or takes longer than a commit may. Undefined where it is. */
+  #unrecorded(commit: Promise<unknown>, otherwise: string): Promise<unknown> {
+    return within(this.#host.clock, COMMIT, commit, () => {
       throw new DuramenError('TIMEOUT', otherwise)
-    })
+    }).then(
+      () => undefined,
+      (error) => error,
+    )
   }
 
   /** Its host is closed, or its instance is ended, and nobody looks after it any more. */
