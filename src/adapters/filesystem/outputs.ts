@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, extname, join, resolve, sep } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
+import { checkHash } from '../../ports/given.ts'
 import type { OutputFile, OutputSource } from '../../ports/image.ts'
 import { draftName } from './crossing.ts'
 import type { Dir, Folder } from './dir.ts'
@@ -15,17 +16,7 @@ import { openRegular } from './inspect.ts'
 
 const outputName = /^[0-9a-f]{64}\.\d+(\.\w{1,16})?$/
 
-export interface Outputs {
-  workDir(sha256: string, name: string): Promise<string>
-  save(sha256: string, name: string, outputs: readonly OutputSource[], signal?: AbortSignal): Promise<OutputFile[]>
-  read(output: OutputFile): Promise<AsyncIterable<Uint8Array>>
-  /** Removes all outputs of an image and its scratch folder. */
-  drop(sha256: string, name: string): Promise<void>
-  /** Removes all scratch folders, and outputs that were not finished. */
-  sweep(): Promise<void>
-}
-
-export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
+export function createOutputs(files: Files, kept: Dir, work: Dir) {
   /** Names of files may be anything, and another file may have had this one; those of scratch folders go to other programs. */
   const scratch = (sha256: string, name: string): string =>
     createHash('sha256').update(`${sha256}/${name}`).digest('hex').slice(0, 32)
@@ -92,15 +83,20 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
   }
 
   return {
-    workDir: (sha256, name) =>
+    workDir: (sha256: string, name: string): Promise<string> =>
       work.use(async (folder) => {
         await files.rm(folder.at(scratch(sha256, name)), { recursive: true, force: true })
         await files.mkdir(folder.at(scratch(sha256, name)), 0o700)
         return folder.shown(scratch(sha256, name))
       }),
 
-    save: async (sha256, name, outputs, signal) => {
-      checkHash(sha256)
+    save: async (
+      sha256: string,
+      name: string,
+      outputs: readonly OutputSource[],
+      signal?: AbortSignal,
+    ): Promise<OutputFile[]> => {
+      checkHash('hash', sha256)
       const saved: OutputFile[] = []
       await kept.use(async (folder) => {
         for (const [index, source] of outputs.entries()) {
@@ -117,7 +113,7 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
       return saved
     },
 
-    read: async (output) => {
+    read: async (output: OutputFile): Promise<AsyncIterable<Uint8Array>> => {
       const shown = join(kept.path, output.file)
       const open = () => kept.use((folder) => openRegular(files, folder.at(checkName(output.file)), shown))
       // A first look here, so that what is missing is an error of this call and not one in the middle of a stream.
@@ -128,14 +124,16 @@ export function createOutputs(files: Files, kept: Dir, work: Dir): Outputs {
       return stream(open, shown)
     },
 
-    drop: async (sha256, name) => {
+    /** Removes all outputs of an image and its scratch folder. */
+    drop: async (sha256: string, name: string): Promise<void> => {
       await removeScratch(sha256, name)
       if (sha256 === '') return // what was never read has no outputs
-      checkHash(sha256)
+      checkHash('hash', sha256)
       await kept.use((folder) => removeOf(folder, sha256, new Set()))
     },
 
-    sweep: async () => {
+    /** Removes all scratch folders, and outputs that were not finished. */
+    sweep: async (): Promise<void> => {
       await work.use(async (folder) => {
         for (const name of await files.readdir(folder.itself)) {
           await files.rm(folder.at(name), { recursive: true, force: true })
@@ -162,13 +160,6 @@ async function* stream(open: () => ReturnType<typeof openRegular>, shown: string
 }
 
 const extensionOf = (file: string): string => (/^\.\w{1,16}$/.test(extname(file)) ? extname(file) : '')
-
-function checkHash(sha256: string): void {
-  if (/^[0-9a-f]{64}$/.test(sha256)) return
-  throw new DuramenError('BAD_INPUT', `${JSON.stringify(sha256)} is no SHA-256`, {
-    hint: 'Give 64 lower-case hex digits, as `claim` answers them.',
-  })
-}
 
 function checkName(file: string): string {
   if (outputName.test(file)) return file

@@ -15,18 +15,7 @@ import { type Move, type MoveOptions, namesGiven } from './move.ts'
 import { isVisible, numberedForReason, reasonOf } from './names.ts'
 import { writeReason } from './reason.ts'
 
-export interface Taken {
-  claim(source: Dir, name: string, signal?: AbortSignal): Promise<ClaimedFile>
-  inspect(name: string, signal?: AbortSignal): Promise<ClaimedFile>
-  /** Opens a file and makes sure that what is open has that content; the caller closes it. */
-  open(folder: Folder, name: string, sha256: string, signal?: AbortSignal): Promise<Handle>
-  /** Names of the files that are not in `owned`, the one that was moved there first first. */
-  unowned(owned: readonly string[]): Promise<string[]>
-  archive(name: string, sha256: string, old: Dir): Promise<string>
-  quarantine(name: string, sha256: string, reason: string, quarantined: Dir): Promise<string>
-}
-
-export function createTaken(files: Files, taken: Dir, move: Move): Taken {
+export function createTaken(files: Files, taken: Dir, move: Move) {
   /** What was read of the files that are here, so that archiving one need not read it again. */
   const known = new Map<string, { identity: string; sha256: string }>()
 
@@ -70,7 +59,7 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
   }
 
   return {
-    claim: (source, name, signal) =>
+    claim: (source: Dir, name: string, signal?: AbortSignal): Promise<ClaimedFile> =>
       source.use((from) =>
         taken.use(async (to) => {
           // First: one that stayed behind would call a later file of that name complete while it is being written.
@@ -83,7 +72,8 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
         }),
       ),
 
-    open: async (folder, name, sha256, signal) => {
+    /** Opens a file and makes sure that what is open has that content; the caller closes it. */
+    open: async (folder: Folder, name: string, sha256: string, signal?: AbortSignal): Promise<Handle> => {
       const handle = await openRegular(files, folder.at(name), folder.shown(name))
       try {
         const before = known.get(name)
@@ -97,9 +87,11 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
       }
     },
 
-    inspect: (name, signal) => taken.use((folder) => inspect(folder, name, name, signal)),
+    inspect: (name: string, signal?: AbortSignal): Promise<ClaimedFile> =>
+      taken.use((folder) => inspect(folder, name, name, signal)),
 
-    unowned: (owned) =>
+    /** Names of the files that are not in `owned`, the one that was moved there first first. */
+    unowned: (owned: readonly string[]): Promise<string[]> =>
       taken.use(async (folder) => {
         const names = new Set(owned)
         const entries = await files.readdir(folder.itself, { withFileTypes: true })
@@ -111,7 +103,7 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
         return found.sort((a, b) => a.moved - b.moved || (a.name < b.name ? -1 : 1)).map(({ name }) => name)
       }),
 
-    archive: (name, sha256, old) =>
+    archive: (name: string, sha256: string, old: Dir): Promise<string> =>
       taken.use((from) =>
         old.use(async (to) => {
           const given = await moveOrFind(from, name, sha256, to, {}, true)
@@ -121,7 +113,7 @@ export function createTaken(files: Files, taken: Dir, move: Move): Taken {
         }),
       ),
 
-    quarantine: (name, sha256, reason, quarantined) =>
+    quarantine: (name: string, sha256: string, reason: string, quarantined: Dir): Promise<string> =>
       taken.use((from) =>
         quarantined.use(async (to) => {
           const naming = { names: numberedForReason, beside: reasonOf }

@@ -9,24 +9,14 @@ import type { WaitingFile } from '../../ports/image.ts'
 import type { Dir, Folder } from './dir.ts'
 import { errnoOf } from './errors.ts'
 import type { Files } from './files.ts'
+import type { FileSystemFoldersOptions } from './folders.ts'
 import { isCandidate } from './names.ts'
 
 /** How long a listing is used again, in ms: a folder of 10,000 files is not read for each of them, a small one is. */
 const reuseFor = (length: number): number => Math.min(500, Math.floor(length / 20))
 const AT_ONCE = 64
 
-export interface WaitingOptions {
-  readonly order: 'name' | 'time'
-  readonly stableFor: number
-}
-
-export interface Waiting {
-  next(limit: number): Promise<WaitingFile[]>
-  /** The file has been claimed. */
-  forget(name: string): void
-}
-
-export function createWaiting(files: Files, source: Dir, { order, stableFor }: WaitingOptions): Waiting {
+export function createWaiting(files: Files, source: Dir, { order, stableFor }: Required<FileSystemFoldersOptions>) {
   let names: string[] = []
   let length = 0
   let finished = new Set<string>()
@@ -81,7 +71,7 @@ export function createWaiting(files: Files, source: Dir, { order, stableFor }: W
   }
 
   return {
-    next: (limit) =>
+    next: (limit: number): Promise<WaitingFile[]> =>
       source.use(async (folder) => {
         if (performance.now() - readAt >= reuseFor(length)) await read(folder)
         const found: WaitingFile[] = []
@@ -97,6 +87,7 @@ export function createWaiting(files: Files, source: Dir, { order, stableFor }: W
         }
         return found
       }),
+    /** The file has been claimed. */
     forget,
   }
 
