@@ -97,13 +97,16 @@ it('a text is never cut within an entity, nor is a title of any length sent', as
   expect(requests.slice(-2).map(({ body }) => body.match(/x{2,}/)![0].length)).toEqual([200, 200])
 })
 
+/** Node 24 gives the parser's words and no code. */
+const NO_HTTP = /HPE_|does not match the HTTP/
+
 it('an answer that is no HTTP is not shown: it may hold the url', async () => {
   const echo = createNetServer((socket) => void socket.once('data', (asked) => socket.end(asked)))
   await once(echo.listen(0, '127.0.0.1'), 'listening')
   const url = `http://127.0.0.1:${(echo.address() as AddressInfo).port}/services/${SECRET}`
   const error = await tell({ url, retries: 0 })
   echo.close()
-  expect(error).toMatchObject({ code: 'NOTIFY_FAILED', retryable: true, message: expect.stringContaining('HPE_') })
+  expect(error).toMatchObject({ code: 'NOTIFY_FAILED', retryable: true, message: expect.stringMatching(NO_HTTP) })
 })
 
 it('a timeout of months is no timer of one millisecond', async () => {
