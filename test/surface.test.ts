@@ -1,5 +1,6 @@
 // Every public function, called with what it can't take: the answer is a DuramenError that says what, where and what to do,
 // and nothing has changed.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { left, right } from 'fp-ts/lib/Either.js'
@@ -20,6 +21,7 @@ import {
   backupJournal,
   checkJournal,
   exportJournal,
+  type FileJournal,
   fileJournal,
   fileKeys,
   importJournal,
@@ -43,6 +45,7 @@ import {
   withConnection,
   worker,
 } from '../src/machines/index.ts'
+import { everyCrashPoint, given as sentence } from '../src/testing/index.ts'
 import { database } from './connection/world.ts'
 import { noUnhandledRejections, quiet, world } from './support/host.ts'
 import { acting, counter } from './support/machines.ts'
@@ -473,6 +476,144 @@ it('every public function refuses what it can not take by a DuramenError with a 
   await app.shutdown()
   await device.close()
   await host.close()
+})
+
+/** Each heading of OPTIONS.md: the call with these options, beside those that it can't do without. */
+function callsByHeading(world: {
+  host: Host
+  machine: ReturnType<typeof counter>
+  actor: DurableActor<any>
+  device: Device<any>
+  app: Startup
+  journal: FileJournal
+  dir: string
+}): Record<string, (given: object) => unknown> {
+  const { host, machine, actor, device, app, journal, dir } = world
+  const absent = join(dir, 'absent')
+  const acts = acting(() => {}).machine
+  const plain = () => durable(setup({}).createMachine({ id: 'plain' }))
+  const runner = { clear: () => async () => right(0), start: () => async () => left(new DuramenError('IO', 'no')) }
+  const task = (given: object) => startup(host, [{ id: 'a', run: () => {}, ...given } as never], { signals: [] })
+  const withOptions = (given: object) => startup(host, [], { signals: [], ...given })
+  const images = {
+    folders: fileSystemFolders(absent),
+    store: fileSystemStore(absent),
+    process: async () => ({ outputs: [], codes: [] }),
+  }
+  const connected = connection(host, { driver: database().driver, id: 'by heading' })
+  const read = async (given: object) => {
+    const reader = await openJournal(join(dir, 'journal'), { readOnly: true })
+    await end(reader.follow(given)).finally(() => reader.close()())
+  }
+  return {
+    'openHost(options)': (given) => openHost({ journal: memoryJournal(), ...given }),
+    'durable(machine, options)': (given) => durable(acts, given),
+    'durable: a policy of retry': (given) => durable(acts, { retry: { act: given } }),
+    'host.actor(machine, id, options)': (given) => host.actor(machine, 'x', given),
+    'actor.send(event, options), host.send(machine, id, event, options)': (given) => actor.send({ type: 'INC' }, given),
+    'actor.ask(event, options)': (given) => actor.ask({ type: 'INC' }, { reply: 'R', timeout: 0, ...given }),
+    'actor.waitFor(predicate, options)': (given) => actor.waitFor(() => true, given),
+    'actor.history(range), host.records(range)': (given) => end(host.records(given)),
+    'host.list(filter)': (given) => host.list(given),
+    'host.verify(options)': (given) => host.verify(given),
+    'Operators: by': (given) => host.pause(machine, 'x', { ...by, ...given }),
+    'host.fork(actor, seq, { who, why, …options })': (given) => host.fork(actor, 1, { id: 'f', ...by, ...given }),
+    'fileJournal(dir, options)': (given) => fileJournal(absent, given),
+    'journal.reclaim(options)': (given) => journal.reclaim(given),
+    'openJournal(dir, options)': (given) => openJournal(join(dir, 'journal'), { readOnly: true, ...given }),
+    'reader.follow(options)': read,
+    'checkJournal(dir, options)': (given) => checkJournal(join(dir, 'journal'), given),
+    'repairJournal(dir, options)': (given) => repairJournal(absent, { how: 'cut', ...given }),
+    'backupJournal(dir, to, options)': (given) => backupJournal(join(dir, 'journal'), absent, given),
+    'restoreJournal(from, dir, options)': (given) => restoreJournal(absent, absent, given),
+    'exportJournal(journal, options)': (given) => exportJournal(journal, given),
+    'aesGcm(options)': (given) => aesGcm({ keys: () => undefined as never, ...given }),
+    'connection(host, options)': (given) => connection(host, { driver: database().driver, id: 'wrong', ...given }),
+    'withConnection(connection, work, options)': (given) => withConnection(connected, () => 1, given),
+    'createDevice(host, options)': (given) => createDevice(host, { driver: simulatedDriver(), id: 'wrong', ...given }),
+    'device.perform(op, input, options)': (given) => device.perform('capture', undefined, given),
+    'schedule(host, machine, id, options)': (given) => schedule(host, plain(), 's', { every: '1h', ...given }),
+    'worker(host, options)': (given) => worker(host, { id: 'w', every: '1m', run() {}, ...given }),
+    'supervisor(host, options)': (given) => supervisor(host, { runner, order: { command: 'x', args: [] }, ...given }),
+    'startup(host, tasks, options)': withOptions,
+    'startup: the environment': withOptions,
+    'startup: a task': task,
+    'startup: a task, what runs each time': task,
+    'startup: a task that runs once': (given) => task({ once: true, ...given }),
+    'startup: retry of a task': (given) => task({ retry: given }),
+    'startup: retry.backoff of a task': (given) => task({ retry: { backoff: given } }),
+    'app.shutdown(options)': (given) => app.shutdown(given),
+    'imagePipeline(host, options)': (given) => imagePipeline(host, { ...images, ...given }),
+    'fileSystemFolders(root, options)': (given) => fileSystemFolders(absent, given),
+    'mongoImageStore(options)': (given) => mongoImageStore(given as never),
+    'mongoConnection(options)': (given) => mongoConnection({ uri: 'mongodb://127.0.0.1:1/x', ...given }),
+    'sharpProcessor(options)': (given) => sharpProcessor(given),
+    'usbDriver(options)': (given) => usbDriver({ vendor: 1, product: 2, protocol: readerProtocol, ...given }),
+    'simulatedDriver(options)': (given) => simulatedDriver(given),
+    'createLogger(options)': (given) => createLogger({ name: 'x', ...given }),
+    'webhook(options)': (given) => webhook({ url: 'https://x.org', ...given }),
+    'email(options)': (given) => email({ from: 'a@b.org', to: 'a@b.org', url: 'smtp://x', ...given }),
+    'childRunner(folder, options)': (given) => childRunner(absent, given),
+    'askControl(folder, request, options)': (given) => askControl(absent, { do: 'status' }, given),
+    'systemd(options)': (given) => systemd(given),
+    'given(machine, history, options)': (given) => sentence(plain(), [], given),
+    'everyCrashPoint(scenario, check, options)': (given) =>
+      everyCrashPoint(
+        async () => {},
+        () => {},
+        given,
+      ),
+  }
+}
+
+/** Not calls of ours: an error that is made, and what a protocol of the caller's own is called with. */
+const NO_CALLS = ['new DuramenError(code, message, options)', 'a transfer of a protocol: { signal, … }']
+
+it('every option of OPTIONS.md has its name checked, also within another: one that is none is refused, never ignored', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'duramen-surface-'))
+  const { open } = world()
+  const machine = counter()
+  const host = await open([machine])
+  const actor = await host.actor(machine, 'x')
+  const device = await createDevice(await open([], { journal: memoryJournal() }), { driver: simulatedDriver() })
+  const app = await startup(await open([], { journal: memoryJournal() }), [], { signals: [] })
+  const journal = await fileJournal(join(dir, 'journal'))
+  const before = await host.list()
+  const calls = callsByHeading({ host, machine, actor, device, app, journal, dir })
+  const sections = (await readFile('docs/OPTIONS.md', 'utf8')).split('\n### ').slice(1)
+  const headings = sections.map((section) => section.split('\n')[0]!.replaceAll('`', ''))
+  expect(headings.filter((heading) => !NO_CALLS.includes(heading))).toEqual(Object.keys(calls))
+
+  const wrong: string[] = []
+  const refuses = async (heading: string, given: object, name: string) => {
+    const error: unknown = await Promise.resolve()
+      .then(() => calls[heading]!(given))
+      .then(
+        () => 'was taken',
+        (thrown) => thrown,
+      )
+    const codes = heading.startsWith('durable') ? ['BAD_OPTION', 'BAD_MACHINE'] : ['BAD_OPTION']
+    const well = isDuramenError(error) && codes.includes(error.code) && (error.hint?.length ?? 0) > 5
+    if (!well || !error.message.includes(name)) wrong.push(`${heading} ${JSON.stringify(given)}: ${error}`)
+  }
+  for (const [at, section] of sections.entries()) {
+    const heading = headings[at]!
+    if (NO_CALLS.includes(heading)) continue
+    await refuses(heading, { nonesuch: 1 }, 'nonesuch')
+    for (const [, name] of section.matchAll(/^\| `(\w+)` \| {2}\|/gm)) {
+      await refuses(heading, { [name!]: 7 }, name!)
+      await refuses(heading, { [name!]: [7] }, name!)
+      await refuses(heading, { [name!]: { nonesuch: 1 } }, 'nonesuch')
+    }
+  }
+  expect(wrong).toEqual([])
+  expect(await host.list()).toEqual(before)
+  expect(await readdir(dir)).toEqual(['journal'])
+  await journal.close()()
+  await app.shutdown()
+  await device.close()
+  await host.close()
+  await rm(dir, { recursive: true })
 })
 
 it('refuses options that are none, by name, with those that there are', async () => {

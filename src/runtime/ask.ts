@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import type { AnyEventObject } from 'xstate'
 import { DuramenError } from '../ports/errors.ts'
-import { assertFunction, optionsGiven } from '../ports/given.ts'
+import { assertFunction, assertNames, optionsGiven } from '../ports/given.ts'
 import { Caller } from './caller.ts'
 import type { Duration } from './duration.ts'
 import { parked, trimmed } from './failures.ts'
@@ -33,7 +33,9 @@ export interface AskOptions<Reply extends AnyEventObject = AnyEventObject> {
 
 /** Sends an event and waits for its answer. */
 export function ask(instance: Instance, event: { type: string }, options: AskOptions): Promise<AnyEventObject> {
-  const { reply, match, id, timeout = '30s', signal } = optionsGiven('ask', options)
+  const given = optionsGiven('ask', options)
+  assertNames('ask', given, ['reply', 'match', 'id', 'timeout', 'signal'])
+  const { reply, match, id, timeout = '30s', signal } = given
   if (typeof reply !== 'string' || reply === '')
     throw new DuramenError('BAD_OPTION', `reply: ${inspect(reply)} is no type of an event`, {
       where: instance.where,

@@ -62,6 +62,15 @@ export type ActorOptions<TMachine extends AnyStateMachine> =
 export type ActorArguments<TMachine extends AnyStateMachine> =
   undefined extends InputFrom<TMachine> ? [options?: ActorOptions<TMachine>] : [options: ActorOptions<TMachine>]
 
+const VERIFY_NAMES: readonly string[] = [
+  'machine',
+  'id',
+  'against',
+  'concurrency',
+  'findings',
+  'each',
+] satisfies (keyof VerifyOptions)[]
+
 /** Opens a host: registers the machines, then takes up what was left unfinished. */
 export async function openHost(options: HostOptions): Promise<Host> {
   installPins()
@@ -149,7 +158,9 @@ export class Host extends Operating {
     id: string,
     ...[options]: ActorArguments<TMachine>
   ): Promise<DurableActor<TMachine>> {
-    const { create = true, input } = optionsGiven('host.actor', options as ActorOptions<TMachine> | undefined)
+    const given = optionsGiven('host.actor', options as ActorOptions<TMachine> | undefined)
+    assertNames('host.actor', given, ['create', 'input'])
+    const { create = true, input } = given
     if (typeof create !== 'boolean' && create !== 'only')
       throw badOption(
         'create',
@@ -244,6 +255,7 @@ export class Host extends Operating {
   async verify(options?: VerifyOptions): Promise<VerifyReport> {
     this.engine.assertOpen()
     const given = optionsGiven('verify', options)
+    assertNames('verify', given, VERIFY_NAMES)
     const { against = [], each } = given
     if (!Array.isArray(against))
       throw badOption('against', against, 'is no array', 'Give an array of what durable() made: { against: [next] }.')

@@ -3,7 +3,7 @@ import { matchesState, type StateValue } from 'xstate'
 import type { StoredRecord } from '../journal/port.ts'
 import { decodeCommit, instanceOf } from '../journal/records.ts'
 import type { DuramenError } from '../ports/errors.ts'
-import { badOption, optionsGiven } from '../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../ports/given.ts'
 import type { Head } from './decider.ts'
 import { problemOf } from './hold.ts'
 import type { Instance } from './instance.ts'
@@ -93,7 +93,8 @@ const STATUSES: readonly unknown[] = [
 
 /** A filter that can fit something. Throws BAD_OPTION. */
 export function filterGiven(filter: Filter | null | undefined): Filter {
-  const given = optionsGiven('list', filter)
+  const given = optionsGiven('list', filter, "Leave it out, or give { status: 'parked' }.")
+  assertNames('list', given, ['machine', 'state', 'status'])
   const { machine, state, status } = given
   if (machine !== undefined && typeof machine !== 'string')
     throw badOption('machine', machine, 'is no id of a machine', 'Give its id: { machine: order.id }.')

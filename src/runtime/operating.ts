@@ -4,7 +4,7 @@
 import type { AnyStateMachine } from 'xstate'
 import { streamOf } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
-import { shown } from '../ports/given.ts'
+import { assertNames, shown } from '../ports/given.ts'
 import { DurableActor } from './actor.ts'
 import type { DurableMachine } from './durable.ts'
 import type { Engine } from './engine.ts'
@@ -84,6 +84,7 @@ export abstract class Operating {
    */
   async purge(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     this.engine.assertOpen()
+    assertBy('purge', by)
     const name = typeof machine === 'string' ? machine : machine?.id
     if (typeof name !== 'string') this.engine.registry.assertKnown(machine as DurableMachine)
     assertId(name, id)
@@ -137,6 +138,7 @@ export abstract class Operating {
   ): Promise<DurableActor<TMachine>> {
     this.engine.assertOpen()
     const { engine } = this
+    assertBy('fork', options, 'id', 'effects')
     const { id, who, why, effects = 'skip' } = options ?? {}
     if (!(actor instanceof DurableActor))
       throw new DuramenError('BAD_OPTION', 'fork: what is to be forked is no actor of a host', {
@@ -164,10 +166,16 @@ export abstract class Operating {
     more: Partial<Operation> = {},
   ): Promise<Receipt> {
     this.engine.assertOpen()
+    assertBy(op, by, ...(op === 'skip' ? ['output'] : []))
     const machine = this.known(given)
     assertId(machine.id, id)
     const where = { machine: machine.id, instance: id }
     const input = operatorInput(where, { op, who: by?.who, why: by?.why, ...more }, this.engine.limits.maxBinary)
     return (await this.engine.instances.find(machine, id)).ask(input)
   }
+}
+
+/** Throws BAD_OPTION for what an operator's call does not know: `outputs` would be a promise that resolves with nothing. */
+function assertBy(op: string, by: object | undefined, ...more: string[]): void {
+  if (typeof by === 'object' && by !== null) assertNames(`host.${op}`, by, ['who', 'why', ...more])
 }

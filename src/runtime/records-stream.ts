@@ -6,7 +6,7 @@
 import { Observable } from 'rxjs'
 import type { Journal, Range, StoredRecord } from '../journal/port.ts'
 import { instanceOf } from '../journal/records.ts'
-import { badOption, optionsGiven } from '../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../ports/given.ts'
 import { entryOf, type HistoryEntry } from './history.ts'
 
 /** One commit, and whose it is. */
@@ -26,7 +26,8 @@ function journalEntryOf(record: StoredRecord): JournalEntry | undefined {
 
 /** A part of a journal or a stream that can be. Throws BAD_OPTION. */
 export function rangeGiven(name: string, range: Range | null | undefined): Range {
-  const given = optionsGiven(name, range)
+  const given = optionsGiven(name, range, 'Leave it out, or give { from, to }.')
+  assertNames(name, given, ['from', 'to'])
   for (const end of ['from', 'to'] as const) {
     const value = given[end]
     if (value !== undefined && (!Number.isSafeInteger(value) || value < 0))

@@ -1,7 +1,7 @@
 // Waiting for something of an instance: it comes, or the time is over, or it is called off, or it can't come any more.
 import type { CommitOutcome } from '../journal/records.ts'
 import { DuramenError } from '../ports/errors.ts'
-import { badOption, optionsGiven } from '../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../ports/given.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import type { Instance } from './instance.ts'
 
@@ -30,7 +30,9 @@ export function waiting<T>(
   options: WaitOptions | undefined,
   begin: (wait: Wait<T>) => void,
 ): Promise<T> {
-  const { timeout, signal } = optionsGiven('options', options)
+  const given = optionsGiven('waitFor', options)
+  assertNames('waitFor', given, ['timeout', 'signal'])
+  const { timeout, signal } = given
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
     throw badOption('signal', signal, 'is no AbortSignal', 'Give the signal of an AbortController.')
   const limit = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')

@@ -2,6 +2,7 @@
 
 import { memoryJournal } from '../journal/memory.ts'
 import type { Journal } from '../journal/port.ts'
+import { assertNames, optionsGiven } from '../ports/given.ts'
 import { type VirtualClock, virtualClock } from './clock.ts'
 import { crashJournal } from './crash-journal.ts'
 import { kept } from './faulty-journal.ts'
@@ -62,6 +63,8 @@ export async function everyCrashPoint<TOutside = undefined>(
   check: (aftermath: Aftermath<TOutside>) => Promise<void> | void,
   options: CrashPointOptions<TOutside> = {},
 ): Promise<number> {
+  const hint = 'Leave it out, or give { again: true }.'
+  assertNames('everyCrashPoint', optionsGiven('everyCrashPoint', options, hint), ['outside', 'again', 'limit'])
   let tried = 0
   for (const when of ['before', 'after'] as const)
     for (let write = 1, more = true; more; write++)

@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import type { AnyStateMachine, EventFromLogic, InputFrom } from 'xstate'
 import { memoryJournal } from '../journal/memory.ts'
 import { type DuramenErrorCode, isDuramenError } from '../ports/errors.ts'
+import { assertNames, optionsGiven } from '../ports/given.ts'
 import type { DurableActor } from '../runtime/actor.ts'
 import type { DurableMachine } from '../runtime/durable.ts'
 import type { Duration } from '../runtime/duration.ts'
@@ -62,6 +63,7 @@ export function given<TMachine extends AnyStateMachine>(
   history: readonly Step<TMachine>[] = [],
   options: GivenOptions<TMachine> = {},
 ): WhenThen<TMachine> {
+  assertNames('given', optionsGiven('given', options, 'Leave it out, or give { input }.'), ['input', 'at', 'freeze'])
   return {
     ...ending(machine, history, undefined, options),
     when: (...steps) => ending(machine, history, steps, options),

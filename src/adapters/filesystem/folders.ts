@@ -6,7 +6,7 @@ import { constants } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { acquireLock, type Lock } from '../../journal/lock.ts'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertPath, optionsGiven } from '../../ports/given.ts'
+import { assertNames, assertPath, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders } from '../../ports/image.ts'
 import { Dir, pathOfHandle } from './dir.ts'
 import { errnoOf, fileError, task } from './errors.ts'
@@ -41,7 +41,9 @@ export function fileSystemFolders(
   files: Files = nodeFiles,
 ): ImageFolders {
   assertPath('fileSystemFolders', root)
-  const { order = 'name', stableFor = 1000 } = optionsGiven('fileSystemFolders', options)
+  const given = optionsGiven('fileSystemFolders', options, "Leave it out, or give an object: { order: 'time' }.")
+  assertNames('fileSystemFolders', given, ['order', 'stableFor'])
+  const { order = 'name', stableFor = 1000 } = given
   checkOptions(order, stableFor)
   const top = resolve(root)
   const dir = (...names: string[]) => new Dir(join(top, ...names), files)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
-import { optionsGiven } from '../../ports/given.ts'
+import { assertNames, optionsGiven } from '../../ports/given.ts'
 import type { ImageProcessor, ProcessInput } from '../../ports/image.ts'
 import { loadCodeReader } from './code.ts'
 import { decodeFailure, ioFailure, notAnImage } from './failures.ts'
@@ -28,7 +28,8 @@ export interface SharpProcessorOptions {
  * NO_SPACE and IO (retryable), ABORTED, MISSING_PACKAGE.
  */
 export function sharpProcessor(options?: SharpProcessorOptions): ImageProcessor {
-  const given = optionsGiven('sharpProcessor', options)
+  const given = optionsGiven('sharpProcessor', options, 'Leave it out, or give an object: { thumbnailSize: 256 }.')
+  assertNames('sharpProcessor', given, ['maxPixels', 'thumbnailSize'])
   const maxPixels = positive('maxPixels', given.maxPixels ?? 100_000_000)
   const thumbnailSize = positive('thumbnailSize', given.thumbnailSize ?? 256)
 

@@ -6,7 +6,7 @@
 // there. Random nonces are good for 2^32 records under one key.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { DuramenError, type ErrorPlace } from '../../ports/errors.ts'
-import { assertFunction, optionsGiven, shown } from '../../ports/given.ts'
+import { assertFunction, assertNames, optionsGiven, shown } from '../../ports/given.ts'
 import { erased } from '../check.ts'
 import type { FrameCodec, FramePlace } from '../frame-codec.ts'
 
@@ -44,7 +44,9 @@ export interface AesGcmOptions {
  * WRONG_KEY, never data. Throws BAD_OPTION.
  */
 export function aesGcm(options: AesGcmOptions): FrameCodec {
-  const { keys } = optionsGiven('aesGcm', options, 'Give { keys }.')
+  const given = optionsGiven('aesGcm', options, 'Give { keys }.')
+  assertNames('aesGcm', given, ['keys'])
+  const { keys } = given
   assertFunction('keys', keys, 'Give fileKeys(folder), or (stream, id) => ({ id, secret }).')
   return {
     id: CODEC,

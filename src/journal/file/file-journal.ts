@@ -86,6 +86,14 @@ export interface ReclaimOptions {
   readonly archive?: string
 }
 
+const NAMES: readonly string[] = [
+  'segmentBytes',
+  'indexEvery',
+  'codec',
+  'chain',
+  'logger',
+] satisfies (keyof FileJournalOptions)[]
+
 const DEFAULT_SEGMENT_BYTES = 128 * 1024 * 1024
 const DEFAULT_INDEX_EVERY = 1 << 15
 
@@ -98,7 +106,8 @@ const DEFAULT_INDEX_EVERY = 1 << 15
  */
 export async function fileJournal(dir: string, options: FileJournalOptions = {}): Promise<FileJournal> {
   assertPath('fileJournal', dir)
-  const given = optionsGiven('fileJournal', options)
+  const given = optionsGiven('fileJournal', options, 'Leave it out, or give an object: { segmentBytes: 2 ** 27 }.')
+  assertNames('fileJournal', given, NAMES)
   const { segmentBytes = DEFAULT_SEGMENT_BYTES, indexEvery = DEFAULT_INDEX_EVERY, chain = false } = given
   const logger = loggerOf(given.logger ?? console)
   assertBetween('segmentBytes', segmentBytes, 1024, 2 ** 30)

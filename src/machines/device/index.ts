@@ -156,7 +156,9 @@ function handleOf<Ops extends Operations<Ops>>(host: Host, actor: DeviceActor, d
         'looks like the options',
         'Give them after the input: perform(op, undefined, { signal }).',
       )
-    const { signal }: PerformOptions = optionsGiven('perform', options)
+    const given: PerformOptions = optionsGiven('perform', options, 'Leave it out, or give { signal }.')
+    assertNames('perform', given, ['signal'])
+    const { signal } = given
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController.')
     return desk.perform(op, input, signal)

@@ -15,7 +15,7 @@ import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText } from './machine.ts'
-import { type ImagePipelineOptions, pipelineGiven } from './options.ts'
+import { type ImagePipelineOptions, orderGiven, pipelineGiven, signalGiven } from './options.ts'
 import { Resuming, toldWith } from './resuming.ts'
 import type { Active, CoordinatorMessage, ImageContext, ImageInput, ImageMessage, Outcome, Problem } from './types.ts'
 import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
@@ -240,13 +240,16 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     processAuto: () => toCurrent({ images_sources: 'prepared' }, { type: 'PROCESS' }, 'that waits to be processed'),
     processFinal: () =>
       toCurrent({ images_sources: 'awaitingUpload' }, { type: 'UPLOAD' }, 'that waits to be uploaded'),
-    forceArchive: ({ who, why }) =>
-      toCurrent(
+    forceArchive: async (order) => {
+      const { who, why } = orderGiven(order)
+      return toCurrent(
         'images_sources',
         { type: 'FORCE_ARCHIVE', who, ...(why !== undefined && { why }) },
         'in images_sources',
-      ),
-    async drained({ signal } = {}) {
+      )
+    },
+    async drained(options) {
+      const signal = signalGiven(options)
       for (;;) {
         await line.waitFor((s) => s.context.active.length === 0, signal && { signal })
         const { source, images_sources } = await must(folders.count())

@@ -98,6 +98,28 @@ function count(name: string, value: number | undefined, otherwise: number): numb
   throw badOption(name, value, 'is no whole number from 1', `Leave it out for ${otherwise}.`)
 }
 
+/** Who archives without upload, and why (I8). Throws BAD_OPTION. */
+export function orderGiven(order: { who: string; why?: string }): { readonly who: string; readonly why?: string } {
+  const hint = "It is kept in the image's history: forceArchive({ who: 'ann', why: 'the store has it' })."
+  const given = optionsGiven('forceArchive', order, hint)
+  assertNames('forceArchive', given, ['who', 'why'])
+  const { who, why } = given
+  if (typeof who !== 'string' || who.trim() === '') throw badOption('who', who, 'is no text', hint)
+  if (why === undefined) return { who }
+  if (typeof why !== 'string') throw badOption('why', why, 'is no text', hint)
+  return { who, why }
+}
+
+/** Throws BAD_OPTION. */
+export function signalGiven(options: { signal?: AbortSignal } | undefined): AbortSignal | undefined {
+  const given = optionsGiven('drained', options, 'Leave it out, or give { signal }.')
+  assertNames('drained', given, ['signal'])
+  const { signal } = given
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw badOption('signal', signal, 'is no AbortSignal', 'Give that of an AbortController, or leave it out.')
+  return signal
+}
+
 const NAMES: readonly string[] = [
   'folders',
   'store',

@@ -4,7 +4,7 @@
 import { inspect } from 'node:util'
 import type { AnyStateMachine, InputFrom } from 'xstate'
 import { DuramenError } from '../../ports/errors.ts'
-import { badOption, optionsGiven } from '../../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import { timesOf } from './times.ts'
 import type { CatchUp, Overlap, Settings, When } from './types.ts'
@@ -41,6 +41,17 @@ export interface DueRun {
   readonly due: Date
 }
 
+const NAMES: readonly string[] = [
+  'every',
+  'anchor',
+  'cron',
+  'timezone',
+  'overlap',
+  'catchUp',
+  'grace',
+  'limit',
+  'input',
+] satisfies (keyof ScheduleOptions<any>)[]
 const OVERLAPS: readonly Overlap[] = ['skip', 'queue', 'allow']
 const CATCH_UPS: readonly CatchUp[] = ['none', 'last', 'all']
 const LEAST = 1000
@@ -49,7 +60,12 @@ const MOST = 1e5 * 86_400_000
 
 /** Throws BAD_OPTION. `now`: ms since the epoch. */
 export function settingsOf(given: ScheduleOptions<any>, now: number): Settings {
-  const options: ScheduleOptions<any> = optionsGiven('schedule', given)
+  const options: ScheduleOptions<any> = optionsGiven(
+    'schedule',
+    given,
+    "Give { every: '1h' } or { cron: '0 3 * * *' }.",
+  )
+  assertNames('schedule', options, NAMES)
   const { overlap = 'skip', catchUp = 'last', limit = 100 } = options
   oneOf('overlap', overlap, OVERLAPS, 'skip')
   oneOf('catchUp', catchUp, CATCH_UPS, 'last')

@@ -4,7 +4,7 @@
 // The other rules: S1 in graph.ts and options.ts, S2 and S3 in machine.ts and run-task.ts, S6 in telling.ts, S7 in signals.ts.
 import type { Observable } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
-import { badOption, optionsGiven } from '../../ports/given.ts'
+import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import type { DurableMachine } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
 import { assertHost, openInstance } from '../hosting.ts'
@@ -192,7 +192,9 @@ function handleOf(machine: Startup['machine'], boot: Boot): Startup {
     events$: boot.events$.asObservable(),
     result: (task: StartupTask | string) => desk.result(task),
     async shutdown(options) {
-      const { why = 'shutdown()' } = optionsGiven('shutdown', options, "Leave it out, or give { why: 'an update' }.")
+      const given = optionsGiven('shutdown', options, "Leave it out, or give { why: 'an update' }.")
+      assertNames('shutdown', given, ['why'])
+      const { why = 'shutdown()' } = given
       if (typeof why !== 'string') throw badOption('why', why, 'is no text', 'Say why, or leave it out.')
       return boot.shutdown(why)
     },

@@ -93,6 +93,7 @@ function runnerGiven(runner: ChildRunner | undefined): ChildRunner {
 function orderGiven(order: ChildOrder | undefined): ChildOrder {
   const hint = "Give { command: 'node', args: ['server.js'] }."
   if (typeof order !== 'object' || order === null) throw badOption('order', order, 'names no program', hint)
+  assertNames('order', order, ['command', 'args', 'cwd', 'env'])
   const { command, args, cwd, env } = order
   if (typeof command !== 'string' || command === '') throw badOption('order.command', command, 'is no program', hint)
   if (!Array.isArray(args) || args.some((arg) => typeof arg !== 'string'))

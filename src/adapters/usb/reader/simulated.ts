@@ -29,6 +29,22 @@ export function simulatedDriver(options: SimulatedDriverOptions = {}): Simulated
   if (serial !== undefined && (typeof serial !== 'string' || serial === ''))
     throw badOption('serial', serial, 'is no serial number', 'Leave it out, or give it as a string.')
   const reader = new SimulatedReader(serial)
-  reader.faults = { ...optionsGiven('faults', given.faults) }
+  const faults = optionsGiven('faults', given.faults, 'Leave it out, or give { hung: true }.')
+  assertNames('faults', faults, FAULTS)
+  reader.faults = { ...faults }
   return { ...driverOver(reader, readerProtocol), reader }
 }
+
+const FAULTS: readonly string[] = [
+  'halted',
+  'stallControl',
+  'cut',
+  'garbage',
+  'short',
+  'silent',
+  'hung',
+  'stubborn',
+  'unplugInTransfer',
+  'denied',
+  'delay',
+] satisfies (keyof ReaderFaults)[]

@@ -177,7 +177,9 @@ class FolderReader {
 
   async *follow(options?: FollowOptions): AsyncGenerator<StoredRecord> {
     this.#check()
-    const { from = 1, signal } = optionsGiven('follow', options, 'Give { from, signal }.')
+    const given = optionsGiven('follow', options, 'Give { from, signal }.')
+    assertNames('follow', given, ['from', 'signal'])
+    const { from = 1, signal } = given
     if (!Number.isSafeInteger(from) || from < 0) {
       throw badOption('from', from, 'is no position', 'Give that of the first record that you want.')
     }
