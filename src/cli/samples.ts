@@ -1,8 +1,9 @@
 // Pictures for the demo: good ones with codes, and one of each kind of trouble. The same bytes every time.
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WriteInputBarcodeFormat } from 'zxing-wasm/writer'
 import { INSTALL, installedWasm, loadSharp, type Sharp } from '../adapters/sharp/load.ts'
+import { makeFolders } from '../journal/make-folders.ts'
 import { DuramenError } from '../ports/errors.ts'
 import { optional } from '../ports/optional.ts'
 
@@ -52,7 +53,7 @@ const PICTURES: readonly Picture[] = [
 export async function writeSamples(folder: string): Promise<string[]> {
   const files = await samples()
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolders(folder)
     for (const [name, bytes] of files) {
       await writeFile(join(folder, `.${name}`), bytes)
       await rename(join(folder, `.${name}`), join(folder, name))

@@ -5,6 +5,7 @@
 import { constants } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { acquireLock, type Lock } from '../../journal/lock.ts'
+import { makeFolders } from '../../journal/make-folders.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders } from '../../ports/image.ts'
@@ -64,7 +65,7 @@ export function fileSystemFolders(
   const running = new Set<Promise<unknown>>()
 
   async function open(): Promise<Lock> {
-    await files.mkdir(top, { recursive: true, mode: 0o700 })
+    await makeFolders(top, files.mkdir)
     for (const each of all) {
       await files.mkdir(each.path, 0o700).catch((error) => {
         if (errnoOf(error) !== 'EEXIST') throw error

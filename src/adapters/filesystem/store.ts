@@ -4,6 +4,7 @@
 // I1 an answer is built from what was read back from the disk. I3 a unit is there once its record is.
 // I5 the same content is stored once, and nothing is replaced but what is damaged.
 import { dirname, join, resolve } from 'node:path'
+import { makeFolders } from '../../journal/make-folders.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertPath, isHash } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreOutput, StoreUnit } from '../../ports/image.ts'
@@ -45,7 +46,7 @@ export function fileSystemStore(dir: string, files: Files = nodeFiles): ImageSto
   }
 
   async function prepare(): Promise<void> {
-    if (!isMade && (await files.mkdir(top, { recursive: true, mode: 0o700 })) !== undefined) await sync(dirname(top))
+    if (!isMade) for (const made of await makeFolders(top, files.mkdir)) await sync(dirname(made))
     isMade = true
     try {
       const made: boolean[] = []

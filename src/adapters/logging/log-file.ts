@@ -7,7 +7,6 @@ import {
   constants,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -17,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { makeFoldersSync } from '../../journal/make-folders.ts'
 import { textOf } from '../../ports/thrown.ts'
 
 /** When a file is put aside, and how many of those are kept. */
@@ -178,26 +178,8 @@ function opened(path: string): number {
     return open()
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-    makeFolder(dirname(path))
+    makeFoldersSync(dirname(path))
     return open()
-  }
-}
-
-/** Not by mkdir's own `recursive`: that goes round for ever in a folder that takes none and answers ENOENT, as /proc. */
-function makeFolder(path: string): void {
-  const make = () => {
-    try {
-      mkdirSync(path, 0o700)
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-    }
-  }
-  try {
-    make()
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    makeFolder(dirname(path))
-    make()
   }
 }
 

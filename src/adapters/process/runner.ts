@@ -5,11 +5,13 @@
 // V1j nothing is left: the program has a group of its own, and with it ends all that it has begun, also what left that group.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { fsError } from '../../journal/fs-error.ts'
+import { makeFoldersSync } from '../../journal/make-folders.ts'
 import type { Child, ChildOrder, ChildRunner, Exit } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
@@ -150,7 +152,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
 
 function made(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFoldersSync(resolve(folder))
     return realpathSync(folder)
   } catch (error) {
     throw fsError(error, `make the state folder ${folder}`, { file: folder })

@@ -8,10 +8,11 @@
 // K9 so many keys are remembered; others are read again.
 import { createHash, randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertPath, shown } from '../../ports/given.ts'
 import { asDuramen } from '../fs-error.ts'
+import { makeFoldersSync } from '../make-folders.ts'
 import { type Key, type Keys, SECRET_BYTES } from './aes-gcm.ts'
 
 /** So many keys are remembered. */
@@ -113,9 +114,7 @@ function overwrite(file: string): void {
 }
 
 function createFolder(folder: string): void {
-  const first = fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  for (let made = folder; made.length >= first.length; made = join(made, '..')) syncFolder(join(made, '..'))
+  for (const made of makeFoldersSync(folder)) syncFolder(dirname(made))
 }
 
 /** Windows does that by itself and has no call for it. */

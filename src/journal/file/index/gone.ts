@@ -1,8 +1,9 @@
 // Which positions are read no more: a bit for each, in blocks that are there only where there was such a one. Kept beside
 // the index in a file of its own, which is written anew as a whole: 8 KiB for 65,536 positions.
-import { mkdir, readFile, rename } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeSynced } from '../../files.ts'
+import { makeFolders } from '../../make-folders.ts'
 import { crc } from '../segments/crc.ts'
 
 const BLOCK = 1 << 16
@@ -42,7 +43,7 @@ export class Gone {
     bytes.writeUInt32LE(crc(bytes, 0, at, salt), at)
     this.changed = false
     try {
-      await mkdir(dirname(path), { mode: 0o700, recursive: true })
+      await makeFolders(dirname(path))
       await writeSynced(`${path}.new`, bytes)
       await rename(`${path}.new`, path)
     } catch (error) {

@@ -5,8 +5,9 @@
 // K7 those that count for nothing may be all that tells of records that were lost: they stay until the log is known to be whole.
 // K12 files 0600, folder 0700.
 import type { Dirent } from 'node:fs'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../../make-folders.ts'
 import type { Entry } from './entry.ts'
 import { byStream, OldRun, type Part, type RunSource, trimmedIn } from './merge.ts'
 import { hashOf } from './names.ts'
@@ -170,7 +171,7 @@ export class Runs {
 
   /** Writes what comes next. Rejects with what the file system says; then nothing has changed. */
   async add(source: RunSource, range: RunRange, stopped: () => boolean): Promise<void> {
-    await mkdir(this.#folder, { mode: 0o700, recursive: true })
+    await makeFolders(this.#folder)
     this.#runs.push(await this.#write([source], range, stopped))
   }
 

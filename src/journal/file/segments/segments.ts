@@ -2,8 +2,9 @@
 //
 // K9 at most OPEN_FILES files are open for reading, however long the journal is.
 // K12 files 0600, folders 0700.
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolders } from '../../make-folders.ts'
 import { assertHeader } from './damaged.ts'
 import { decodeHeader, HEADER_BYTES } from './format.ts'
 
@@ -122,16 +123,7 @@ function closeFile({ handle }: OpenFile): Promise<void> {
 
 /** Creates a folder and the folders above it, each durably, where they are not there yet. */
 export async function createFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(folder) === folder) throw error
-    await createFolder(dirname(folder))
-    return createFolder(folder)
-  }
-  await syncFolder(dirname(folder))
+  for (const made of await makeFolders(folder)) await syncFolder(dirname(made))
 }
 
 /** The bytes of a file from `start` up to `end`, fewer where it is shorter. */

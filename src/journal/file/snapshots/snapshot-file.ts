@@ -6,9 +6,10 @@
 // K3 what is not, with name, seq and checksum, where it should be is not there.
 // K12 texts go through the journal's codec; a file with plain texts is begun anew once there is one.
 // K9 once more than half of it is out of date it is written anew, so that it stays in proportion to what it holds.
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeAll } from '../../files.ts'
+import { makeFolders } from '../../make-folders.ts'
 import type { Coding } from '../segments/coding.ts'
 import {
   type Coded,
@@ -73,7 +74,7 @@ export class SnapshotFile {
   static async open(path: string, placesPath: string, journalSalt: number, coding: Coding): Promise<SnapshotFile> {
     const salt = (journalSalt ^ FORMAT) >>> 0
     const coded = coding.codec !== undefined
-    await mkdir(dirname(placesPath), { mode: 0o700, recursive: true })
+    await makeFolders(dirname(placesPath))
     const handle = await open(path, (await SnapshotFile.exists(path)) ? 'r+' : 'w+', 0o600)
     try {
       const there = await SnapshotPlaces.open(placesPath, salt, coded)
