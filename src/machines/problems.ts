@@ -1,5 +1,5 @@
 // What machines say of what went wrong, and how long they wait then.
-import { isDuramenError } from '../ports/errors.ts'
+import { partOf } from '../ports/thrown.ts'
 
 /** What went wrong, as data. */
 export interface Problem {
@@ -22,11 +22,20 @@ export function problemOf(error: unknown): Problem {
 /** The same with what to do about it; null where it does not say. */
 export const problemWithHint = (error: unknown): Problem & { readonly hint: string | null } => ({
   ...problemOf(error),
-  hint: isDuramenError(error) ? (error.hint ?? null) : null,
+  hint: hintOf(error),
 })
+
+const hintOf = (error: unknown): string | null => {
+  const hint = partOf(error, 'hint')
+  return typeof hint === 'string' ? hint : null
+}
 
 /** Milliseconds before the next try, after `tries` failures in a row. */
 export const backoff = ({ first, max }: Backoff, tries: number) => Math.min(max, first * 2 ** Math.max(0, tries - 1))
+
+/** What an actor has come to, and what it has failed with, in XState's event of its end. */
+export const outputOf = <T>(event: unknown) => (event as { output: T }).output
+export const errorOf = (event: unknown) => (event as { error: unknown }).error
 
 /** Stands for an actor that an adapter has to provide. */
 export const unprovided = (name: string) => () => Promise.reject(new Error(`provide the actor '${name}'`))

@@ -8,7 +8,7 @@
 //     server is back does not end its wait. It is told twice; the rest is said as `again`.
 import { assign, emit, fromPromise, setup } from 'xstate'
 import { isDuramenError } from '../../ports/errors.ts'
-import { backoff, problemWithHint, unprovided } from '../problems.ts'
+import { backoff, errorOf, problemWithHint, unprovided } from '../problems.ts'
 import type {
   ConnectionContext,
   ConnectionEvent,
@@ -49,7 +49,7 @@ export const connectionMachine = setup({
   },
   actions: {
     begin: assign({ attempt: ({ context }) => context.attempt + 1 }),
-    failed: assign({ problem: ({ event }) => problemIn((event as unknown as { error: unknown }).error) }),
+    failed: assign({ problem: ({ event }) => problemIn(errorOf(event)) }),
     lost: assign({
       problem: ({ context }): ConnectionProblem => ({
         code: 'NOT_CONNECTED',
@@ -64,7 +64,7 @@ export const connectionMachine = setup({
   },
   guards: {
     /** C1b */
-    lasting: ({ event }) => problemIn((event as unknown as { error: unknown }).error).lasting,
+    lasting: ({ event }) => problemIn(errorOf(event)).lasting,
     exhausted: ({ context }) => context.attempt >= context.settings.attempts,
     /** C1b, C1c: that the server is there says nothing new. */
     wasAway: ({ context }) => context.flaps === 0 && !context.problem!.lasting,

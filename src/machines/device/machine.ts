@@ -20,12 +20,9 @@
 // a month writes nothing.
 import { assign, fromCallback, fromPromise, setup } from 'xstate'
 import { type DeviceIdentity, RUNGS, type Rung } from '../../ports/device.ts'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, errorOf, outputOf, problemWithHint, unprovided } from '../problems.ts'
 import { type Fault, faultOf } from './faults.ts'
 import type { Connected, DeviceContext, DeviceEvent, DeviceInput, DeviceProblem, Done, Requested } from './types.ts'
-
-const outputOf = <T>(event: unknown) => (event as { output: T }).output
-const errorOf = (event: unknown) => (event as { error: unknown }).error
 
 /** Which of the devices of a host it is. */
 interface Named {
@@ -350,11 +347,7 @@ export const deviceMachine = setup({
   },
 })
 
-function problemIn(event: unknown): DeviceProblem {
-  const error = errorOf(event)
-  const { hint } = error as { hint?: unknown }
-  return { ...problemOf(error), hint: typeof hint === 'string' ? hint : null, at: Date.now() }
-}
+const problemIn = (event: unknown): DeviceProblem => ({ ...problemWithHint(errorOf(event)), at: Date.now() })
 
 /** Operations whose caller's process has ended. */
 function cutOff({ interrupted, problem }: DeviceContext, lost: readonly Requested[]) {

@@ -6,7 +6,7 @@
 // No I/O here: both actors come from an adapter.
 import { assign, emit, enqueueActions, fromPromise, setup, spawnChild, stopChild } from 'xstate'
 import type { ClaimedFile } from '../../ports/image.ts'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, errorOf, problemOf, unprovided } from '../problems.ts'
 import { againText } from './problems.ts'
 import type {
   Active,
@@ -85,7 +85,7 @@ export const coordinatorMachine = setup({
           return {
             active: without(context.active, id),
             stuck: [...context.stuck, ...context.active.filter((a: Active) => a.id === id)],
-            problem: problemOf((event as unknown as { error: unknown }).error),
+            problem: problemOf(errorOf(event)),
           }
         }),
       ],

@@ -11,11 +11,9 @@
 //
 // No I/O here: the four actors come from an adapter; without one they reject.
 import { assign, emit, fromPromise, setup } from 'xstate'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, errorOf, problemOf, unprovided } from '../problems.ts'
 import { againText, isChanged, isEnvironment, isHopeless, isLost, isMismatch } from './problems.ts'
 import type { CodedOutput, ImageContext, ImageEvent, ImageInput, ImageMessage, Outcome, Processed } from './types.ts'
-
-const errorOf = (event: unknown) => (event as { error: unknown }).error
 
 const say = (type: ImageMessage['type'], text: (context: ImageContext) => string, waits = false) =>
   emit(({ context }: { context: ImageContext }) => ({

@@ -17,7 +17,7 @@
 // a replay must not ask again.
 import { isDeepStrictEqual } from 'node:util'
 import { assign, emit, enqueueActions, fromPromise, setup } from 'xstate'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, errorOf, outputOf, problemOf, unprovided } from '../problems.ts'
 import type { Made, Overlap, Plan, ScheduleCommand, ScheduleContext, ScheduleInput, ScheduleMessage } from './types.ts'
 
 const RETRY = { first: 1000, max: 60_000 }
@@ -27,8 +27,6 @@ export const timeText = (due: number) => new Date(due).toISOString()
 
 /** Id of the run that is due at this time. */
 export const runId = (schedule: string, due: number) => `${schedule}@${timeText(due)}`
-
-const outputOf = <T>(event: unknown) => (event as { output: T }).output
 
 /** What a schedule knows when it begins to count, at this record's time. */
 const fromNow = () => ({ origin: Date.now(), after: Date.now(), next: null })
@@ -78,7 +76,7 @@ export const scheduleMachine = setup({
     }),
     failed: assign({
       tries: ({ context }) => context.tries + 1,
-      problem: ({ event }) => problemOf((event as unknown as { error: unknown }).error),
+      problem: ({ event }) => problemOf(errorOf(event)),
     }),
   },
   guards: {

@@ -19,7 +19,7 @@ import ms from 'ms'
 import { assign, emit, fromPromise, setup } from 'xstate'
 import type { Exit, SupervisorProblem } from '../../ports/child.ts'
 import type { Notice } from '../../ports/notifier.ts'
-import { backoff, problemOf, unprovided } from '../problems.ts'
+import { backoff, errorOf, outputOf, problemWithHint, unprovided } from '../problems.ts'
 import type {
   Asked,
   Ended,
@@ -32,7 +32,6 @@ import type {
   Told,
 } from './types.ts'
 
-const outputOf = <T>(event: unknown) => (event as { output?: T }).output
 const asked = ({ context: { id, boot } }: { context: SupervisorContext }): Asked => ({ id, boot: boot! })
 
 /** A program that never has to be started by hand, without a process: `supervisor` provides its actors. */
@@ -112,12 +111,12 @@ export const supervisorMachine = setup({
     })),
   },
   guards: {
-    hasStarted: ({ event }) => outputOf<Started>(event)?.outcome === 'started',
+    hasStarted: ({ event }) => outputOf<Started | undefined>(event)?.outcome === 'started',
     isHopeless: ({ event }) => {
-      const started = outputOf<Started>(event)
+      const started = outputOf<Started | undefined>(event)
       return started?.outcome === 'refused' && started.hopeless
     },
-    isClean: ({ event }) => outputOf<Ended>(event)?.exit.code === 0,
+    isClean: ({ event }) => outputOf<Ended | undefined>(event)?.exit.code === 0,
     isWanted: ({ context }) => context.wanted,
     isOneTooMany: ({ context }) => counting(context, context.uptime, Date.now()).length >= context.settings.maxRestarts,
   },
@@ -285,14 +284,13 @@ export function counting({ restarts, settings }: SupervisorContext, uptime: numb
 export const delayOf = ({ restartDelay: first, backoff: growing }: SupervisorSettings, n: number): number =>
   growing ? backoff({ first, max: Math.max(growing.max, first) }, n) : first
 
-const exitOf = (event: unknown): Exit | null => outputOf<{ exit?: Exit | null }>(event)?.exit ?? null
+const exitOf = (event: unknown): Exit | null => outputOf<{ exit?: Exit | null } | undefined>(event)?.exit ?? null
 
 function problemIn(event: unknown): SupervisorProblem | null {
   const refused = outputOf<Partial<Started & { outcome: 'refused' }> | null>(event)?.problem
   if (refused) return refused
-  const { error } = event as { error?: { hint?: unknown } | null }
-  if (error === undefined) return null
-  return { ...problemOf(error), hint: typeof error?.hint === 'string' ? error.hint : null }
+  const error = errorOf(event)
+  return error === undefined ? null : problemWithHint(error)
 }
 
 const exitText = ({ code, signal }: Exit): string => (signal === null ? `with code ${code}` : `by ${signal}`)
