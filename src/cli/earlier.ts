@@ -1,4 +1,5 @@
 // What an earlier run has left: said before anything goes on, so that one sees what a crash did not change.
+import { stateName } from '../machines/image/machine.ts'
 import { must } from '../machines/image/work.ts'
 import type { ImageFolders } from '../ports/image.ts'
 import type { Host } from '../runtime/host.ts'
@@ -30,11 +31,4 @@ export async function lookBack(host: Host, folders: ImageFolders): Promise<Earli
   if (under > 0) parts.push(`${under} in images_sources (${states.join(', ')})`)
   if (source > 0) parts.push(`${source} waiting in source`)
   return { began: images.length + under > 0, summary: parts.join(', ') || 'no images', unfinished: under + source > 0 }
-}
-
-/** `{ images_sources: { rejected: 'moving' } }` → `rejected`, `{ uploaded: 'moving' }` → `uploaded`. */
-function stateName(state: unknown): string {
-  if (typeof state !== 'object' || state === null) return String(state)
-  const [[top, inner]] = Object.entries(state) as [[string, unknown]]
-  return top === 'images_sources' ? stateName(inner) : top
 }

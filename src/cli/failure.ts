@@ -4,6 +4,7 @@
 import { CommanderError } from 'commander'
 import { isDuramenError } from '../ports/errors.ts'
 import { printable } from '../ports/printable.ts'
+import { textOf } from '../ports/thrown.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** What `--json` prints of a failure. `code`: one of docs/ERRORS.md, `USAGE`, or `UNKNOWN` for a defect. */
@@ -32,8 +33,7 @@ export function exitCodeOf(error: unknown, json: boolean): number {
 }
 
 function described(error: unknown): Failure['error'] {
-  if (!isDuramenError(error))
-    return { code: 'UNKNOWN', message: error instanceof Error ? error.message : String(error) }
+  if (!isDuramenError(error)) return { code: 'UNKNOWN', message: textOf(error) }
   const { code, message, hint, where } = error
   return { code, message, hint, where }
 }

@@ -1,5 +1,6 @@
 // Checks that run side by side, each with a limit: what hangs costs no more than that, and hides none of the others.
 import { isDuramenError } from '../../ports/errors.ts'
+import { textOf } from '../../ports/thrown.ts'
 import { type Finding, fail } from './finding.ts'
 
 export interface Check {
@@ -45,6 +46,5 @@ export const noAnswer = (name: string, limit: number): Finding =>
   fail(name, `there was no answer within ${limit / 1000} s`, 'look at what this reads: its disk or network hangs')
 
 function failed(name: string, error: unknown): Finding {
-  const message = error instanceof Error ? error.message : String(error)
-  return fail(name, message, (isDuramenError(error) && error.hint) || 'look at what the message names')
+  return fail(name, textOf(error), (isDuramenError(error) && error.hint) || 'look at what the message names')
 }

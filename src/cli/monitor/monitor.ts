@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDuramenError } from '../../ports/errors.ts'
 import type { Notifier } from '../../ports/notifier.ts'
 import { printable } from '../../ports/printable.ts'
+import { textOf } from '../../ports/thrown.ts'
 import { EXIT, exitOfSignal } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
 import type { Screen, Style } from '../screen.ts'
@@ -126,7 +127,7 @@ class Doing {
   }
 
   #failed(what: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = textOf(error)
     const hint = (isDuramenError(error) && error.hint) || ''
     this.#line({ level: 'failed', title: `${what}: ${message}`, text: hint }, `${what}: ${message} ${hint}`, 'red')
   }

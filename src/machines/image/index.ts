@@ -14,7 +14,7 @@ import type { Host } from '../../runtime/host.ts'
 import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
-import { imageMachine, preparedText, rejectedText } from './machine.ts'
+import { imageMachine, preparedText, rejectedText, stateName } from './machine.ts'
 import { type ImagePipelineOptions, orderGiven, pipelineGiven, signalGiven } from './options.ts'
 import { Resuming, toldWith } from './resuming.ts'
 import type { Active, CoordinatorMessage, ImageContext, ImageInput, ImageMessage, Outcome, Problem } from './types.ts'
@@ -265,13 +265,6 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       await must(store.close())
     },
   }
-}
-
-/** `{ images_sources: { rejected: 'moving' } }` → `rejected`: the name below images_sources, else the top one. */
-function stateName(value: unknown): string {
-  if (typeof value === 'string') return value
-  const [[top, inner]] = Object.entries(value as Record<string, unknown>) as [[string, unknown]]
-  return top === 'images_sources' ? stateName(inner) : top
 }
 
 /** What an image has to say when it is taken, or waits when its pipeline is opened again. */

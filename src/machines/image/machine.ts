@@ -339,3 +339,13 @@ function last(context: ImageContext): ImageMessage {
   const type = outcome ?? 'archived'
   return { type, name, message: `${original}: ${texts[type]}`, awaiting_upload: false, problem }
 }
+
+/**
+ * The name of a state as people know it, of an instance or as a list shows it: `{ images_sources: { rejected: 'moving' } }` is
+ * `rejected`, `{ uploaded: 'moving' }` is `uploaded`.
+ */
+export function stateName(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  const [[top, inner]] = Object.entries(value) as [[string, unknown]]
+  return top === 'images_sources' ? stateName(inner) : top
+}
