@@ -4,17 +4,17 @@
 // K10 leaves cleanly: what a dead process left behind is recognised and taken over, by one taker only.
 //
 // - A lock file is never half-written: it is written under another name, synced, and linked into place.
-// - A lock is stale when its process is gone, when its pid belongs to another process by now, or when the machine was
-//   started again. A lock of another host is never judged from here.
+// - Whether its holder lives: holder.ts. The socket by which that is known elsewhere is there before the lock, and stays
+//   until after it (presence.ts).
 // - Who takes over a stale lock must first hold the lock that is named after that very lock's content. So of several
 //   takers one replaces it, and a late one finds that the content has changed.
 import { createHash, randomUUID } from 'node:crypto'
 import { link, rename, unlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { DuramenError } from '../ports/errors.ts'
-import { procStat } from '../ports/proc-stat.ts'
 import { contentOf, writeSynced } from './files.ts'
 import { asDuramen, fsError, isUnlinkable, noHardLinks } from './fs-error.ts'
+import { type Holder, holderIn, lives, self, type Whereabouts, whereabouts } from './holder.ts'
+import { type Presence, present, removeLeft } from './presence.ts'
 
 /** A held lock. */
 export interface Lock {
@@ -24,44 +24,38 @@ export interface Lock {
   release(): Promise<void>
 }
 
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  /** When the process started, in ticks since the machine started; tells a reused pid. Only where there is /proc. */
-  readonly processStart?: string
-  /** Changes with every start of the machine. Only where there is /proc. */
-  readonly bootId?: string
-  /** ISO time. */
-  readonly since: string
-  readonly id?: string
-}
-
 /**
  * Takes the lock `file`, whose folder must be there. Rejects with DuramenError: LOCKED when a living process (also
  * this one) or another host holds it, else NO_PERMISSION, READ_ONLY, FOLDER_MISSING, NO_SPACE or IO.
  */
 export async function acquireLock(file: string): Promise<Lock> {
   const id = randomUUID()
-  const content = JSON.stringify({ ...(await self()), id })
-  const draft = `${file}.${randomUUID()}.tmp`
+  let presence: Presence | undefined
+  let content: string
   try {
-    await writeSynced(draft, content, 'wx')
-    while (!(await place(draft, file))) {}
+    const me = await self()
+    presence = me.pidNamespace === undefined ? undefined : await present(file)
+    content = JSON.stringify({ ...me, ...(presence && { socket: presence.name }), id })
+    await take(file, content)
   } catch (error) {
+    await presence?.end()
     throw asDuramen(error, `take the lock ${file}`, { file })
-  } finally {
-    await unlink(draft).catch(() => {})
   }
+  await removeLeft(file)
   let released: Promise<void> | undefined
   return {
     id,
     release: () => {
-      released ??= remove(file, content).catch((error) => {
+      released ??= release().catch((error) => {
         released = undefined
         throw error
       })
       return released
     },
+  }
+
+  async function release(): Promise<void> {
+    await remove(file, content).finally(() => presence?.end()) // a lock that can't be removed is nobody's all the same
   }
 }
 
@@ -75,14 +69,26 @@ export async function heldBy(file: string): Promise<string | undefined> {
 }
 
 /** Who holds the lock `file`, or did when he died; undefined where nobody does. Changes nothing. Rejects like `heldBy`. */
-export async function holderOf(file: string): Promise<(Holder & { readonly alive: boolean }) | undefined> {
+export async function holderOf(
+  file: string,
+): Promise<(Holder & { readonly alive: boolean; readonly where: Whereabouts }) | undefined> {
   const found = await contentOf(file)
-  const holder = found === undefined ? undefined : parse(found)
-  return holder && { ...holder, alive: await holds(holder) }
+  const holder = found === undefined ? undefined : holderIn(found)
+  return holder && { ...holder, alive: await lives(file, holder), where: await whereabouts(holder) }
+}
+
+async function take(file: string, content: string): Promise<void> {
+  const draft = `${file}.${randomUUID()}.tmp`
+  try {
+    await writeSynced(draft, content, 'wx')
+    while (!(await place(draft, file, content))) {}
+  } finally {
+    await unlink(draft).catch(() => {})
+  }
 }
 
 /** Moves the draft to the lock's place. False: something changed meanwhile, look again. */
-async function place(draft: string, file: string): Promise<boolean> {
+async function place(draft: string, file: string, content: string): Promise<boolean> {
   try {
     await link(draft, file)
     return true
@@ -92,75 +98,34 @@ async function place(draft: string, file: string): Promise<boolean> {
   }
   const found = await contentOf(file)
   if (found === undefined) return false
-  const holder = parse(found)
-  if (holder !== undefined && (await holds(holder))) throw locked(file, holder)
-  const right = await acquireLock(`${file}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`)
+  const holder = holderIn(found)
+  if (holder !== undefined && (await lives(file, holder))) throw locked(file, holder, await whereabouts(holder))
+  const right = `${file}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
+  await take(right, content)
   try {
     if ((await contentOf(file)) !== found) return false
     await rename(draft, file)
     return true
   } finally {
-    await right.release()
+    await remove(right, content)
   }
 }
 
-async function self(): Promise<Holder> {
-  const bootId = await told('/proc/sys/kernel/random/boot_id')
-  const running = await processOf(process.pid)
-  return {
-    pid: process.pid,
-    host: hostname(),
-    ...(running === undefined ? {} : { processStart: running.start }),
-    ...(bootId === undefined ? {} : { bootId: bootId.trim() }),
-    since: new Date().toISOString(),
+/** A pid is only told to programs where it is that of a process they could look at. */
+function locked(file: string, { pid, host, since, socket }: Holder, where: Whereabouts): DuramenError {
+  const who = where === 'another container' ? `${pid} in another container (pid namespace)` : String(pid)
+  const dead = `a lock that a crash left behind is taken over by itself.`
+  const hints: Record<Whereabouts, string> = {
+    here: `Stop process ${pid}, or use another folder; ${dead}`,
+    'another host': `If that process on ${host} has ended for certain, remove ${file} by hand.`,
+    'another container':
+      socket === undefined
+        ? `If that container has ended for certain, remove ${file} by hand: no socket could be made beside it, which would tell.`
+        : `Stop that container, or use another folder; ${dead}`,
   }
-}
-
-async function holds(holder: Holder): Promise<boolean> {
-  const me = await self()
-  if (holder.host !== me.host) return true
-  if (holder.bootId !== undefined && me.bootId !== undefined && holder.bootId !== me.bootId) return false
-  if (!exists(holder.pid)) return false
-  const running = await processOf(holder.pid)
-  if (running === undefined) return true
-  return !running.ended && (holder.processStart === undefined || holder.processStart === running.start)
-}
-
-function exists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-/** What the system tells; undefined where there is no /proc, or it does not say. */
-const told = (file: string) => contentOf(file).catch(() => undefined)
-
-async function processOf(pid: number): Promise<{ start: string; ended: boolean } | undefined> {
-  const stat = await told(`/proc/${pid}/stat`)
-  const { start, ended } = procStat(stat ?? '')
-  return start === undefined ? undefined : { start, ended }
-}
-
-/** Undefined for what acquireLock did not write: a file like that belongs to no one. */
-function parse(content: string): Holder | undefined {
-  try {
-    const holder = JSON.parse(content)
-    return Number.isSafeInteger(holder.pid) && holder.pid > 0 && typeof holder.host === 'string' ? holder : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function locked(file: string, { pid, host, since }: Holder): DuramenError {
-  const here = host === hostname()
-  return new DuramenError('LOCKED', `${file} is held by process ${pid} on ${host} since ${since}`, {
-    where: { file, pid, host },
-    hint: here
-      ? `Stop process ${pid}, or use another folder; a lock that a crash left behind is taken over by itself.`
-      : `If that process on ${host} has ended for certain, remove ${file} by hand.`,
+  return new DuramenError('LOCKED', `${file} is held by process ${who} on ${host} since ${since}`, {
+    where: where === 'another container' ? { file, host } : { file, pid, host },
+    hint: hints[where],
   })
 }
 

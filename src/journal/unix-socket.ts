@@ -21,7 +21,8 @@ export async function listenAt(server: Server, path: string): Promise<void> {
   const way = await wayTo(path)
   try {
     await new Promise<void>((done, failed) => {
-      server.once('error', failed).listen(way.path, () => {
+      // exclusive: in a worker of node:cluster it is that one's own, which nobody else keeps open
+      server.once('error', failed).listen({ path: way.path, exclusive: true }, () => {
         server.off('error', failed)
         done()
       })

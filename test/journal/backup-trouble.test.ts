@@ -1,14 +1,14 @@
 // K7 of backups: beside a process that writes, killed at any moment, on a disk that is full or loses its power.
 // DURAMEN_SOAK=1 kills at each moment, not at every second one.
 import { spawn, spawnSync } from 'node:child_process'
-import { cp, readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { backupJournal, checkJournal, openJournal, restoreJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
 import { newDisk, noDisk, noSmallDisk, smallDisk } from './disk.ts'
-import { newFolder, openIn, quiet } from './folder.ts'
+import { copyJournal, newFolder, openIn, quiet } from './folder.ts'
 
 const soak = process.env.DURAMEN_SOAK !== undefined
 const compiled = compiledJournal()
@@ -80,7 +80,7 @@ test('K7 killed before any change that it makes on disk, it leaves the backup be
   const after = await read(folder)
   const killedAt = async (nth: number) => {
     const copy = await newFolder()
-    await cp(to, copy, { recursive: true })
+    await copyJournal(to, copy)
     const { stdout, signal } = spawnSync(process.execPath, [
       child('backup-child.mjs'),
       compiled,

@@ -1,6 +1,5 @@
 // The chain of hashes: whatever was changed before a noted end is found, however well the checksums were made right again.
 import fs from 'node:fs'
-import { cp } from 'node:fs/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type ChainHead, type ChainReport, ChainVerifier, hashOfGroup } from '../../src/journal/file/segments/chain.ts'
 import { crc } from '../../src/journal/file/segments/crc.ts'
@@ -15,7 +14,7 @@ import {
 } from '../../src/journal/file/segments/format.ts'
 import { checkJournal, type FileJournal, fileJournal } from '../../src/journal/index.ts'
 import { add, all, must, refused } from '../../src/testing/journal/case.ts'
-import { newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'
+import { copyJournal, newFolder, openIn, quiet, replaceSegments, segmentsOf } from './folder.ts'
 
 interface File {
   readonly file: string
@@ -225,7 +224,7 @@ describe('a chained journal', () => {
       .flatMap(({ at, end }) => [at + 1, end - 1])
     for (const cut of cuts) {
       const torn = await newFolder()
-      await cp(folder, torn, { recursive: true })
+      await copyJournal(folder, torn)
       fs.truncateSync(segment.file.replace(folder, torn), cut)
       const again = await openIn(torn)
       expect(again.torn).toBeDefined()

@@ -1,6 +1,6 @@
 // What the tests of the file journal share.
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -40,6 +40,10 @@ export async function replaceSegments(folder: string, segments: { file: string; 
   await mkdir(folder)
   for (const { file, bytes } of segments) await writeFile(file, bytes)
 }
+
+/** Copies a journal as it lies there, also one that is open; no copy of its writer's socket would be one. */
+export const copyJournal = (from: string, to: string): Promise<void> =>
+  cp(from, to, { recursive: true, filter: (path) => !path.endsWith('.sock') })
 
 /** The files of a folder that this process has open; none where there is no /proc to tell. */
 export function openFilesIn(folder: string): string[] {

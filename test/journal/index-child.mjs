@@ -43,7 +43,7 @@ async function told(where, meanwhile = () => {}) {
 
 async function damaged(what, damage, whileOpen = false) {
   rmSync(work, { recursive: true, force: true })
-  cpSync(folder, work, { recursive: true })
+  cpSync(folder, work, { recursive: true, filter: (path) => !path.endsWith('.sock') })
   if (!whileOpen) damage()
   const answer = await told(work, whileOpen ? damage : undefined).catch((error) => error.stack)
   if (answer !== expected) wrong.push(`${what}: ${answer.slice(0, 300)}`)
@@ -124,7 +124,7 @@ const kinds = {
     await journal.close()()
     cpSync(index, join(other, 'ahead'), { recursive: true })
     rmSync(work, { recursive: true })
-    cpSync(folder, work, { recursive: true })
+    cpSync(folder, work, { recursive: true, filter: (path) => !path.endsWith('.sock') })
     rmSync(index, { recursive: true })
     cpSync(join(other, 'ahead'), index, { recursive: true })
     // Not damage of the index, but records that the log has lost (K7).

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { acquireLock } from '../../src/journal/lock.ts'
 
 let folder: string
@@ -15,6 +16,7 @@ afterEach(() => rm(folder, { recursive: true }))
 
 const left = async () => JSON.parse(await readFile(file, 'utf8'))
 const leave = async (change: object) => {
+  await rm(file, { force: true })
   const lock = await acquireLock(file)
   const content = JSON.stringify({ ...(await left()), ...change })
   await lock.release()
@@ -45,8 +47,10 @@ describe('K2 a lock has one holder', () => {
 
   test('it is private and leaves no other file (K12)', async () => {
     await acquireLock(file)
-    expect((await stat(file)).mode & 0o777).toBe(0o600)
-    expect(await readdir(folder)).toEqual(['lock'])
+    const { socket } = await left()
+    const files = ['lock', ...(socket === undefined ? [] : [socket])]
+    expect((await readdir(folder)).sort()).toEqual(files)
+    for (const name of files) expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600)
   })
 
   test('a lock of another host is never taken, the hint says how to remove it', async () => {
@@ -124,6 +128,72 @@ describe('K10 a stale lock is taken over', () => {
       await winners[0]?.value.release()
       expect(await readdir(folder)).toEqual([])
     }
+  })
+})
+
+describe.skipIf(process.platform !== 'linux')('K2 K10 a holder whose pid is none of here', () => {
+  const elsewhere = 'pid:[1]'
+  const listening = async (name: string) => {
+    const server = createServer((caller) => caller.destroy())
+    await new Promise<void>((resolve) => server.listen(join(folder, name), resolve))
+    onTestFinished(() => void server.close())
+    return server
+  }
+  /** A socket at which nobody listens any more, as the kill of its process leaves it. */
+  const dead = async (name: string) => {
+    const server = await listening(`${name}.before`)
+    await rename(join(folder, `${name}.before`), join(folder, name))
+    await new Promise((resolve) => server.close(resolve))
+  }
+
+  test('has it while somebody listens at its socket; a program is not told a pid that is another one here', async () => {
+    await leave({ pidNamespace: elsewhere, socket: 'lock.00000001.sock' })
+    await listening('lock.00000001.sock')
+    const refused = await acquireLock(file).catch((error) => error)
+    expect(refused).toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringContaining(`process ${process.pid} in another container (pid namespace) on ${hostname()}`),
+      hint: expect.stringContaining('taken over by itself'),
+    })
+    expect(refused.where).toEqual({ file, host: hostname() })
+    expect((await readdir(folder)).sort()).toEqual(['lock', 'lock.00000001.sock'])
+  })
+
+  test('has it no more once that refuses, or is gone; whoever comes next removes what dead ones left, and nothing else', async () => {
+    for (const socket of ['lock.00000002.sock', 'lock.00000003.sock']) {
+      await leave({ pidNamespace: elsewhere, socket })
+      await dead('lock.00000002.sock')
+      await dead('lock.0000000a.sock')
+      await dead('locks.00000000.sock')
+      await listening('lock.00000004.sock') // of one who is about to find the lock taken
+      const lock = await acquireLock(file)
+      const own = (await left()).socket
+      const others = ['lock.00000004.sock', 'locks.00000000.sock']
+      expect((await readdir(folder)).sort()).toEqual(['lock', ...others, own].sort())
+      await lock.release()
+      expect((await readdir(folder)).sort()).toEqual(others)
+      for (const name of others) await rm(join(folder, name))
+    }
+  })
+
+  test('has it where it could make no socket; the hint says how to remove it', async () => {
+    await leave({ pidNamespace: elsewhere, socket: undefined })
+    await expect(acquireLock(file)).rejects.toMatchObject({
+      code: 'LOCKED',
+      hint: expect.stringContaining(`remove ${file} by hand`),
+    })
+  })
+
+  test('has it no more when the machine was started again', async () => {
+    await leave({ pidNamespace: elsewhere, socket: undefined, bootId: 'before' })
+    await (await acquireLock(file)).release()
+  })
+
+  test('a lock that says nothing of containers is judged by its pid: an earlier version wrote it', async () => {
+    await leave({ pidNamespace: undefined, socket: undefined })
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: process.pid } })
+    await leave({ pidNamespace: undefined, socket: undefined, pid: await ended() })
+    await acquireLock(file)
   })
 })
 

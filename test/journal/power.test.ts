@@ -3,7 +3,7 @@
 //
 // `npm run soak:power`: a hundred cuts of each kind. Without that, three.
 import { spawn } from 'node:child_process'
-import { cp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
@@ -13,7 +13,7 @@ import { isDuramenError } from '../../src/ports/errors.ts'
 import { all, must } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
 import { type Disk, newDisk, noDisk } from './disk.ts'
-import { newFolder, openIn } from './folder.ts'
+import { copyJournal, newFolder, openIn } from './folder.ts'
 
 const compiled = compiledJournal()
 const ROUNDS = process.env.DURAMEN_SOAK ? 100 : 3
@@ -125,7 +125,7 @@ describe.skipIf(without !== undefined)('K7 a power cut', () => {
       const told = await writeUntilCut(disk, folder, kind)
       disk.restart()
       const copy = join(copies, String(round))
-      await cp(folder, copy, { recursive: true })
+      await copyJournal(folder, copy)
       await rm(join(copy, 'index'), { recursive: true, force: true })
       const journal = await openIn(folder, kind.options)
       expect(await lost(journal, told), `in round ${round}`).toEqual([])

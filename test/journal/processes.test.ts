@@ -1,13 +1,13 @@
 // Real processes: a second one is refused (K2), and one that is killed at any moment loses nothing (K7).
 import { spawn } from 'node:child_process'
-import { cp, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { StoredRecord } from '../../src/journal/index.ts'
 import { all, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
-import { newFolder, openIn, segmentsOf } from './folder.ts'
+import { copyJournal, newFolder, openIn, segmentsOf } from './folder.ts'
 
 const compiled = compiledJournal()
 
@@ -54,6 +54,15 @@ test('K2 a second process is refused and told pid, host and start of the first, 
   await first.kill()
   await openIn(folder)
   expect(await start(folder, 'hold').until(1)).toEqual([`LOCKED ${process.pid}`])
+})
+
+test('K10 a lock keeps no process alive: one that forgets to close its journal ends all the same', async () => {
+  const folder = await newFolder()
+  const script = `(await import(${JSON.stringify(compiled)})).fileJournal(${JSON.stringify(folder)})`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+  expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0)
+  expect(await readdir(folder)).toContain('lock')
+  await openIn(folder)
 })
 
 test('K7 a journal that was not closed has a segment of more bytes than were written, and opens without a word', async () => {
@@ -174,7 +183,7 @@ test('K3 of a process that is killed while it writes the index, the answers are 
       acknowledged.set(stream!, Number(seq))
     }
     const copy = await newFolder()
-    await cp(folder, copy, { recursive: true })
+    await copyJournal(folder, copy)
     await rm(join(copy, 'index'), { recursive: true, force: true })
     const journal = await openIn(folder, { indexEvery: 16 })
     const model = await openIn(copy)

@@ -24,7 +24,7 @@ import { Coding } from '../../src/journal/file/segments/coding.ts'
 import { type JournalReader, openJournal, type ReaderOptions, type StoredRecord } from '../../src/journal/index.ts'
 import { add, all, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
-import { newFolder, openIn, quiet } from './folder.ts'
+import { copyJournal, newFolder, openIn, quiet } from './folder.ts'
 
 const compiled = compiledJournal()
 const root = process.platform === 'linux' && process.getuid?.() === 0
@@ -393,7 +393,7 @@ describe('K3 files that change while they are read', () => {
     await must(stranger.close())
     for (const from of [older, other]) {
       const place = await newFolder()
-      await cp(folder, place, { recursive: true })
+      await copyJournal(folder, place)
       const reader = await readerIn(place)
       expect(await reader.end()).toBe(3)
       await rm(place, { recursive: true })

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, readlinkSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
@@ -321,7 +321,10 @@ describe('K7 a reclaim that does not get to its end', () => {
     const expected = await contentOf(journal)
     let taken = 0
     const take = () => {
-      cpSync(folder, join(copies, String(taken++)), { recursive: true, filter: (path) => !path.endsWith('lock') })
+      cpSync(folder, join(copies, String(taken++)), {
+        recursive: true,
+        filter: (path) => !basename(path).startsWith('lock'),
+      })
     }
     for (const name of ['write', 'truncate', 'sync'] as const) {
       const original = handles[name] as (...args: unknown[]) => Promise<unknown>

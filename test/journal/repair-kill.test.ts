@@ -1,14 +1,14 @@
 // K7: a repair that is killed at any of its steps can be run again: the result is the same, and no byte is lost. Until then
 // the journal is refused, or what is read is a true beginning of each stream.
 import fs from 'node:fs'
-import { cp, type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { checkJournal, fileJournal, repairJournal, type StoredRecord } from '../../src/journal/index.ts'
 import { all, must } from '../../src/testing/journal/case.ts'
 import { type SegmentFile, sample } from './damage.ts'
-import { newFolder, quiet, replaceSegments } from './folder.ts'
+import { copyJournal, newFolder, quiet, replaceSegments } from './folder.ts'
 
 const handles: FileHandle = await (async () => {
   const handle = await open(import.meta.filename)
@@ -92,7 +92,7 @@ async function lostBeginning() {
 
 async function readIn(folder: string): Promise<StoredRecord[]> {
   const copy = await newFolder()
-  await cp(folder, copy, { recursive: true })
+  await copyJournal(folder, copy)
   await rm(join(copy, 'lock'), { force: true })
   const journal = await fileJournal(copy, { logger: quiet })
   const records = await all(journal.readAll())

@@ -3,7 +3,7 @@
 // A few rounds; many with DURAMEN_SOAK=1.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, cp, readdir, rm } from 'node:fs/promises'
+import { copyFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
@@ -26,7 +26,7 @@ import {
 import { urgencyOf } from '../../src/journal/records.ts'
 import { all, must } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
-import { memory, newFolder, openFilesIn, quiet } from './folder.ts'
+import { copyJournal, memory, newFolder, openFilesIn, quiet } from './folder.ts'
 import { randomOf, runOf, textOf } from './together.mjs'
 
 const compiled = compiledJournal()
@@ -262,7 +262,7 @@ test.each(SEEDS)('K1 K2 K3 K7 K12 killed again and again, seed %i', { timeout: 9
     if (looks) {
       expect(await checkJournal(folder)).toMatchObject({ sound: true, damages: [] })
       const without = join(root, 'without')
-      await cp(folder, without, { recursive: true })
+      await copyJournal(folder, without)
       await rm(join(without, 'index'), { recursive: true, force: true })
       const beside = await openJournal(folder, { readOnly: true, logger: quiet, ...codec() })
       const first = await answersOf(beside)
@@ -311,7 +311,7 @@ async function exported(journal: FileJournal, records: readonly StoredRecord[], 
 
 /** The archive and what is left are the whole history. */
 async function whole(folder: string, archive: string, to: string) {
-  await cp(folder, to, { recursive: true })
+  await copyJournal(folder, to)
   await rm(join(to, 'index'), { recursive: true, force: true })
   for (const name of await readdir(archive)) {
     if (name.endsWith('.log')) await copyFile(join(archive, name), join(to, name))

@@ -141,7 +141,7 @@ if (trouble === 'removed') {
   await attempt('close', journal.close())
   tell(acknowledged.size === before.size ? 'whole' : 'acknowledged what is nowhere')
 } else {
-  for (let turn = 0; turn < (trouble === 'descriptors' ? 8 : modes.length + 1); turn++) {
+  for (let turn = 0; turn < (trouble === 'descriptors' ? 10 : modes.length + 1); turn++) {
     await troubles[trouble](turn)
     if (!(await everything(`after ${turn}`))) tell(`does not work again after ${turn}`)
   }

@@ -27,7 +27,7 @@ export function lockFile({ vendor, product }: Wanted, { serial, place }: Found, 
   return join(folder, `duramen-usb-${hex(vendor)}-${hex(product)}-${which}.lock`)
 }
 
-/** LOCKED, with the pid, or what `acquireLock` rejects with. */
+/** LOCKED, with the pid where it is one of here, or what `acquireLock` rejects with. */
 export async function takeTurn(
   file: string,
   name: string,
@@ -65,8 +65,9 @@ async function ofAnotherUser(file: string, name: string, error: DuramenError): P
 }
 
 function driven(name: string, whenLocked: Locking['whenLocked'], { where, cause }: DuramenError): DuramenError {
-  const stop = `Stop process ${where.pid}`
-  return new DuramenError('LOCKED', `${name} is driven by process ${where.pid} on ${where.host}`, {
+  const who = where.pid === undefined ? 'a process in another container' : `process ${where.pid}`
+  const stop = where.pid === undefined ? 'Stop that container' : `Stop process ${where.pid}`
+  return new DuramenError('LOCKED', `${name} is driven by ${who} on ${where.host}`, {
     cause,
     where,
     hint:

@@ -1,7 +1,6 @@
 // Whether the journal is sound. A small one is read as a whole; of a big one the ends of all its streams, as far as time
 // allows: `duramen check` reads the rest. Changes nothing, also beside the process that writes.
 import { readdir, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { checkJournal, openJournal } from '../../journal/index.ts'
 import { holderOf } from '../../journal/lock.ts'
@@ -19,14 +18,14 @@ const READING = 4_000
 export interface Writer {
   readonly pid: number
   readonly host: string
-  /** On this machine. Else its pid is that of another process here, and nobody knows whether it lives. */
+  /** On this machine, and not in a container of its own. Else its pid is that of another process here. */
   readonly here: boolean
 }
 
 /** Undefined where none has. */
 export async function writerOf(dir: string): Promise<Writer | undefined> {
   const holder = await holderOf(join(dir, 'lock')).catch(() => undefined)
-  return holder?.alive ? { pid: holder.pid, host: holder.host, here: holder.host === hostname() } : undefined
+  return holder?.alive ? { pid: holder.pid, host: holder.host, here: holder.where === 'here' } : undefined
 }
 
 export async function journal(dir: string, signal: AbortSignal): Promise<Finding[]> {

@@ -147,8 +147,9 @@ async function opened(state: string, logger: Logger): Promise<Host> {
     return host
   } catch (error) {
     if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
-    if (error.where.host !== hostname()) throw error // its pid is none of here, and it says what to do
-    throw new DuramenError('LOCKED', `Another supervisor has ${state}: process ${error.where.pid}`, {
+    const { pid, host } = error.where
+    if (host !== hostname() || pid === undefined) throw error // it is none of here, and the error says what to do
+    throw new DuramenError('LOCKED', `Another supervisor has ${state}: process ${pid}`, {
       cause: error,
       where: error.where,
       hint: 'Stop that one, or give this one a --name of its own.',

@@ -43,6 +43,6 @@ async function moveSegments(from: string, dir: string): Promise<void> {
 
 async function clear(draft: string): Promise<void> {
   await removeCaches(draft)
-  await removeFiles(draft, (entry) => entry.isFile() && OURS.test(entry.name))
+  await removeFiles(draft, (entry) => (entry.isFile() || entry.isSocket()) && OURS.test(entry.name))
   await removeFolder(draft)
 }

@@ -75,7 +75,7 @@ export interface JournalUsage {
   readonly trimmedBytes: number
 }
 
-const OWN = /^(lock|index|snapshots|committed|next|backup\.json|\d{16}\.log|quarantine-.*)$/
+const OWN = /^(lock(\.[0-9a-f]{8}\.sock)?|index|snapshots|committed|next|backup\.json|\d{16}\.log|quarantine-.*)$/
 
 /** So often it is read while its writer gives up bytes. */
 const TRIES = 5

@@ -1,0 +1,81 @@
+// How the holder of a lock shows that it lives to processes that can't see its pid: a socket beside the lock, at which it listens.
+//
+// K2 The kernel answers for it while the process lives, also while that is stopped or busy, and refuses from its end on, whatever
+//   that was. Containers have pids and networks of their own, but a socket that lies in a folder of both is one socket.
+// K10 Each has a name of its own, under which it only ever stands once it is listened at. So one that refuses is a dead one's,
+//   and may be removed.
+import { randomBytes } from 'node:crypto'
+import { chmod, lstat, readdir, rename, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { basename, dirname, join } from 'node:path'
+import { connectTo, listenAt } from './unix-socket.ts'
+
+/** A socket that is listened at. */
+export interface Presence {
+  /** Of the socket, in the folder of the lock. */
+  readonly name: string
+  /** Nobody listens any more, and the socket is gone. Never rejects: what stays is removed by the next holder. */
+  end(): Promise<void>
+}
+
+/** What may be there again in a moment: a lock without a socket would be worse than none. */
+const SHORT: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC', 'EDQUOT']
+
+/**
+ * Listens beside the lock `file`, with mode 0600, and keeps no process alive by it. Undefined where no socket can be made, as
+ * on a file system that has none: a lock without one says so by that. Rejects when the system is short of something.
+ */
+export async function present(file: string): Promise<Presence | undefined> {
+  const name = `${basename(file)}.${randomBytes(4).toString('hex')}.sock`
+  const place = join(dirname(file), name)
+  const draft = `${place}.tmp`
+  const server = createServer((caller) => caller.destroy())
+  server.on('error', () => {}).unref() // of a caller who could not be let in: the kernel has answered him
+  const end = async (path: string) => {
+    server.close()
+    await rm(path, { force: true }).catch(() => {})
+  }
+  try {
+    await listenAt(server, draft)
+    await chmod(draft, 0o600)
+    await rename(draft, place)
+    return { name, end: () => end(place) }
+  } catch (error) {
+    await end(draft)
+    if (SHORT.includes((error as NodeJS.ErrnoException).code)) throw error
+    return undefined
+  }
+}
+
+/** Whether somebody listens at a socket beside the lock `file`, as far as can be known: whoever can't be asked may live. */
+export async function isPresent(file: string, name: string): Promise<boolean> {
+  const place = join(dirname(file), basename(name))
+  try {
+    const socket = await connectTo(place)
+    socket.destroy()
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? isThere(place) : code !== 'ECONNREFUSED'
+  }
+}
+
+/** Removes the sockets that dead ones have left beside the lock `file`. */
+export async function removeLeft(file: string): Promise<void> {
+  const names = await readdir(dirname(file)).catch(() => []) // they do no harm
+  for (const name of names) {
+    if (!isPresenceOf(basename(file), name) || (await isPresent(file, name))) continue
+    await rm(join(dirname(file), name), { force: true }).catch(() => {})
+  }
+}
+
+/** Whether a name is that of a socket beside a lock of this name. */
+export const isPresenceOf = (lock: string, name: string): boolean =>
+  name.startsWith(`${lock}.`) && /^[0-9a-f]{8}\.sock$/.test(name.slice(lock.length + 1))
+
+/** The way to it may be what is missing. */
+const isThere = (place: string): Promise<boolean> =>
+  lstat(place).then(
+    () => true,
+    (error) => error.code !== 'ENOENT',
+  )
