@@ -376,6 +376,20 @@ test('S6 who has started the process is told each step in order, ready once, and
   expect(service.told).toHaveLength(told)
 })
 
+test('K9 of many tasks that run side by side who has started the process is told a few', async () => {
+  const { open, start, task } = place()
+  const service = recordingService()
+  const app = await start(
+    await open(),
+    Array.from({ length: 100 }, (_, n) => task(`t${n}`)),
+    { service },
+  )
+  await app.ready()
+  const lines = service.told.filter((line) => line.startsWith('status starting'))
+  expect(lines[0]).toBe(`status starting 0/100: ${Array.from({ length: 20 }, (_, n) => `t${n}`).join(', ')}, … (100)`)
+  for (const line of lines) expect(line.split(', ').length).toBeLessThanOrEqual(21)
+})
+
 test('S6 health is starting for the grace period, then unhealthy until it is ready', async () => {
   const { open, start, task, clock, sleep } = place()
   const app = await start(

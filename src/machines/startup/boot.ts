@@ -3,7 +3,7 @@
 // S3 `ready` rejects once all that was started has been stopped; nobody is kept from seeing it.
 // S6 Who has started the process waits never longer than what is under way may take, so that it can act when nothing is.
 // S7 Where nothing can be recorded any more, all is stopped all the same, in the reverse order, and the start-up has failed.
-import { BehaviorSubject, Subject } from 'rxjs'
+import { BehaviorSubject, map, type Observable, Subject } from 'rxjs'
 import { DuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { printable } from '../../ports/printable.ts'
@@ -14,7 +14,7 @@ import type { Desk } from './desk.ts'
 import { orderLine } from './log-lines.ts'
 import type { startupMachine } from './machine.ts'
 import type { Settings } from './options.ts'
-import { healthOf, reportOf, type StartupHealth, type StartupReport, type StartupSnapshot } from './report.ts'
+import { healthOf, reportOf, type StartupHealth, type StartupReport, type StartupSnapshot, stateOf } from './report.ts'
 import { inside, problemIn } from './task-call.ts'
 import { Telling } from './telling.ts'
 import type { StartupMessage, Task } from './types.ts'
@@ -39,7 +39,7 @@ export class Boot {
   readonly ready: Promise<void>
   /** Resolves once all has ended. */
   readonly over: Promise<void>
-  readonly report$: BehaviorSubject<StartupReport>
+  readonly report$: Observable<StartupReport>
   readonly events$ = new Subject<StartupMessage>()
   readonly #host: Host
   readonly #grace: number
@@ -52,6 +52,9 @@ export class Boot {
   /** A signal has come. */
   #leaving = false
   #snapshot: StartupSnapshot
+  /** Made when it is asked for: it is as long as there are tasks, and there is another one with each commit. */
+  #report: StartupReport | undefined
+  readonly #changes = new BehaviorSubject<void>(undefined)
   #ending: Promise<StartupReport> | undefined
   #resolveReady!: () => void
   #rejectReady!: (error: DuramenError) => void
@@ -73,7 +76,7 @@ export class Boot {
       this.#resolveOver = resolve
     })
     this.#snapshot = actor.getSnapshot()
-    this.report$ = new BehaviorSubject(reportOf(this.#snapshot))
+    this.report$ = this.#changes.pipe(map(() => this.report))
     this.#watchdog = new Watchdog(desk.clock, () => this.#nothingCame())
     desk.changed = () => this.#watch()
     this.#listening = [
@@ -83,7 +86,8 @@ export class Boot {
   }
 
   get report(): StartupReport {
-    return this.report$.value
+    this.#report ??= reportOf(this.#snapshot)
+    return this.#report
   }
 
   get health(): StartupHealth {
@@ -127,12 +131,13 @@ export class Boot {
 
   /** A state of the machine is committed. */
   #seen(snapshot: StartupSnapshot): void {
-    const { boot, failure, reason } = snapshot.context
+    const { boot, failure, reason, readyAt } = snapshot.context
     if (this.#phase === 'over' || boot !== this.desk.boot) return
     this.#snapshot = snapshot
-    this.report$.next(reportOf(snapshot))
-    const { state, readyAt } = this.report
-    this.#telling.status(this.report)
+    this.#report = undefined
+    this.#changes.next()
+    const state = stateOf(snapshot)
+    this.#telling.status(snapshot)
     if (readyAt !== null) {
       this.#telling.ready()
       this.#resolveReady()
@@ -163,7 +168,7 @@ export class Boot {
   /** Sees to it that something comes of what is under way: who is up stays up, also without a journal, until it is to end. */
   #watch(): void {
     this.#watchdog.rest()
-    const { state } = this.report
+    const state = stateOf(this.#snapshot)
     const awaited = state === 'starting' || state === 'stopping' || this.#phase === 'asked'
     if (!awaited || this.#phase === 'by hand' || this.#phase === 'over') return
     const { clock, left } = this.desk
@@ -187,7 +192,8 @@ export class Boot {
     desk.logger.error(`start-up ${desk.id}: how it goes on can't be recorded; all is stopped`, cause)
     this.#stop(cause.message)
     await desk.stopAll()
-    this.report$.next({ ...this.report, state: 'failed', endedAt: desk.clock.now() })
+    this.#report = { ...this.report, state: 'failed', endedAt: desk.clock.now() }
+    this.#changes.next()
     this.#finish(this.#failed(`how it goes on can't be recorded: ${cause.message}`, cause), 'failed')
   }
 
@@ -211,7 +217,7 @@ export class Boot {
       this.#rejectReady(error)
     }
     this.#leave()
-    this.report$.complete()
+    this.#changes.complete()
     void this.#telling.close().then(this.#resolveOver)
   }
 

@@ -64,8 +64,9 @@ export class Desk implements World {
    */
   get left(): number | undefined {
     let most: number | undefined
+    const now = this.clock.now()
     for (const { until, ms } of this.#limits.values()) {
-      const left = until - this.clock.now()
+      const left = until - now
       most = Math.max(most ?? 0, left > 0 && left < ms ? left : ms)
     }
     return most

@@ -79,23 +79,27 @@ export interface Next {
 }
 
 /** Whether what needs it may begin. */
-const isDone = ({ state }: Task) => state === 'done' || state === 'skipped'
+export const isDone = ({ state }: Task) => state === 'done' || state === 'skipped'
 const isLost = ({ state }: Task) => state === 'failed' || state === 'blocked'
 
 /** What follows of the states that the tasks are in. `done`: those that run once and have been done; `now`: ms. */
 export function next(before: readonly Task[], order: readonly number[], done: readonly DoneOnce[], now: number): Next {
+  const [started, skipped, blocked]: [number[], number[], number[]] = [[], [], []]
+  const candidates = [...before.keys()].filter((n) => before[n]!.state === 'waiting')
+  if (candidates.length === 0) return { tasks: before, order, started, skipped, blocked }
   const tasks = [...before]
   const at = new Map(tasks.map(({ id }, n) => [id, n]))
-  const needed = ({ needs }: Task) => needs.map((need) => tasks[at.get(need)!]!)
-  /** Those that need each of them. */
-  const needing = tasks.map((): number[] => [])
-  for (const [n, { needs }] of tasks.entries()) for (const need of needs) needing[at.get(need)!]!.push(n)
+  let dependents: number[][] | undefined
+  /** Those that need it; mostly nobody asks. */
+  const needing = (n: number): number[] => {
+    dependents ??= dependentsOf(tasks, at)
+    return dependents[n]!
+  }
   const versions = new Map(done.map(({ task, version }) => [task, version]))
-  const [started, skipped, blocked]: [number[], number[], number[]] = [[], [], []]
 
   const lost = [...tasks.keys()].filter((n) => isLost(tasks[n]!))
   for (const n of lost)
-    for (const dependent of needing[n]!) {
+    for (const dependent of needing(n)) {
       const task = tasks[dependent]!
       if (task.state !== 'waiting') continue
       const { id, state } = tasks[n]!
@@ -109,14 +113,13 @@ export function next(before: readonly Task[], order: readonly number[], done: re
     }
 
   let heavy = tasks.some((task) => task.heavy && task.state === 'running')
-  const candidates = [...tasks.keys()]
   for (const n of candidates) {
     const task = tasks[n]!
-    if (task.state !== 'waiting' || !needed(task).every(isDone)) continue
+    if (task.state !== 'waiting' || !task.needs.every((need) => isDone(tasks[at.get(need)!]!))) continue
     if (task.once && (versions.get(task.id) ?? 0) >= task.version) {
       tasks[n] = { ...task, state: 'skipped', endedAt: now }
       skipped.push(n)
-      candidates.push(...needing[n]!)
+      for (const dependent of needing(n)) candidates.push(dependent)
     } else if (!task.heavy || !heavy) {
       heavy ||= task.heavy
       tasks[n] = { ...task, state: 'running', attempt: task.attempt + 1, startedAt: task.startedAt ?? now }
@@ -124,6 +127,12 @@ export function next(before: readonly Task[], order: readonly number[], done: re
     }
   }
   return { tasks, order: [...order, ...skipped], started, skipped, blocked }
+}
+
+function dependentsOf(tasks: readonly Task[], at: ReadonlyMap<string, number>): number[][] {
+  const dependents = tasks.map((): number[] => [])
+  for (const [n, { needs }] of tasks.entries()) for (const need of needs) dependents[at.get(need)!]!.push(n)
+  return dependents
 }
 
 /** S3: everything critical is up. */
@@ -135,10 +144,13 @@ export const isDegraded = (tasks: readonly Task[]) => tasks.some(isLost)
 /** K9: so many of them are named. */
 const NAMED = 20
 
-export function namesOfLost(tasks: readonly Task[]): string {
-  const ids = tasks.filter(isLost).map(({ id }) => id)
-  return ids.length > NAMED ? `${ids.slice(0, NAMED).join(', ')}, … (${ids.length})` : ids.join(', ')
+/** The ids of tasks, for people. */
+export function namesOf(tasks: readonly Task[]): string {
+  const names = tasks.slice(0, NAMED).map(({ id }) => id)
+  return names.join(', ') + (tasks.length > NAMED ? `, … (${tasks.length})` : '')
 }
+
+export const namesOfLost = (tasks: readonly Task[]) => namesOf(tasks.filter(isLost))
 
 /** S7: what is to be stopped next: of what is done, the last. */
 export const lastDone = (tasks: readonly Task[], order: readonly number[]): number | undefined =>

@@ -188,7 +188,7 @@ function handleOf(machine: Startup['machine'], boot: Boot): Startup {
     health: () => boot.health,
     report: () => boot.report,
     mermaid: () => mermaidOf(boot.report.tasks),
-    report$: boot.report$.asObservable(),
+    report$: boot.report$,
     events$: boot.events$.asObservable(),
     result: (task: StartupTask | string) => desk.result(task),
     async shutdown(options) {

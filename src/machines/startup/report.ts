@@ -1,6 +1,7 @@
 // S8 A start-up as data: what ran, when, how long, with what outcome; and how it is doing, for health checks (S6).
 import type { SnapshotFrom } from 'xstate'
 import type { Problem } from '../problems.ts'
+import { isDone, namesOf } from './graph.ts'
 import type { startupMachine } from './machine.ts'
 import type { FormerBoot, Task, TaskState } from './types.ts'
 
@@ -45,7 +46,7 @@ export type StartupHealth = 'starting' | 'healthy' | 'degraded' | 'unhealthy' | 
 export type StartupSnapshot = SnapshotFrom<typeof startupMachine>
 
 /** `idle` comes before the first start, and is never told. */
-const stateOf = ({ value }: StartupSnapshot) =>
+export const stateOf = ({ value }: StartupSnapshot) =>
   (typeof value === 'string' ? value : (value as { running: string }).running) as StartupReport['state']
 
 export function reportOf(snapshot: StartupSnapshot): StartupReport {
@@ -101,11 +102,10 @@ export function healthOf(snapshot: StartupSnapshot, grace: number, now: number):
 }
 
 /** What it is doing, in one line. */
-export function statusLine({ state, tasks }: StartupReport): string {
-  const busy = tasks.filter(
-    (task) => task.state === 'running' || task.state === 'retrying' || task.state === 'stopping',
-  )
-  const done = tasks.filter((task) => task.state === 'done' || task.state === 'skipped').length
-  const how = state === 'starting' ? `${state} ${done}/${tasks.length}` : state
-  return busy.length ? `${how}: ${busy.map(({ id }) => id).join(', ')}` : how
+export function statusLine(snapshot: StartupSnapshot): string {
+  const { tasks } = snapshot.context
+  const busy = tasks.filter(({ state }) => state === 'running' || state === 'retrying' || state === 'stopping')
+  const state = stateOf(snapshot)
+  const how = state === 'starting' ? `${state} ${tasks.filter(isDone).length}/${tasks.length}` : state
+  return busy.length > 0 ? `${how}: ${namesOf(busy)}` : how
 }

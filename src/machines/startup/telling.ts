@@ -1,7 +1,7 @@
 // S6 Who has started the process is told of each step, once that it is ready, once that it stops, and how long to wait.
 import { printable } from '../../ports/printable.ts'
 import type { ServiceManager } from '../../ports/service.ts'
-import { type StartupReport, statusLine } from './report.ts'
+import { type StartupSnapshot, statusLine } from './report.ts'
 
 export class Telling {
   readonly #service: ServiceManager | undefined
@@ -13,9 +13,10 @@ export class Telling {
     this.#service = service
   }
 
-  status(report: StartupReport): void {
-    const line = statusLine(report)
-    if (line !== this.#line) this.#service?.status(printable(line))
+  status(snapshot: StartupSnapshot): void {
+    if (!this.#service) return
+    const line = statusLine(snapshot)
+    if (line !== this.#line) this.#service.status(printable(line))
     this.#line = line
   }
 

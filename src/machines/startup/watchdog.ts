@@ -41,8 +41,9 @@ export class Watchdog {
 
 /** In how many ms something comes of all that is under way. `left`: of what runs; `now`: ms since the epoch. */
 export function limitOf(tasks: readonly Task[], left: number | undefined, now: number): number {
-  const retries = tasks.flatMap(({ retryAt }) => (retryAt === null ? [] : Math.max(0, retryAt - now) + LOOKED_AT))
-  return retries.reduce((one, other) => Math.max(one, other), left ?? 0)
+  let most = left ?? 0
+  for (const { retryAt } of tasks) if (retryAt !== null) most = Math.max(most, Math.max(0, retryAt - now) + LOOKED_AT)
+  return most
 }
 
 /** Why nothing comes of what is over by its own limits. */
