@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import type { Finding } from '../../src/cli/diagnose/finding.ts'
 import { writerOf } from '../../src/cli/diagnose/journal.ts'
 import { type ProcessesSeen, processFindings, supervisors } from '../../src/cli/diagnose/processes.ts'
 import { folder, start } from './command.ts'
@@ -38,7 +39,7 @@ it('who writes, who is supervised, and no arguments, which may hold secrets', ()
       writer: { pid: 7, host: 'here', here: true },
       supervised: [
         { folder: 'app', is: 'answering', status: running },
-        { folder: 'old', is: 'alone', left: undefined },
+        { folder: 'old', is: 'alone', left: undefined, gaveUp: undefined },
       ],
       all: [
         program(7, 'node server.js --key hunter2'),
@@ -71,7 +72,8 @@ it('a supervisor that waits, has given up, does not answer or has gone', () => {
         { folder: 'a', is: 'answering', status: waiting },
         { folder: 'a', is: 'answering', status: critical },
         { folder: 'a', is: 'silent' },
-        { folder: 'a', is: 'alone', left: 7 },
+        { folder: 'a', is: 'alone', left: 7, gaveUp: undefined },
+        { folder: 'a', is: 'alone', left: undefined, gaveUp: 0 },
       ],
     }),
   ).toEqual([
@@ -79,7 +81,37 @@ it('a supervisor that waits, has given up, does not answer or has gone', () => {
     `fail a: critical, it has given up, last ended by SIGSEGV -> ${log}, mend it, and start it again`,
     'fail a: its supervisor does not answer -> see what holds it up, or start it again',
     'warn a: pid 7 runs, and its supervisor has gone -> start the supervisor again: it ends what is left, and begins anew',
+    `fail a: critical, it gave up at 1970-01-01T00:00:00.000Z -> ${log}, mend it, and start it again`,
   ])
+})
+
+it('a supervisor that gave up and has gone is told, by diagnose and by control, until another one ends well', async () => {
+  const cwd = await folder()
+  const said = async () => {
+    const [diagnosed, asked] = await Promise.all([
+      start(['diagnose', '--json'], { cwd }).ended,
+      start(['control', 'status', '--json'], { cwd }).ended,
+    ])
+    const { findings } = JSON.parse(diagnosed.stdout) as { findings: Finding[] }
+    const bad = findings.filter(({ check, level }) => check === 'processes' && level === 'fail')
+    return { bad, asked: { exit: asked.code, ...JSON.parse(asked.stderr).error } }
+  }
+  expect((await start(['supervise', '--max-restarts', '0', '--', 'false'], { cwd }).ended).code).toBe(3)
+  const state = join('.duramen', 'supervise', 'app')
+  const log = join(state, 'logs', 'output.log')
+  const { bad, asked } = await said()
+  expect(bad).toMatchObject([{ what: expect.stringContaining(`${state}: critical, it gave up at 2`) }])
+  expect(bad[0]!.next).toContain(log)
+  expect(asked).toMatchObject({
+    exit: 1,
+    code: 'CLOSED',
+    message: expect.stringContaining('CRITICAL, the last one gave up'),
+  })
+  expect(asked.hint).toContain(`Look at ${log}, mend it`)
+  expect((await start(['supervise', '--', 'true'], { cwd }).ended).code).toBe(0)
+  const after = await said()
+  expect(after.bad).toEqual([])
+  expect(after.asked.message).not.toContain('gave up')
 })
 
 it('a supervisor that hangs, and what one leaves that is killed', async () => {

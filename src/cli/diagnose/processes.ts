@@ -6,6 +6,7 @@ import { recorded } from '../../adapters/process/record.ts'
 import { processTable } from '../../adapters/process/table.ts'
 import type { Exit, SupervisorStatus } from '../../ports/child.ts'
 import { isDuramenError } from '../../ports/errors.ts'
+import { gaveUpAt, gaveUpNext } from '../gave-up.ts'
 import { type Program, programs } from '../probes/programs.ts'
 import { bytes, counted } from '../text.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
@@ -17,8 +18,8 @@ const SUPERVISED = join('.duramen', 'supervise')
 type Supervised = { readonly folder: string } & (
   | { readonly is: 'answering'; readonly status: Told }
   | { readonly is: 'silent' }
-  /** Nobody looks after what runs there. `left`: it was begun by one who has gone, and runs on. */
-  | { readonly is: 'alone'; readonly left: number | undefined }
+  /** Nobody looks after what runs there. `left`: it was begun by one who has gone, and runs on. `gaveUp`: when he did. */
+  | { readonly is: 'alone'; readonly left: number | undefined; readonly gaveUp: number | undefined }
 )
 
 type Told = Pick<SupervisorStatus, 'state' | 'pid' | 'restarts' | 'maxRestarts' | 'lastExit'>
@@ -36,7 +37,8 @@ export async function supervisors(room = SUPERVISED): Promise<Supervised[]> {
       try {
         return { folder, is: 'answering', status: await askControl(folder, { do: 'status' }, { timeout: '2s' }) }
       } catch (error) {
-        if (isDuramenError(error) && error.code === 'CLOSED') return { folder, is: 'alone', left: leftIn(folder) }
+        if (isDuramenError(error) && error.code === 'CLOSED')
+          return { folder, is: 'alone', left: leftIn(folder), gaveUp: await gaveUpAt(folder) }
         return { folder, is: 'silent' }
       }
     }),
@@ -92,20 +94,33 @@ function writerFinding(journal: string, writer: Writer | undefined, known: Known
 
 function supervisedFindings(one: Supervised, known: Known): Finding[] {
   const { folder } = one
-  const log = `look at ${join(folder, 'logs', 'output.log')}`
   if (one.is === 'silent')
     return [fail('processes', `${folder}: its supervisor does not answer`, 'see what holds it up, or start it again')]
   if (one.is === 'alone') {
-    if (one.left === undefined) return []
-    const what = `${folder}: pid ${one.left}${figures(known.get(one.left))} runs, and its supervisor has gone`
-    return [warn('processes', what, 'start the supervisor again: it ends what is left, and begins anew')]
+    const { left, gaveUp } = one
+    const findings: Finding[] = []
+    if (gaveUp !== undefined) {
+      const at = new Date(gaveUp).toISOString()
+      findings.push(fail('processes', `${folder}: critical, it gave up at ${at}`, gaveUpNext(folder)))
+    }
+    if (left !== undefined) {
+      const what = `${folder}: pid ${left}${figures(known.get(left))} runs, and its supervisor has gone`
+      findings.push(warn('processes', what, 'start the supervisor again: it ends what is left, and begins anew'))
+    }
+    return findings
   }
   const { state, pid, restarts, maxRestarts, lastExit } = one.status
   const exit = lastExit === null ? '' : `, last ${exitSaid(lastExit)}`
   if (state === 'critical')
-    return [fail('processes', `${folder}: critical, it has given up${exit}`, `${log}, mend it, and start it again`)]
+    return [fail('processes', `${folder}: critical, it has given up${exit}`, gaveUpNext(folder))]
   if (state === 'waiting')
-    return [warn('processes', `${folder}: waiting, restart ${restarts} of ${maxRestarts}${exit}`, log)]
+    return [
+      warn(
+        'processes',
+        `${folder}: waiting, restart ${restarts} of ${maxRestarts}${exit}`,
+        `look at ${join(folder, 'logs', 'output.log')}`,
+      ),
+    ]
   return [ok('processes', `${folder}: ${state}${pid === null ? '' : `, pid ${pid}${figures(known.get(pid))}`}`)]
 }
 
