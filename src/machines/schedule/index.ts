@@ -13,8 +13,8 @@ import type { Receipt } from '../../runtime/inputs.ts'
 import type { By } from '../../runtime/operators.ts'
 import { assertDurable } from '../../runtime/registry.ts'
 import { assertHost, eventsOf, openInstance } from '../hosting.ts'
-import { type Desk, deskOf } from './desk.ts'
 import { runId, type scheduleMachine } from './machine.ts'
+import { type Schedules, schedulesOf } from './opened.ts'
 import { type DueRun, type ScheduleOptions, settingsOf } from './options.ts'
 import type { ScheduleMessage, Settings } from './types.ts'
 
@@ -66,19 +66,25 @@ export async function schedule<TMachine extends AnyStateMachine>(
       hint: 'Use 1 to 470 characters without control characters.',
     })
   const settings = settingsOf(options, host.clock.now())
-  const desk = deskOf(host, machine as unknown as DurableMachine)
-  desk.take(id)
+  const schedules = schedulesOf(host, machine as unknown as DurableMachine)
+  schedules.take(id)
   try {
     await host.register(machine)
-    const actor = await openInstance(host, desk.schedule, id, { id, settings }, `the schedule '${id}' of ${machine.id}`)
+    const actor = await openInstance(
+      host,
+      schedules.schedule,
+      id,
+      { id, settings },
+      `the schedule '${id}' of ${machine.id}`,
+    )
     const { context, value } = actor.getSnapshot()
     if (value === 'stopped' || !isDeepStrictEqual(context.settings, settings)) await configure(host, actor, settings)
     const { input } = options
     const inputOf = (due: number) => (input as (run: DueRun) => unknown)({ id: runId(id, due), due: new Date(due) })
-    desk.open(id, { input: typeof input === 'function' ? inputOf : () => input })
-    return handleOf(desk, actor)
+    schedules.open(id, { input: typeof input === 'function' ? inputOf : () => input })
+    return handleOf(schedules, actor)
   } catch (error) {
-    desk.release(id)
+    schedules.release(id)
     throw error
   }
 }
@@ -94,8 +100,8 @@ async function configure(host: Host, actor: DurableActor<typeof scheduleMachine>
   }
 }
 
-function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Schedule {
-  const { host, machine, schedule: own } = desk
+function handleOf(schedules: Schedules, actor: DurableActor<typeof scheduleMachine>): Schedule {
+  const { host, machine, schedule: own } = schedules
   const { id } = actor
   return {
     id,
@@ -117,7 +123,7 @@ function handleOf(desk: Desk, actor: DurableActor<typeof scheduleMachine>): Sche
     resume: (by) => host.resume(own, id, by),
     async stop() {
       await actor.send({ type: 'STOP' })
-      desk.release(id)
+      schedules.release(id)
     },
   }
 }

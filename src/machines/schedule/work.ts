@@ -3,17 +3,17 @@ import type { AnyStateMachine } from 'xstate'
 import { type DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { problemOf } from '../problems.ts'
-import type { Desk } from './desk.ts'
 import { runId } from './machine.ts'
+import type { Schedules } from './opened.ts'
 import { plan as planned, timesOf } from './times.ts'
 import type { Made, Overlap, Plan, ScheduleContext } from './types.ts'
 
 type PlanInput = Pick<ScheduleContext, 'id' | 'settings' | 'origin' | 'after'>
 
-export async function plan(desk: Desk, input: PlanInput, signal: AbortSignal): Promise<Plan> {
+export async function plan(schedules: Schedules, input: PlanInput, signal: AbortSignal): Promise<Plan> {
   const { id, settings, origin, after } = input
-  await desk.declared(id, signal)
-  return planned(timesOf(settings.when, origin), after, desk.host.clock.now(), settings)
+  await schedules.declared(id, signal)
+  return planned(timesOf(settings.when, origin), after, schedules.host.clock.now(), settings)
 }
 
 interface MakeInput {
@@ -23,11 +23,15 @@ interface MakeInput {
   readonly overlap: Overlap
 }
 
-export async function make(desk: Desk, { id, due, previous, overlap }: MakeInput, signal: AbortSignal): Promise<Made> {
-  const { host, machine } = desk
-  const { input } = await desk.declared(id, signal)
+export async function make(
+  schedules: Schedules,
+  { id, due, previous, overlap }: MakeInput,
+  signal: AbortSignal,
+): Promise<Made> {
+  const { host, machine } = schedules
+  const { input } = await schedules.declared(id, signal)
   if (overlap !== 'allow' && previous !== null) {
-    const before = await active(desk, runId(id, previous))
+    const before = await active(schedules, runId(id, previous))
     if (before && overlap === 'skip') return { outcome: 'skipped' }
     if (before) await ended(before, signal)
   }
@@ -52,7 +56,7 @@ export async function make(desk: Desk, { id, due, previous, overlap }: MakeInput
 const ofTheRun = new Set(['BAD_INPUT', 'NOT_SERIALIZABLE', 'BINARY_TOO_LARGE', 'MACHINE_THREW'])
 
 /** The run, if it has not ended (T5). */
-async function active({ host, machine }: Desk, id: string): Promise<DurableActor<AnyStateMachine> | undefined> {
+async function active({ host, machine }: Schedules, id: string): Promise<DurableActor<AnyStateMachine> | undefined> {
   try {
     const actor = await host.actor(machine, id, { create: false })
     return actor.getSnapshot().status === 'active' ? actor : undefined

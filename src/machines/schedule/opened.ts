@@ -17,7 +17,7 @@ export interface Declared {
   input(due: number): unknown
 }
 
-export class Desk {
+export class Schedules {
   readonly host: Host
   readonly machine: DurableMachine<AnyStateMachine>
   readonly schedule: DurableMachine<typeof scheduleMachine>
@@ -69,11 +69,11 @@ function attributesOf({ next, problem }: ScheduleContext): Record<string, unknow
   return { ...(next !== null && { next: timeText(next) }), ...(problem && { problem: problem.message }) }
 }
 
-const desksOf = perHost(() => new Map<string, Desk>())
+const byMachine = perHost(() => new Map<string, Schedules>())
 
-export function deskOf(host: Host, machine: DurableMachine): Desk {
-  const known = desksOf(host)
-  const desk = known.get(machine.id) ?? new Desk(host, machine)
-  known.set(machine.id, desk)
-  return desk
+export function schedulesOf(host: Host, machine: DurableMachine): Schedules {
+  const known = byMachine(host)
+  const schedules = known.get(machine.id) ?? new Schedules(host, machine)
+  known.set(machine.id, schedules)
+  return schedules
 }
