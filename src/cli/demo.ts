@@ -4,7 +4,7 @@ import { fileSystemFolders } from '../adapters/filesystem/index.ts'
 import { loadCodeReader } from '../adapters/sharp/code.ts'
 import { loadSharp } from '../adapters/sharp/load.ts'
 import { fileJournal } from '../journal/index.ts'
-import { must } from '../machines/image/work.ts'
+import { must } from '../ports/answer.ts'
 import type { Logger } from '../ports/logger.ts'
 import { printable } from '../ports/printable.ts'
 import { openHost } from '../runtime/host.ts'
@@ -43,11 +43,11 @@ async function withStore(
   const host = await openHost({ journal, logger })
   const folders = fileSystemFolders(places.images)
   try {
-    await must(folders.open())
+    await must('folders.open', folders.open())
     return await play({ options, places, store, host, folders, screen, signal: interrupted.signal }, interrupted)
   } finally {
     await host.close()
-    await must(folders.close())
+    await must('folders.close', folders.close())
   }
 }
 

@@ -1,6 +1,6 @@
 // What an earlier run has left: said before anything goes on, so that one sees what a crash did not change.
 import { stateName } from '../machines/image/machine.ts'
-import { must } from '../machines/image/work.ts'
+import { must } from '../ports/answer.ts'
 import type { ImageFolders } from '../ports/image.ts'
 import type { Host } from '../runtime/host.ts'
 import { countedAs, listImages, outcomeOf } from './images.ts'
@@ -17,7 +17,7 @@ export interface Earlier {
 /** Looks at journal and folders; the folders must be open, the pipeline not yet. */
 export async function lookBack(host: Host, folders: ImageFolders): Promise<Earlier> {
   const images = await listImages(host)
-  const { source, images_sources } = await must(folders.count())
+  const { source, images_sources } = await must('folders.count', folders.count())
   const active = images.filter((image) => outcomeOf(image) === undefined)
   const parts: string[] = []
   for (const outcome of ['archived', 'duplicate', 'forced', 'quarantined', 'gone'] as const) {

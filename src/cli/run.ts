@@ -1,8 +1,8 @@
 // The pipeline at work: a line a step, and the bar, until source/ and images_sources are empty.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sharpProcessor } from '../adapters/sharp/index.ts'
-import { must } from '../machines/image/work.ts'
 import { type ImagePipeline, imagePipeline } from '../machines/index.ts'
+import { must } from '../ports/answer.ts'
 import type { ImageProcessor } from '../ports/image.ts'
 import { printable } from '../ports/printable.ts'
 import { listImages, outcomeOf } from './images.ts'
@@ -16,7 +16,7 @@ const GLANCE = 150
 /** Resolves once nothing is left to do; rejects when it is told to end. */
 export async function run({ options, store, host, folders, screen, signal }: Stage): Promise<void> {
   const before = (await listImages(host)).filter((image) => outcomeOf(image) !== undefined).length
-  const { source, images_sources } = await must(folders.count())
+  const { source, images_sources } = await must('folders.count', folders.count())
   const total = before + source + images_sources
   const pipeline = await imagePipeline(host, {
     folders,

@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { fileSystemStore } from '../adapters/filesystem/index.ts'
 import { mongoConnection, mongoImageStore } from '../adapters/mongodb/index.ts'
-import { must } from '../machines/image/work.ts'
+import { must } from '../ports/answer.ts'
 import { DuramenError } from '../ports/errors.ts'
 import type { ImageStore } from '../ports/image.ts'
 
@@ -40,11 +40,11 @@ async function openMongo(uri: string, begun: boolean): Promise<OpenStore> {
   )
   const found = await look()
   if (isLeft(found) && !(begun && found.left.code === 'NOT_CONNECTED')) {
-    await must(connection.close())
+    await must('connection.close', connection.close())
     throw found.left
   }
   const order = 'images.units says which are whose; large ones are in GridFS'
-  return { images, place: connection.name, order, close: () => must(connection.close()) }
+  return { images, place: connection.name, order, close: () => must('connection.close', connection.close()) }
 }
 
 async function connectionTo(uri: string) {

@@ -8,7 +8,7 @@ export interface ConnectionDriver<C> {
   /** For messages: where the database is, never with a user or a password. */
   readonly name: string
   /**
-   * Right once the database answers, also where it was connected before. Called one at a time, and ends soon after its signal:
+   * Right once the database answers, also where it was connected before; then with the same object. Called one at a time, and ends soon after its signal:
    * with NOT_CONNECTED and what is in the way. An error that is not `retryable` is not tried again at once.
    */
   connect(signal: AbortSignal): TaskEither<DuramenError, C>

@@ -72,13 +72,7 @@ const NAMES = `for (const name of ['duramen', 'duramen/journal', 'duramen/testin
   for (const key of Object.keys(await import(name))) if (/^[a-z]/.test(key)) console.log(key)\n`
 
 test("docs: README's example runs, and finds its order paid when it runs again", () => {
-  const [{ run } = { run: undefined }, ...others] = snippets.filter((snippet) => snippet.run)
-  expect({ run, others }).toEqual({ run: 'order.mjs', others: [] })
-  const once = () => {
-    const { stdout, stderr, status } = spawnSync(process.execPath, [run!], { cwd: folder, encoding: 'utf8' })
-    expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-    return stdout.trim().split('\n')
-  }
+  const once = () => ran('order.mjs')
   const history = ['1 start open', '2 event paying']
   const [charged, ...records] = once()
   expect(charged).toBe('charged 12, key order/o-17@1/charge@2')
@@ -86,3 +80,18 @@ test("docs: README's example runs, and finds its order paid when it runs again",
   expect(records.at(-1)).toMatch(/^\d+ event paid$/)
   expect(once()).toEqual(records)
 })
+
+test("docs: MONGODB.md's driver of one's own connects", () => {
+  expect(ran('own-driver.mjs')).toContain('true')
+})
+
+test('docs: every snippet that says that it runs is run here', () => {
+  expect(snippets.flatMap(({ run }) => run ?? [])).toEqual(['order.mjs', 'own-driver.mjs'])
+})
+
+/** What a snippet prints. */
+function ran(file: string): string[] {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' })
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
+  return stdout.trim().split('\n')
+}

@@ -6,8 +6,10 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { BehaviorSubject, Subject } from 'rxjs'
 import { type ActorRefFrom, createActor, fromPromise } from 'xstate'
+import { answerOf, begun, eitherOf } from '../../ports/answer.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
+import { assertFunction } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { linked, untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
@@ -19,6 +21,8 @@ import type { ConnectionMessage } from './types.ts'
 
 /** How long work has for its rollback once `close` has aborted it, ms. */
 const UNDOING = 1000
+
+const CONNECT = 'driver.connect'
 
 /** A `withConnection`, until its rollback has ended. */
 interface Work {
@@ -68,12 +72,14 @@ export class Desk<C> {
     this.#actor.subscribe(() => this.#moved())
   }
 
-  /** It is tried from now on. */
+  /** It is tried from now on. Throws BAD_OPTION for a driver whose watch can't be ended. */
   start(): void {
-    this.#unwatch = this.#given.driver.watch((change) => {
+    const unwatch = this.#given.driver.watch((change) => {
       this.#level = change
       this.#actor.send({ type: change === 'up' ? 'UP' : 'LOST' })
     })
+    assertFunction("driver.watch's answer", unwatch, 'It answers a function that ends it: watch: () => () => {}.')
+    this.#unwatch = unwatch
     this.#actor.start()
   }
 
@@ -88,7 +94,8 @@ export class Desk<C> {
     const unlink = linked([signal], attempt)
     const cancel = this.#clock.after(timeout, () => attempt.abort(tooLong(driver.name, timeout)))
     try {
-      const connected = await untilAborted(driver.connect(attempt.signal)(), attempt.signal)
+      const trying = begun(CONNECT, driver.connect(attempt.signal))
+      const connected = eitherOf(CONNECT, await untilAborted(trying, attempt.signal))
       if (isLeft(connected)) throw connected.left
       this.#connection = connected.right
       this.#level = 'up'
@@ -223,7 +230,7 @@ export class Desk<C> {
     }
     this.#unwatch()
     this.#actor.send({ type: 'CLOSE' })
-    const closed = await within(this.#clock, closeTimeout, driver.close()(), () => undefined)
+    const closed = await within(this.#clock, closeTimeout, answerOf('driver.close', driver.close()), () => undefined)
     this.events.complete()
     this.status$.complete()
     if (!closed) throw new DuramenError('TIMEOUT', `${id}: ${driver.name} was not closed within ${closeTimeout} ms`)

@@ -72,8 +72,13 @@ export function connection<C>(host: Host, options: ConnectionOptions<C>): Connec
     return closing
   }
   const stays = host.endsWith(() => close().catch((error) => host.logger.warn(`${id}: ${textOf(error)}`)))
+  try {
+    desk.start()
+  } catch (error) {
+    stays()
+    throw error
+  }
   ids.add(id)
-  desk.start()
   const made: Connection<C> = {
     id,
     status: () => desk.status(),

@@ -6,6 +6,7 @@
 //    nothing wrong with the device, is dropped: a device without it is of more use than none.
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { answerOf } from '../../ports/answer.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type {
   Access,
@@ -205,7 +206,7 @@ export class Driving {
     callOff = this.#clock.after(ms, () => end(overtime))
     signal.addEventListener('abort', aborted)
     try {
-      const answer = await Promise.race([attempted(call, limited.signal), late])
+      const answer = await Promise.race([attempted(`${this.driver.name}: ${what}`, call, limited.signal), late])
       if (isLeft(answer)) throw limited.signal.reason === overtime ? overtime : answer.left
       return answer.right
     } finally {
@@ -223,10 +224,11 @@ const refused = (access: Access): Connected =>
 
 /** A port's promise never rejects; one that does all the same has no answer but the error. */
 async function attempted<A>(
+  name: string,
   call: (signal: AbortSignal) => TaskEither<DuramenError, A>,
   signal: AbortSignal,
 ): Promise<Either<DuramenError, A>> {
-  return call(signal)()
+  return answerOf(name, call(signal))
 }
 
 function timedOut(name: string, what: string, ms: number): DuramenError {

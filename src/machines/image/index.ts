@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Observable } from 'rxjs'
 import { Subject } from 'rxjs'
 import { fromPromise, type SnapshotFrom } from 'xstate'
+import { answerOf, must } from '../../ports/answer.ts'
 import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { sleep } from '../../ports/signal.ts'
@@ -18,7 +19,7 @@ import { imageMachine, preparedText, rejectedText, stateName } from './machine.t
 import { type ImagePipelineOptions, orderGiven, pipelineGiven, signalGiven } from './options.ts'
 import { Resuming, toldWith } from './resuming.ts'
 import type { Active, CoordinatorMessage, ImageContext, ImageInput, ImageMessage, Outcome, Problem } from './types.ts'
-import { archive, claimNext, must, type Ports, process, quarantine, upload } from './work.ts'
+import { archive, claimNext, type Ports, process, quarantine, upload } from './work.ts'
 
 export type * from '../../ports/image.ts'
 export type { ImagePipelineOptions } from './options.ts'
@@ -163,11 +164,11 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
 
   /** What interrupted uploads have left: no reason to wait, or not to begin. */
   async function sweep(): Promise<void> {
-    const swept = await store.sweep()()
+    const swept = await answerOf('store.sweep', store.sweep())
     if (isLeft(swept)) host.logger.warn(`the store could not be swept: ${swept.left.message}`, swept.left)
   }
 
-  await must(folders.open())
+  await must('folders.open', folders.open())
   let line!: DurableActor<typeof coordinatorMachine>
   const context = () => line.getSnapshot().context
   /** The images under way, oldest first. */
@@ -187,7 +188,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   } catch (error) {
     clearInterval(alive)
     resuming?.end()
-    await must(folders.close())
+    await must('folders.close', folders.close())
     throw error
   }
 
@@ -217,7 +218,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       const { active, totals, problem } = context()
       const snapshots = under().map((a) => a.getSnapshot())
       const [first] = snapshots
-      const counted = await folders.count()()
+      const counted = await answerOf('folders.count', folders.count())
       if (isLeft(counted) && counted.left.code === 'CLOSED') throw counted.left
       const awaiting = snapshots.filter((s) => s.hasTag('awaiting_upload')).length
       return {
@@ -252,7 +253,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
       const signal = signalGiven(options)
       for (;;) {
         await line.waitFor((s) => s.context.active.length === 0, signal && { signal })
-        const { source, images_sources } = await must(folders.count())
+        const { source, images_sources } = await must('folders.count', folders.count())
         const { active, stuck } = context()
         if (source === 0 && images_sources <= stuck.length && active.length === 0) return
         await new Promise((resolve) => setTimeout(resolve, Math.min(poll, 50)))
@@ -261,8 +262,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     async close() {
       resuming?.end()
       events.complete()
-      await must(folders.close())
-      await must(store.close())
+      await must('folders.close', folders.close())
+      await must('store.close', store.close())
     },
   }
 }

@@ -1,7 +1,8 @@
 // What the two machines ask of the world, made of the three ports. Each is repeated after a crash, with the same input,
 // and finds what an earlier attempt has done.
-import { type Either, isLeft } from 'fp-ts/lib/Either.js'
+import { isLeft } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { answerOf, must } from '../../ports/answer.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { ClaimedFile, ImageFolders, ImageProcessor, ImageStore, ProcessResult } from '../../ports/image.ts'
 import { sleep } from '../../ports/signal.ts'
@@ -27,20 +28,16 @@ export interface Ports {
 /** How many files are looked at first; more, where none of them can be taken. */
 const LOOK_AT = 16
 
-/** The answer of a port, or its error thrown. */
-export async function must<A>(task: TaskEither<DuramenError, A>): Promise<A> {
-  const answer: Either<DuramenError, A> = await task()
-  if (isLeft(answer)) throw answer.left
-  return answer.right
-}
-
 /** A call of the store, once its connection is there; NOT_CONNECTED where it is not within `patience`, or its circuit is open. */
 const asked = <A>(
   { connection }: Ports,
+  name: string,
   call: (signal: AbortSignal) => TaskEither<DuramenError, A>,
   options: { readonly signal: AbortSignal; readonly patience?: Duration },
 ): Promise<A> =>
-  connection ? withConnection(connection, (_, { signal }) => must(call(signal)), options) : must(call(options.signal))
+  connection
+    ? withConnection(connection, (_, { signal }) => must(name, call(signal)), options)
+    : must(name, call(options.signal))
 
 /** I4, I6: the next file, in images_sources and looked at. Waits until there is one. */
 export async function claimNext(
@@ -51,8 +48,8 @@ export async function claimNext(
   for (;;) {
     signal.throwIfAborted()
     // a claim whose record a crash has swallowed comes first
-    const [orphan] = await must(folders.unowned(known()))
-    if (orphan !== undefined) return must(folders.inspect(orphan, signal))
+    const [orphan] = await must('folders.unowned', folders.unowned(known()))
+    if (orphan !== undefined) return must('folders.inspect', folders.inspect(orphan, signal))
     const claimed = await claimAny(folders, known, signal)
     if (claimed) return claimed
     await sleep(systemClock, poll, signal)
@@ -64,16 +61,16 @@ async function claimAny(folders: ImageFolders, known: () => readonly string[], s
   const tried = new Set<string>()
   let refused: DuramenError | undefined
   for (let limit = LOOK_AT; ; limit *= 2) {
-    const waiting = await must(folders.waiting(limit))
+    const waiting = await must('folders.waiting', folders.waiting(limit))
     for (const { name } of waiting) {
       if (tried.has(name)) continue
       tried.add(name)
-      const claimed = await folders.claim(name, signal)()
+      const claimed = await answerOf('folders.claim', folders.claim(name, signal))
       if (!isLeft(claimed)) return claimed.right
       if (claimed.left.code === 'FILE_GONE') continue
       refused ??= claimed.left
       // it was moved before it failed (I4): it is the next one
-      if ((await must(folders.unowned(known()))).length > 0) throw refused
+      if ((await must('folders.unowned', folders.unowned(known()))).length > 0) throw refused
     }
     if (waiting.length < limit) break
   }
@@ -96,10 +93,10 @@ export async function process(
       hint: 'Look at the file in quarantined and at the crash; then put it back into source.',
     })
   // a store that is away is no reason to wait: `put` will recognise the content, too
-  const known = asked(ports, (given) => store.find(sha256, given), { signal, patience: 0 })
+  const known = asked(ports, 'store.find', (given) => store.find(sha256, given), { signal, patience: 0 })
   if (await known.catch(() => undefined)) return { duplicate: true }
-  const workDir = await must(folders.workDir(sha256, name))
-  const image = await must(folders.openImage(name, sha256, signal))
+  const workDir = await must('folders.workDir', folders.workDir(sha256, name))
+  const image = await must('folders.openImage', folders.openImage(name, sha256, signal))
   let result: ProcessResult
   try {
     const { path, size } = image
@@ -109,10 +106,10 @@ export async function process(
     await image.close()
   }
   const { outputs, codes, info } = checked(result, name)
-  const saved = await must(folders.saveOutputs(sha256, name, outputs, signal))
+  const saved = await must('folders.saveOutputs', folders.saveOutputs(sha256, name, outputs, signal))
   if (signal.aborted) {
     // nobody will record them: the image has left this state while they were being saved
-    await must(folders.dropOutputs(sha256, name))
+    await must('folders.dropOutputs', folders.dropOutputs(sha256, name))
     throw new DuramenError('ABORTED', `processing ${name} was called off`, { retryable: true })
   }
   return { duplicate: false, info, outputs: saved.map((output, i) => ({ ...output, code: codes[i]! })) }
@@ -147,7 +144,7 @@ export async function upload(
     const { code, size, sha256 } = output
     return { code, size, sha256, read: () => folders.readOutput(output) }
   })
-  const stored = await asked(ports, (given) => store.put({ ...unit, outputs }, given), { signal })
+  const stored = await asked(ports, 'store.put', (given) => store.put({ ...unit, outputs }, given), { signal })
   if (stored.key !== unit.key)
     throw new DuramenError('STORE_MISMATCH', `the store confirmed ${stored.key}, sent was ${unit.key}`)
   // what it had before is an earlier run's outcome for the same image: its own hashes were read back just now
@@ -171,8 +168,8 @@ export async function archive(
   { folders }: Ports,
   { name, sha256 }: { name: string; sha256: string },
 ): Promise<string | null> {
-  const moved = await unlessGone(folders.archive(name, sha256))
-  await must(folders.dropOutputs(sha256, name))
+  const moved = await unlessGone('folders.archive', folders.archive(name, sha256))
+  await must('folders.dropOutputs', folders.dropOutputs(sha256, name))
   return moved
 }
 
@@ -181,13 +178,13 @@ export async function quarantine(
   { folders }: Ports,
   { name, sha256, changed, reason }: { name: string; sha256: string; changed: boolean; reason: string },
 ): Promise<string | null> {
-  const moved = await unlessGone(folders.quarantine(name, changed ? '' : sha256, reason))
-  await must(folders.dropOutputs(sha256, name))
+  const moved = await unlessGone('folders.quarantine', folders.quarantine(name, changed ? '' : sha256, reason))
+  await must('folders.dropOutputs', folders.dropOutputs(sha256, name))
   return moved
 }
 
-const unlessGone = (task: TaskEither<DuramenError, string>) =>
-  must(task).catch((error) => {
+const unlessGone = (call: string, task: TaskEither<DuramenError, string>) =>
+  must(call, task).catch((error) => {
     if (isDuramenError(error) && error.code === 'FILE_GONE') return null
     throw error
   })

@@ -3,6 +3,7 @@
 // One call after the other reaches the runner. Whoever is not wanted any more (its state was left, the host closes) takes the
 // program along: it never runs without somebody who sees its end. What can't be recorded changes nothing in that.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { answerOf } from '../../ports/answer.ts'
 import type { Child, Exit } from '../../ports/child.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
@@ -64,7 +65,7 @@ export class Desk {
     return this.#inTurn(async () => {
       signal.throwIfAborted()
       const { runner, stopTimeout } = this.#supervised
-      const cleared = await runner.clear(stopTimeout)()
+      const cleared = await answerOf('runner.clear', runner.clear(stopTimeout))
       if (isLeft(cleared)) throw cleared.left
       if (cleared.right > 0)
         this.#logger.warn(`${this.#supervised.id}: ended ${cleared.right} processes that an earlier run had left`)
@@ -80,7 +81,7 @@ export class Desk {
       if (this.pid !== null) return { outcome: 'started', pid: this.pid }
       this.#ending = undefined
       const { runner, order } = this.#supervised
-      const started = await runner.start(order)()
+      const started = await answerOf('runner.start', runner.start(order))
       if (isLeft(started)) return refused(started.left)
       const run = this.#take(started.right)
       if (signal.aborted || this.#closed) await this.#endRun(run)
@@ -130,7 +131,7 @@ export class Desk {
     const run = this.#run
     if (run && (!run.over || run.ending)) return this.#endRun(run)
     const { runner, stopTimeout } = this.#supervised
-    const cleared = await runner.clear(stopTimeout)()
+    const cleared = await answerOf('runner.clear', runner.clear(stopTimeout))
     if (isLeft(cleared)) throw cleared.left
     return run?.over ?? null
   }
@@ -164,10 +165,15 @@ export class Desk {
     const calling = new AbortController()
     const unlink = linked([signal], calling)
     try {
-      const told = await within(this.#clock, TELLING, notifier.notify(notice, calling.signal)(), () => {
-        calling.abort()
-        throw new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`)
-      })
+      const told = await within(
+        this.#clock,
+        TELLING,
+        answerOf('notifier.notify', notifier.notify(notice, calling.signal)),
+        () => {
+          calling.abort()
+          throw new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`)
+        },
+      )
       if (isLeft(told)) throw told.left
       return { told: true, problem: null }
     } catch (error) {

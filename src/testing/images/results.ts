@@ -1,19 +1,19 @@
 // Short ways to run a port's call in a test.
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { answerOf, must } from '../../ports/answer.ts'
 import type { DuramenError } from '../../ports/errors.ts'
+import { dump } from '../../ports/thrown.ts'
 
 /** Runs the call; throws its error. */
 export async function done<A>(call: TaskEither<DuramenError, A>): Promise<A> {
-  const result = await call()
-  if (result._tag === 'Left') throw result.left
-  return result.right
+  return must('the call', call)
 }
 
 /** Runs a call that must fail, for its error. */
 export async function failed(call: TaskEither<DuramenError, unknown>): Promise<DuramenError> {
-  const result = await call()
+  const result = await answerOf('the call', call)
   if (result._tag === 'Left') return result.left
-  throw new Error(`expected an error, got ${JSON.stringify(result.right)}`)
+  throw new Error(`it was to fail, and has answered ${dump(result.right)}`)
 }
 
 /** All bytes of a stream. */
