@@ -422,6 +422,15 @@ it('S4 what must be there when a process starts reaches the program, and what th
     PORT: '8000',
     NODE_ENV: 'production',
   })
+  const empty = { HOST: '', PORT: '', NODE_ENV: '', MALLOC_ARENA_MAX: '', NOTHING: '' }
+  expect(environmentFor(empty, 'dev')).toMatchObject({
+    HOST: '127.0.0.1',
+    PORT: '8000',
+    NODE_ENV: 'development',
+    MALLOC_ARENA_MAX: '2',
+    NOTHING: '',
+  })
+  expect(environmentFor(empty, undefined), 'without --dev and --prod').toMatchObject({ HOST: '', PORT: '' })
   expect(environmentFor({ NODE_OPTIONS: '--expose_gc', HOST: '::' }, 'dev')).toMatchObject({
     NODE_OPTIONS: '--expose_gc',
     HOST: '::',

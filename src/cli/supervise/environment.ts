@@ -1,4 +1,4 @@
-// What a supervised program finds in its environment: set only where the user has not.
+// What a supervised program finds in its environment: set only where the user has not; one that is empty is not set.
 //
 // S4 what must be there when a process starts. V1 `--dev` and `--prod`.
 
@@ -17,8 +17,11 @@ export function environmentFor(
   mode: Mode | undefined,
 ): Record<string, string> {
   const { NODE_OPTIONS: nodeOptions = '', ...rest } = given
-  const set = Object.entries({ ...MEMORY, ...(mode && MODES[mode]), ...rest })
-  const env = Object.fromEntries(set.filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const defaults = { ...MEMORY, ...(mode && MODES[mode]) }
+  // `PORT: ${PORT}` in a compose file makes an empty one where there is none
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
+    entry[1] !== undefined && (entry[1] !== '' || !Object.hasOwn(defaults, entry[0]))
+  const env: Record<string, string> = { ...defaults, ...Object.fromEntries(Object.entries(rest).filter(isSet)) }
   // it names this process: systemd's watchdog would be pinged by nobody
   delete env.WATCHDOG_PID
   // secrets of those who are told, which are none of the program's
