@@ -1,6 +1,6 @@
 // What is told of an error of the driver or of a server, where the tests' own server can't be brought to have it.
 import { expect, test } from 'vitest'
-import { isDuplicate, isUnknown, mongoError, refusesMajority } from '../../src/adapters/mongodb/errors.ts'
+import { isDuplicate, isOverloaded, isUnknown, mongoError, refusesMajority } from '../../src/adapters/mongodb/errors.ts'
 
 const error = (name: string, more: object = {}, message = 'the message') =>
   Object.assign(new Error(message), { name, ...more })
@@ -11,6 +11,10 @@ test.each([
   ['a full pool', error('MongoWaitQueueTimeoutError'), 'NOT_CONNECTED', true],
   ['a primary that stepped down', server(189), 'NOT_CONNECTED', true],
   ['what Cosmos DB says under load', server(16500), 'NOT_CONNECTED', true],
+  ['what a server of MongoDB says under load', server(462), 'NOT_CONNECTED', true],
+  ['a shard that did not answer', server(202), 'NOT_CONNECTED', true],
+  ['a name that nobody knows', error('Error', { code: 'ENOTFOUND', syscall: 'querySrv' }), 'NOT_CONNECTED', true],
+  ['no server for names', error('Error', { code: 'ETIMEOUT', syscall: 'queryTxt' }), 'NOT_CONNECTED', true],
   [
     'a label alone',
     error('MongoServerError', { code: 4711, errorLabels: ['RetryableWriteError'] }),
@@ -52,6 +56,9 @@ test('only what is wholly a duplicate is one; what was refused for certain is no
   const some = (...codes: number[]) =>
     error('MongoBulkWriteError', { code: 11000, writeErrors: codes.map((code) => ({ code })) })
   expect([server(11000), some(11000, 11000), some(11000, 1)].map(isDuplicate)).toEqual([true, true, false])
+  expect([some(11000, 16500), some(16500, 16500)].map(isUnknown)).toEqual([true, true])
+  expect([some(11000, 16500), some(11000, 11000)].map(isOverloaded)).toEqual([true, false])
+  expect([some(16500, 1), some(11000, 11000)].map(isUnknown)).toEqual([false, false])
   expect([server(11000), server(13), server(14031), undefined, 'text'].map(isUnknown)).toEqual(Array(5).fill(false))
 })
 

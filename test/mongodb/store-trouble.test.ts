@@ -455,7 +455,7 @@ await withMongo((mongo) => {
       expect(new Set(levels)).toEqual(new Set(['majority']))
     })
 
-    test('I1 a cursor that the server has forgotten in the midst of a file is made again', async () => {
+    test('I1 a server that forgets every cursor, and loses a connection in the midst of a file, is read on from', async () => {
       const proxy = await mongoProxy(server.uri)
       onTestFinished(() => proxy.close())
       const { db } = fresh()
@@ -466,10 +466,12 @@ await withMongo((mongo) => {
       await done(store.put(big))
       const forgotten = proxy.trouble(
         { answer: { ok: 0, code: 43, codeName: 'CursorNotFound', errmsg: 'cursor id 7 not found' } },
-        { command: 'getMore', db: db.databaseName },
+        { command: 'getMore', db: db.databaseName, times: Number.POSITIVE_INFINITY },
       )
+      const cut = proxy.trouble({ cut: 'in the answer' }, { command: 'find', collection: 'images.chunks', after: 1 })
       expect((await collect(await done(store.read(unit.key, 0)))).equals(content)).toBe(true)
-      expect(forgotten.met).toBe(1)
+      expect(cut.met).toBe(1)
+      forgotten.lift()
     })
 
     test('what can’t be cleaned up holds up no upload; a server without hello is taken without', async () => {

@@ -9,7 +9,7 @@ import type { Collection, Db, ObjectId } from 'mongodb'
 import { DuramenError } from '../../ports/errors.ts'
 import type { StoreOutput } from '../../ports/image.ts'
 import type { Commands } from './commands.ts'
-import { isDuplicate, isUnknown } from './errors.ts'
+import { isDuplicate } from './errors.ts'
 import type { Driver } from './load.ts'
 
 /** Of GridFS. */
@@ -55,10 +55,10 @@ export class Bytes {
     this.#driver = driver
   }
 
-  /** The indexes that GridFS wants: chunks in order, files by name. */
+  /** The indexes that GridFS wants: chunks in order, files by name. Each id and number is new by itself. */
   async prepare(signal?: AbortSignal): Promise<void> {
-    await this.#commands.ask(() => this.#chunks.createIndex({ files_id: 1, n: 1 }, { unique: true }), signal)
-    await this.#commands.ask(() => this.#files.createIndex({ filename: 1, uploadDate: 1 }), signal)
+    await this.#commands.index(() => this.#chunks.createIndex({ files_id: 1, n: 1 }, { unique: true }), signal)
+    await this.#commands.index(() => this.#files.createIndex({ filename: 1, uploadDate: 1 }), signal)
   }
 
   /** Writes an output under `id`. `beat` is awaited before each batch. STORE_MISMATCH for other bytes than announced. */
@@ -108,28 +108,24 @@ export class Bytes {
     }
   }
 
-  /** The chunks in order, up to the first that is missing. A connection that breaks is made again, and read on from there. */
+  /**
+   * The chunks in order, up to the first that is missing. Each batch is a command of its own, and put in order here: no
+   * cursor has to last for as long as the reader takes, and a server that has no index for it need not sort.
+   */
   async *read(id: ObjectId, signal?: AbortSignal): AsyncGenerator<Buffer> {
-    let n = 0
-    for (let isAgain = false; ; isAgain = true) {
-      const first = n
-      const cursor = this.#chunks.find(
-        { files_id: id, n: { $gte: n } },
-        { sort: { n: 1 }, projection: { _id: 0, n: 1, data: 1 }, batchSize: BATCH, ...this.#commands.reading },
+    for (let first = 0; ; first += BATCH) {
+      const some = { files_id: id, n: { $gte: first, $lt: first + BATCH } }
+      const options = { projection: { _id: 0, n: 1, data: 1 }, limit: BATCH, batchSize: BATCH } as const
+      const chunks = await this.#commands.ask(
+        () => this.#chunks.find(some, { ...options, ...this.#commands.reading }).toArray(),
+        signal,
       )
-      try {
-        for (;;) {
-          const chunk = await this.#commands.once(() => cursor.next(), signal)
-          if (chunk?.n !== n) return
-          yield chunk.data
-          n++
-        }
-      } catch (error) {
-        if (!isUnknown(error) || (isAgain && n === first)) throw error
-      } finally {
-        // of a cursor whose connection is gone there is nothing to close
-        cursor.close().catch(() => {})
+      chunks.sort((a, b) => a.n - b.n)
+      for (const [i, { n, data }] of chunks.entries()) {
+        if (n !== first + i) return
+        yield data
       }
+      if (chunks.length < BATCH) return
     }
   }
 

@@ -1,14 +1,27 @@
 // The one way by which commands go to the server: each with a limit and a signal, and once more where nobody knows what
-// has become of it. All commands of the store come to the same when they are carried out twice.
+// has become of it, or more often where the server takes no more for now. All commands of the store come to the same when they are carried out twice.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadConcernLike, ReadPreferenceMode } from 'mongodb'
 import { untilAborted } from '../../ports/signal.ts'
-import { isUnknown, isUnopened, isUnsent, NoAnswer, refusesMajority } from './errors.ts'
+import {
+  isOverloaded,
+  isRefused,
+  isUnknown,
+  isUnopened,
+  isUnsent,
+  NoAnswer,
+  refusesMajority,
+  retryAfter,
+} from './errors.ts'
 
 export interface Reading {
   readonly readConcern: ReadConcernLike
   /** Whatever the client prefers: a secondary may lag behind what it was told. */
   readonly readPreference: ReadPreferenceMode
 }
+
+/** Before a server that takes no more is asked again, ms; longer where it says so. */
+const PAUSE = { first: 50, max: 2000 }
 
 type Level = 'majority' | 'local'
 
@@ -36,24 +49,42 @@ export class Commands {
   /** Finds out with any read what the server takes. Only one that takes the same read without a majority has none. */
   async settle(read: (options: Reading) => Promise<unknown>): Promise<void> {
     try {
-      await this.once(() => read(readingWith('majority')))
+      await this.ask(() => read(readingWith('majority')))
     } catch (error) {
       if (!refusesMajority(error)) throw error
-      await this.once(() => read(readingWith('local')))
+      await this.ask(() => read(readingWith('local')))
       this.#level = 'local'
     }
   }
 
-  /** Not again where there was no server: the driver has waited for one already. */
+  /**
+   * Once more; not where there was no server, as the driver has waited for one already. A server that takes no more for now
+   * is asked again and again until `timeout` is over.
+   */
   async ask<T>(command: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    try {
-      return await this.once(command, signal)
-    } catch (error) {
-      if (!isUnknown(error) || isUnsent(error) || signal?.aborted) throw error
-      return await this.once(command, signal).catch((second) => {
-        throw isUnsent(second) ? error : second
-      })
+    const until = performance.now() + this.#timeout
+    let lost: unknown
+    for (let pause = PAUSE.first; ; pause = Math.min(2 * pause, PAUSE.max)) {
+      try {
+        return await this.once(command, signal)
+      } catch (error) {
+        if (signal?.aborted) throw error
+        if (isOverloaded(error)) {
+          const ms = Math.max(pause, retryAfter(error))
+          if (performance.now() + ms > until) throw error
+          await sleep(ms, undefined, { signal })
+        } else if (lost !== undefined) throw isUnsent(error) ? lost : error
+        else if (!isUnknown(error) || isUnsent(error)) throw error
+        else lost = error
+      }
     }
+  }
+
+  /** Has an index made. None is needed for a right answer, only for a quick one: where the server won't have it, there is none. */
+  async index(create: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
+    await this.ask(create, signal).catch((error) => {
+      if (!isRefused(error)) throw error
+    })
   }
 
   /** Ends with the limit or the signal, whatever the driver waits for. A cursor that has failed can't be asked again. */

@@ -7,8 +7,9 @@ interface Thrown {
   readonly name?: string
   readonly message?: string
   readonly code?: unknown
+  readonly syscall?: unknown
   readonly errorLabels?: readonly string[]
-  readonly writeErrors?: readonly { readonly code: number }[]
+  readonly writeErrors?: readonly { readonly code: number; readonly errmsg?: string }[]
 }
 
 const thrown = (error: unknown): Thrown => (typeof error === 'object' && error !== null ? error : {})
@@ -33,13 +34,21 @@ const AWAY = new Set([
 ])
 
 /**
- * A server that stops, starts, steps down, is short of time or has forgotten a cursor: the next one, or the same one later,
- * takes the command.
+ * A server that takes no more for now: Cosmos DB (16500); AdmissionQueueOverflow, RateLimitExceeded,
+ * IngressRequestRateLimitExceeded.
+ */
+const OVERLOADED = [16500, 433, 449, 462]
+
+/**
+ * A server that stops, starts, steps down, is short of time, has forgotten a cursor, holds a lock, moves chunks to another
+ * shard or has lost one: the next one, or the same one later, takes the command.
  */
 const PASSING = new Set([
-  ...[6, 7, 43, 50, 89, 91, 112, 133, 134, 175, 189, 237, 262, 9001],
-  ...[10107, 11600, 11601, 11602, 13435, 13436, 16500],
+  ...[6, 7, 24, 43, 46, 50, 63, 89, 91, 112, 117, 133, 134, 150, 175, 189, 202, 237, 262, 365, 407, 9001],
+  ...[10107, 11600, 11601, 11602, 13388, 13435, 13436, ...OVERLOADED],
 ])
+
+const DUPLICATE = 11000
 
 /** What takes away the host's client: no later try can succeed on it. */
 const CLOSED = new Set(['MongoClientClosedError', 'MongoNotConnectedError'])
@@ -52,28 +61,66 @@ function isBulkConcern(error: unknown): boolean {
   return name === 'MongoBulkWriteError' && writeErrors?.length === 0
 }
 
+/** The codes of an answer: one, or one of each document that was refused. */
+function codesOf(error: unknown): readonly unknown[] {
+  const { code, writeErrors = [] } = thrown(error)
+  return writeErrors.length > 0 ? writeErrors.map((one) => one.code) : [code]
+}
+
+/** Some documents of many may have been there already: that alone is no refusal. */
+const only = (codes: readonly unknown[], some: (code: unknown) => boolean) =>
+  codes.some(some) && codes.every((code) => code === DUPLICATE || some(code))
+
+/** The name of a server could not be looked up. The driver leaves that error as it came. */
+const isNameless = ({ syscall }: Thrown) => typeof syscall === 'string' && /^(query|getaddrinfo)/.test(syscall)
+
+/** Whether the connection broke, or there was none: nobody answers. */
+const isAway = (error: unknown): boolean => AWAY.has(thrown(error).name ?? '') || isNameless(thrown(error))
+
 /** Whether the command may have been carried out or not, and may be asked again. */
 export function isUnknown(error: unknown): boolean {
-  const { name = '', code, errorLabels = [] } = thrown(error)
+  const { errorLabels = [] } = thrown(error)
   return (
-    AWAY.has(name) || PASSING.has(code as number) || errorLabels.includes('RetryableWriteError') || isConcern(error)
+    isAway(error) ||
+    only(codesOf(error), (code) => PASSING.has(code as number)) ||
+    errorLabels.includes('RetryableWriteError') ||
+    isOverloaded(error) ||
+    isConcern(error)
   )
 }
+
+/** Whether the server takes no more for now. What it has not refused of many documents is done. */
+export function isOverloaded(error: unknown): boolean {
+  const { errorLabels = [] } = thrown(error)
+  const codes = codesOf(error)
+  return (
+    errorLabels.includes('SystemOverloadedError') ||
+    (codes.some((code) => OVERLOADED.includes(code as number)) && only(codes, (code) => PASSING.has(code as number)))
+  )
+}
+
+/** For how long the server wants to be left alone, ms, where it says so: `Error=16500, RetryAfterMs=34, Details=…` */
+export function retryAfter(error: unknown): number {
+  const { message = '', writeErrors = [] } = thrown(error)
+  const said = [message, ...writeErrors.map(({ errmsg = '' }) => errmsg)]
+  return Math.max(...said.map((text) => Number(/RetryAfterMs=(\d{1,9})/.exec(text)?.[1] ?? 0)))
+}
+
+/** Whether a server has refused a command, and would refuse it again. */
+export const isRefused = (error: unknown): boolean => thrown(error).name === 'MongoServerError' && !isUnknown(error)
 
 /** Whether the server does not know such a command: CommandNotFound, CommandNotSupported. */
 export const isUnheardOf = (error: unknown): boolean => [59, 115].includes(thrown(error).code as number)
 
 /** Whether there was no server to send it to; with the driver's own retries: not any more. */
-export const isUnsent = (error: unknown): boolean => thrown(error).name === 'MongoServerSelectionError'
+export const isUnsent = (error: unknown): boolean =>
+  thrown(error).name === 'MongoServerSelectionError' || isNameless(thrown(error))
 
 /** Whether the client has no open topology: its first connect has failed, or its owner has just closed it. */
 export const isUnopened = (error: unknown): boolean => thrown(error).name === 'MongoTopologyClosedError'
 
 /** Whether all that was refused was there already. */
-export function isDuplicate(error: unknown): boolean {
-  const { code, writeErrors } = thrown(error)
-  return code === 11000 && (writeErrors ?? []).every((one) => one.code === 11000)
-}
+export const isDuplicate = (error: unknown): boolean => codesOf(error).every((code) => code === DUPLICATE)
 
 /**
  * ReadConcernMajorityNotEnabled, and the ways to say that an option is not known: FailedToParse, InvalidOptions,
@@ -112,6 +159,12 @@ function meaningOf(error: unknown): Meaning {
     return {
       code: 'OUTCOME_UNKNOWN',
       hint: 'Call again: what was written is recognised. If it stays, see to the members of the replica set.',
+      retryable: true,
+    }
+  if (isOverloaded(error))
+    return {
+      code: 'NOT_CONNECTED',
+      hint: 'The database takes no more for now. If it stays, raise its throughput, or the `timeout` of the store.',
       retryable: true,
     }
   if (isUnknown(error))

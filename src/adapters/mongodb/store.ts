@@ -30,8 +30,8 @@ export interface MongoImageStoreOptions {
    */
   readonly inline?: number
   /**
-   * How long a command may take, with finding a server, before it counts as lost; half of it a majority has to confirm a
-   * write (`wtimeout`). Up to 24 days. Default `'60s'`.
+   * How long a command may take, with finding a server, before it counts as lost, and how long one is repeated that the
+   * server takes no more for now; half of it a majority has to confirm a write (`wtimeout`). Up to 24 days. Default `'60s'`.
    */
   readonly timeout?: Duration
   /** An upload that was not heard of for so long is swept: at least twice `timeout`. Default `'1h'`. */
@@ -83,7 +83,14 @@ export function storeOf({ db, collection, inline, timeout, abandoned }: Given): 
   const settings = {
     writeConcern: { w: 'majority' as const, journal: true, wtimeoutMS: Math.ceil(timeout / 2) },
     // however the client reads
-    ...{ promoteBuffers: true, promoteValues: true, promoteLongs: true, useBigInt64: false, raw: false },
+    ...{
+      promoteBuffers: true,
+      promoteValues: true,
+      promoteLongs: true,
+      useBigInt64: false,
+      raw: false,
+      fieldsAsRaw: {},
+    },
   }
   let made: Promise<Parts> | undefined
   let isIndexed = false

@@ -37,7 +37,7 @@ export class Uploads {
   }
 
   async prepare(signal?: AbortSignal): Promise<void> {
-    await this.#commands.ask(() => this.#units.createIndex({ 'uploads.at': 1 }, { sparse: true }), signal)
+    await this.#commands.index(() => this.#units.createIndex({ 'uploads.at': 1 }), signal)
   }
 
   /** Notes an upload before it begins. What earlier ones have left is removed first, as far as that works. */
