@@ -1,15 +1,16 @@
 // The connection to MongoDB as the connection machine drives it (C1): the driver's own monitoring tells when it goes and
-// comes. No user and no password leave the client: not in a name, not in an error.
+// comes, or pings do where it has none. No user and no password leave the client: not in a name, not in an error.
 import { type TaskEither, tryCatch } from 'fp-ts/lib/TaskEither.js'
-import type { Db, MongoClient, MongoClientEvents, MongoClientOptions, TopologyDescription } from 'mongodb'
+import type { Db, Document, MongoClient, MongoClientEvents, MongoClientOptions, TopologyDescription } from 'mongodb'
 import type { ConnectionDriver } from '../../ports/connection.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
 import { untilAborted } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { opening } from './commands.ts'
-import { mongoError } from './errors.ts'
+import { isUnheardOf, mongoError } from './errors.ts'
 import { loadMongodb } from './load.ts'
+import { pingBalanced } from './pings.ts'
 
 /** Which MongoDB: by an address, or by a client that is there. */
 export interface MongoConnectionOptions {
@@ -54,7 +55,7 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
         hint: 'Make a new one, and a connection on it.',
       })
     await opening(
-      () => untilAborted(db.command({ ping: 1 }, { signal, readPreference: 'primary' }), signal),
+      () => untilAborted(assertWritable(db, name, signal), signal),
       () => untilAborted(client.connect(), signal),
     )
     isOpen = true
@@ -103,7 +104,9 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
       }
       const each = Object.entries(listening) as [keyof MongoClientEvents, () => void][]
       for (const [event, listen] of each) client.on(event, listen)
+      const endPings = pingBalanced(db, () => isOpen, listener)
       return () => {
+        endPings()
         for (const [event, listen] of each) client.off(event, listen)
       }
     },
@@ -117,6 +120,23 @@ export async function mongoConnection(options: MongoConnectionOptions): Promise<
         (error) => mongoError(error, `close the connection to ${name}`),
       ),
   }
+}
+
+/** Asks the server whether it takes writes; with a direct connection that may be one that does not. NOT_CONNECTED then. */
+async function assertWritable(db: Db, name: string, signal: AbortSignal): Promise<void> {
+  const asked = db.command({ hello: 1 }, { signal, readPreference: 'primary' })
+  const hello: Document = await asked.catch((error) => {
+    if (isUnheardOf(error)) return {} // a server that does not know the word answers, at least
+    throw error
+  })
+  if ((hello.isWritablePrimary ?? hello.ismaster) !== false) return
+  const kind = hello.secondary ? 'a secondary' : 'no primary'
+  const whose = hello.setName === undefined ? '' : ` of ${hello.setName}`
+  const primary = hello.primary === undefined ? '' : `; the primary is ${hello.primary}`
+  throw new DuramenError('NOT_CONNECTED', `${name} takes no writes: it is ${kind}${whose}${primary}`, {
+    retryable: true,
+    hint: 'Give the address of the primary, or those of all members with replicaSet in place of directConnection.',
+  })
 }
 
 const writable = ({ servers }: TopologyDescription) => [...servers.values()].some((server) => server.isWritable)
