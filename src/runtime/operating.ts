@@ -112,7 +112,7 @@ export abstract class Operating {
    *
    * Rejects with NOT_TRIMMABLE (actions are not finished, or its state can't be kept), REPLAY_DIVERGED, or what the journal
    * answers; what a checkpoint was made of stays then, and goes with the next trim (or when a host is opened, where nothing has
-   * followed). Bytes on disk are given back by `reclaim` of a file journal.
+   * followed). A file journal gives their bytes back by itself, later, or at once by `journal.reclaim()`.
    */
   async trim(machine: DurableMachine | string, id: string, by: By): Promise<Receipt> {
     const receipt = await this.operate(machine, id, 'trim', by)

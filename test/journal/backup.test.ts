@@ -11,7 +11,7 @@ import { backupJournal, type FileJournal, type Journal, restoreJournal } from '.
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn } from './folder.ts'
 
-const SEGMENT = { segmentBytes: 4096 }
+const SEGMENT = { segmentBytes: 4096, reclaim: false }
 
 async function filled(folder: string, count = 300): Promise<FileJournal> {
   const journal = await openIn(folder, SEGMENT)
@@ -340,7 +340,7 @@ async function reclaim(folder: string, salt: number, dead: (stream: string, seq:
         before.positions += positions
       } else ranges.push({ offset: start, bytes: end - start, positions })
     })
-    if (ranges.length > 0) await rewriteSegment({ ...segment, size }, salt, ranges)
+    if (ranges.length > 0) await rewriteSegment({ ...segment, size }, salt, ranges, () => {})
   }
 }
 
@@ -364,13 +364,13 @@ describe('segments with holes', () => {
 
   it('are copied anew where records were given up since, and stay sparse', async () => {
     const [folder, to] = [await newFolder(), await newFolder()]
-    const journal = await openIn(folder, { segmentBytes: 1 << 20 })
+    const journal = await openIn(folder, { ...SEGMENT, segmentBytes: 1 << 20 })
     const text = 'x'.repeat(50_000)
     for (let number = 0; number < 120; number++) await add(journal, `s${number % 7}`, Math.floor(number / 7), text)
     await journal.backup(to)
     await trimmed(journal)
     await must(journal.close())
-    const again = await openIn(folder, { segmentBytes: 1 << 20 })
+    const again = await openIn(folder, { ...SEGMENT, segmentBytes: 1 << 20 })
     await deadBefore(again)(folder)
     await must(again.close())
     const { bytes } = await backupJournal(folder, to)

@@ -53,14 +53,14 @@ async function written(): Promise<Sample> {
   const folder = await newFolder()
   const frames: Frame[] = []
   const last = new Map<string, number>()
-  let journal = await openIn(folder, OPTIONS)
+  let journal = await openIn(folder, { ...OPTIONS, reclaim: false })
   let older: Files = new Map()
   let sure = 0
   for (let turn = 0; turn < 25; turn++) {
     if (turn === 12) {
       await must(journal.close())
       older = filesOf(folder)
-      journal = await openIn(folder, OPTIONS)
+      journal = await openIn(folder, { ...OPTIONS, reclaim: false })
     }
     sure = frames.length
     const done = STREAMS.slice(0, 1 + (turn % 4)).map((stream) => {

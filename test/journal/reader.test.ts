@@ -341,7 +341,7 @@ describe('K3 files that change while they are read', () => {
 
   test.each([false, true])('heads that give way to newer ones while they are listed (pending: %s)', async (pending) => {
     const folder = await newFolder()
-    const journal = await openIn(folder, { segmentBytes: 1024, indexEvery: 16 })
+    const journal = await openIn(folder, { segmentBytes: 1024, indexEvery: 16, reclaim: false })
     const streams = Array.from({ length: 60 }, (_, number) => `machine/${number}`)
     const text = `${JSON.stringify({ unfinished: 1 })}\n{}\nj"${'x'.repeat(400)}"`
     for (const stream of streams) await add(journal, stream, 0, text)

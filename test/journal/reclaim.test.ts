@@ -1,6 +1,6 @@
 // Reclaim gives back the space of what was trimmed, and nothing else: whatever fails or dies meanwhile.
 import { execFileSync } from 'node:child_process'
-import { cpSync, readdirSync, readlinkSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
@@ -15,7 +15,7 @@ import {
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, segmentsOf } from './folder.ts'
 
-const SMALL = { segmentBytes: 16_384 }
+const SMALL = { segmentBytes: 16_384, reclaim: false }
 const TEXT_BYTES = 1000
 
 const handles: FileHandle = await (async () => {
@@ -314,43 +314,55 @@ describe('an archive', () => {
 })
 
 describe('K7 a reclaim that does not get to its end', () => {
-  test('at whatever file operation the process dies: all that is kept is there, and the next one goes on', async () => {
-    const folder = await newFolder()
-    const copies = await newFolder()
-    const journal = await filled(folder, { ...SMALL, indexEvery: 64 })
-    const expected = await contentOf(journal)
-    let taken = 0
-    const take = () => {
-      cpSync(folder, join(copies, String(taken++)), {
-        recursive: true,
-        filter: (path) => !basename(path).startsWith('lock'),
-      })
-    }
-    for (const name of ['write', 'truncate', 'sync'] as const) {
-      const original = handles[name] as (...args: unknown[]) => Promise<unknown>
-      let calls = 0
-      vi.spyOn(handles, name).mockImplementation(async function (this: FileHandle, ...args: unknown[]) {
-        if (calls++ % 3 === 0) take()
-        return (await original.apply(this, args)) as never
-      })
-    }
-    await journal.reclaim()
-    vi.restoreAllMocks()
-    expect(taken).toBeGreaterThan(20)
-    let unfinished = 0
-    for (let copy = 0; copy < taken; copy++) {
-      const dir = join(copies, String(copy))
-      if (readdirSync(dir).some((name) => name.endsWith('.new'))) unfinished++
-      if (copy % 2 === 0) await rm(join(dir, 'index'), { recursive: true, force: true })
-      const again = await openIn(dir, SMALL)
-      expect(readdirSync(dir).filter((name) => name.endsWith('.new'))).toEqual([])
-      expect(await contentOf(again)).toEqual(expected)
-      await again.reclaim()
-      expect(await contentOf(again)).toEqual(expected)
-      await must(again.close())
-    }
-    expect(unfinished).toBeGreaterThan(5)
-  })
+  test.each(['by hand', 'by itself'])(
+    '%s, at whatever file operation the process dies: all that is kept is there, and the next one goes on',
+    async (how) => {
+      const folder = await newFolder()
+      const copies = await newFolder()
+      const options = { ...SMALL, indexEvery: 64 }
+      const journal = await filled(folder, options)
+      const expected = await contentOf(journal)
+      await must(journal.close())
+      const note = join(folder, 'index', 'reclaimed')
+      const run = async () => {
+        const again = await openIn(folder, { ...options, reclaim: how === 'by itself' })
+        if (how === 'by hand') await again.reclaim()
+        else await vi.waitFor(() => expect(existsSync(note)).toBe(true), 20_000)
+        await must(again.close())
+      }
+      let taken = 0
+      const take = () => {
+        cpSync(folder, join(copies, String(taken++)), {
+          recursive: true,
+          filter: (path) => !basename(path).startsWith('lock'),
+        })
+      }
+      for (const name of ['write', 'truncate', 'sync'] as const) {
+        const original = handles[name] as (...args: unknown[]) => Promise<unknown>
+        let calls = 0
+        vi.spyOn(handles, name).mockImplementation(async function (this: FileHandle, ...args: unknown[]) {
+          if (calls++ % 3 === 0) take()
+          return (await original.apply(this, args)) as never
+        })
+      }
+      await run()
+      vi.restoreAllMocks()
+      expect(taken).toBeGreaterThan(20)
+      let unfinished = 0
+      for (let copy = 0; copy < taken; copy++) {
+        const dir = join(copies, String(copy))
+        if (readdirSync(dir).some((name) => name.endsWith('.new'))) unfinished++
+        if (copy % 2 === 0) await rm(join(dir, 'index'), { recursive: true, force: true })
+        const again = await openIn(dir, SMALL)
+        expect(readdirSync(dir).filter((name) => name.endsWith('.new'))).toEqual([])
+        expect(await contentOf(again)).toEqual(expected)
+        await again.reclaim()
+        expect(await contentOf(again)).toEqual(expected)
+        await must(again.close())
+      }
+      expect(unfinished).toBeGreaterThan(5)
+    },
+  )
 
   test('a damaged record that is kept stops it: nothing of its segment changes', async () => {
     const folder = await newFolder()

@@ -12,7 +12,7 @@ const STREAMS = 6
 /** Six streams, half of them trimmed again and again; with holes where `reclaim` has been. */
 async function trimmed(reclaim: boolean) {
   const folder = await newFolder()
-  const journal = await openIn(folder, { segmentBytes: 1024 })
+  const journal = await openIn(folder, { segmentBytes: 1024, reclaim: false })
   const written: StoredRecord[] = []
   /** The seq before which nothing of a stream is needed. */
   const before = new Map<string, number>()

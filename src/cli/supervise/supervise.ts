@@ -10,7 +10,7 @@ import { createLogger } from '../../adapters/logging/index.ts'
 import { serveControl } from '../../adapters/process/control.ts'
 import { type ControlRequest, childRunner } from '../../adapters/process/index.ts'
 import { fileJournal } from '../../journal/index.ts'
-import { type Supervisor, type SupervisorOptions, supervisor, worker } from '../../machines/index.ts'
+import { type Supervisor, type SupervisorOptions, supervisor } from '../../machines/index.ts'
 import type { Child, ChildRunner, SupervisorStatus } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -25,7 +25,7 @@ import { notifierFor } from './notifiers.ts'
 import { onSignals } from './signals.ts'
 import { watchFiles } from './watch.ts'
 
-/** Space is given back by segments; the history of a supervisor is small. */
+/** K9 space is given back by segments; the history of a supervisor is small. */
 const SEGMENT_BYTES = 1024 * 1024
 
 type Limits = Pick<SupervisorOptions, 'restartDelay' | 'maxRestarts' | 'window' | 'stable' | 'backoff' | 'stopTimeout'>
@@ -138,13 +138,10 @@ function kept(runner: ChildRunner, logger: Logger): { readonly runner: ChildRunn
   return { runner: { ...runner, start }, child: () => last }
 }
 
-/** K9: what is trimmed of the history leaves the disk, at the beginning and each day. */
 async function opened(state: string, logger: Logger): Promise<Host> {
   try {
-    const journal = await fileJournal(join(state, 'journal'), { segmentBytes: SEGMENT_BYTES })
-    const host = await openHost({ journal, logger })
-    await worker(host, { id: 'reclaim', every: '1d', run: async () => void (await journal.reclaim()) })
-    return host
+    const journal = await fileJournal(join(state, 'journal'), { segmentBytes: SEGMENT_BYTES, logger })
+    return await openHost({ journal, logger })
   } catch (error) {
     if (!isDuramenError(error) || error.code !== 'LOCKED') throw error
     const { pid, host } = error.where

@@ -25,7 +25,8 @@ import type { Places } from './index/places.ts'
 import { SNAPSHOT_PLACES } from './index/runs.ts'
 import { Listings } from './reading/listings.ts'
 import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf } from './reading/read.ts'
-import { type Reclaimed, reclaim } from './reclaim.ts'
+import type { Reclaimed } from './reclaim.ts'
+import { Reclaiming, type ReclaimingWay } from './reclaiming.ts'
 import type { ChainHead } from './segments/chain.ts'
 import { Coding, codecsGiven } from './segments/coding.ts'
 import { removeCopies } from './segments/holes.ts'
@@ -52,8 +53,14 @@ export interface FileJournalOptions {
    */
   readonly chain?: boolean
   /**
-   * Is told of a torn tail that was cut off, and of caches that can't be used or written: console- or pino-shaped. Default
-   * `console`.
+   * Whether the space of what was trimmed is given back by itself (K9), in the background: each time that the log has grown by
+   * as much as was kept of it, and by a segment at least. `false`: only by `journal.reclaim()`; `{ archive: DIR }`: each
+   * segment goes there before it loses something, also where that is called without an archive. Default true.
+   */
+  readonly reclaim?: boolean | ReclaimOptions
+  /**
+   * Is told of a torn tail that was cut off, of caches that can't be used or written, and of space that can't be given back:
+   * console- or pino-shaped. Default `console`.
    */
   readonly logger?: Logger | PinoLogger
 }
@@ -67,10 +74,10 @@ export interface FileJournal extends Journal {
   /** The end of a chained journal, to be noted elsewhere; undefined for one that is not chained, or holds nothing yet. */
   chainHead(): ChainHead | undefined
   /**
-   * Gives back the space of what was trimmed, in all segments but the last: beside appends and reads, one call at a time; a
-   * later one waits. It reads the whole log, and writes each segment that loses something anew: run it at a quiet hour. What
-   * was dropped for good is in no file of the journal then, unless it is in the last segment. A journal whose groups are
-   * chained only gives up segments from its beginning of which nothing is left.
+   * Gives back the space of what was trimmed at once, in all segments but the last: beside appends and reads, one call at a
+   * time; a later one waits, also for one that has begun by itself. It reads the whole log, and writes each segment that loses
+   * something anew. What was dropped for good is in no file of the journal then, unless it is in the last segment. A journal
+   * whose groups are chained only gives up segments from its beginning of which nothing is left.
    * Rejects with BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), NO_PERMISSION, READ_ONLY, IO,
    * CLOSED; what was given up until then is, and the next call goes on.
    */
@@ -81,7 +88,8 @@ export interface FileJournal extends Journal {
 export interface ReclaimOptions {
   /**
    * A folder outside the journal's that gets each segment as it is before it first loses something; what is there already
-   * stays. All of them, and what is left in the journal, are its whole history. Default: none.
+   * stays. All of them, and what is left in the journal, are its whole history. Default: that of the journal's option
+   * `reclaim`, or none.
    */
   readonly archive?: string
 }
@@ -91,6 +99,7 @@ const NAMES: readonly string[] = [
   'indexEvery',
   'codec',
   'chain',
+  'reclaim',
   'logger',
 ] satisfies (keyof FileJournalOptions)[]
 
@@ -117,9 +126,10 @@ export async function fileJournal(dir: string, options: FileJournalOptions = {})
   const coding = new Coding(codecsGiven(given.codec))
   let lock: Lock | undefined
   try {
+    const reclaim = await reclaimGiven(dir, given.reclaim)
     await createFolder(resolve(dir))
     lock = await acquireLock(join(dir, 'lock'))
-    return await openLocked(dir, { segmentBytes, indexEvery, chain }, coding, logger, lock)
+    return await openLocked(dir, { segmentBytes, indexEvery, chain }, reclaim, coding, logger, lock)
   } catch (error) {
     await lock?.release().catch(() => {})
     throw asDuramen(error, `open the journal in ${dir}`, { file: dir })
@@ -139,6 +149,7 @@ function assertBetween(name: string, value: number, least: number, most: number)
 async function openLocked(
   dir: string,
   options: LogOptions,
+  reclaim: ReclaimingWay,
   coding: Coding,
   logger: Logger,
   lock: Lock,
@@ -175,13 +186,14 @@ async function openLocked(
     logger.warn('An append that a crash had cut short was removed; nobody was told that it had happened', torn)
   }
 
-  /** Resolves when none is under way. */
-  let reclaiming: Promise<unknown> = Promise.resolve()
+  const reclaiming = new Reclaiming(dir, { source, places, committed, snapshots, logger }, reclaim)
+  log.onSegment = () => reclaiming.begin()
+  await reclaiming.open()
   const isErased = (error: unknown) => isDuramenError(error) && error.code === 'ERASED'
 
   const close = async () => {
     await commits.settled()
-    await reclaiming
+    await reclaiming.settled()
     const failed: unknown[] = []
     for (const part of [committed, snapshots, places, log, reader]) {
       await part.close().catch((error) => failed.push(error))
@@ -257,16 +269,7 @@ async function openLocked(
     async reclaim(options) {
       check()
       try {
-        const archive = await archiveGiven(dir, options)
-        const result = reclaiming.then(async () => {
-          // So that readers know of the trims before what was trimmed is gone.
-          await committed.write()
-          const reclaimed = await reclaim(source, places, archive)
-          await snapshots.clean()
-          return reclaimed
-        })
-        reclaiming = result.catch(() => {})
-        return await result
+        return await reclaiming.run(await archiveGiven(dir, options))
       } catch (error) {
         throw asDuramen(error, `reclaim space in ${dir}`, { file: dir })
       }
@@ -281,6 +284,12 @@ async function openLocked(
       }
     },
   }
+}
+
+/** Rejects with BAD_OPTION. */
+async function reclaimGiven(dir: string, given: boolean | ReclaimOptions = true): Promise<ReclaimingWay> {
+  if (typeof given === 'boolean') return { byItself: given, archive: undefined }
+  return { byItself: true, archive: await archiveGiven(dir, given) }
 }
 
 /** Rejects with BAD_OPTION. */

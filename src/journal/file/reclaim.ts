@@ -5,7 +5,7 @@
 // stream go, and trims that a later one has overtaken. What goes of a stream is always its beginning, whenever a crash
 // comes: a log without its index can be read on from any hole.
 // K7 a segment is archived, durably, before it loses anything, and replaced as a whole.
-// K9 one segment at a time; in memory: how far each stream is trimmed.
+// K9 one segment at a time; in memory: how far each stream is trimmed. When it is done: reclaiming.ts.
 
 import type { Places } from './index/places.ts'
 import type { Source } from './reading/read.ts'
@@ -25,6 +25,14 @@ export interface Reclaimed {
   readonly archived: number
 }
 
+/** What a reclaim has left on disk. */
+export interface Left {
+  /** It has looked at all segments before the one that begins with that position. */
+  readonly from: number
+  /** So many bytes of them are no holes. */
+  readonly bytes: number
+}
+
 /** Of each stream that was trimmed, the seq of the first record that is kept. */
 type Kept = Map<string, number>
 
@@ -41,43 +49,63 @@ interface Loss {
   readonly named: boolean
 }
 
-/** Rejects with JOURNAL_DAMAGED, CLOSED, or what the file system says; what was given up until then is. */
-export async function reclaim(source: Source, places: Places, archive: string | undefined): Promise<Reclaimed> {
-  const segments = source.segments.slice(0, -1)
-  const { kept, chained } = await trimsOf(source)
+/**
+ * `empty`: segments of which nothing is left, which are not looked at; those that become so are added. Rejects with
+ * JOURNAL_DAMAGED, CLOSED, or what the file system says; what was given up until then is.
+ */
+export async function reclaim(
+  source: Source,
+  places: Places,
+  archive: string | undefined,
+  empty: Set<Segment>,
+): Promise<{ reclaimed: Reclaimed; left: Left }> {
+  const segments = source.segments.slice(0, -1).filter((segment) => !empty.has(segment))
+  const from = source.segments.at(-1)!.first
+  const { kept, chained } = await trimsOf(source, empty)
   const listed = await source.listings.positions()
   if (archive !== undefined) await createFolder(archive)
-  const done = { bytes: 0, segments: 0, archived: 0 }
+  const reclaimed = { bytes: 0, segments: 0, archived: 0 }
+  let left = segments.reduce((sum, { size }) => sum + size, 0)
   /** Undefined where the index must be written first. */
   const give = async (segment: Segment, last: boolean): Promise<Loss | undefined> => {
     const loss = await lossOf(source, segment, kept, places.named(segment.first), listed)
     if (loss.named && !last) return undefined
     for (const [stream, seq] of loss.lowered) kept.set(stream, seq)
-    if (loss.bytes === 0 || (chained && !loss.all)) return loss
-    if (archive !== undefined && (await archiveSegment(segment, source.salt, archive))) done.archived++
-    await rewriteSegment(segment, source.salt, loss.ranges)
-    await source.reader.forget(segment)
-    done.bytes += loss.bytes
-    done.segments++
+    if (chained && !loss.all) return loss
+    if (loss.bytes > 0) {
+      if (archive !== undefined && (await archiveSegment(segment, source.salt, archive, source.check)))
+        reclaimed.archived++
+      await rewriteSegment(segment, source.salt, loss.ranges, source.check)
+      await source.reader.forget(segment)
+      reclaimed.bytes += loss.bytes
+      reclaimed.segments++
+    }
+    for (const { bytes } of loss.ranges) left -= bytes
+    if (loss.all) empty.add(segment)
     return loss
+  }
+  const stopped = () => {
+    source.check()
+    return false
   }
   for (const segment of segments) {
     let loss = await places.still(() => give(segment, false))
     if (loss === undefined) {
       // Where the index can't be written, what it names stays.
-      await places.condense().catch(() => {})
+      await places.condense(stopped).catch(() => {})
       loss = await places.still(() => give(segment, true))
     }
     if (chained && !loss!.all) break
   }
-  return done
+  return { reclaimed, left: { from, bytes: left } }
 }
 
 /** What all trims on disk say together, and whether groups are chained. */
-async function trimsOf(source: Source): Promise<{ kept: Kept; chained: boolean }> {
+async function trimsOf(source: Source, empty: ReadonlySet<Segment>): Promise<{ kept: Kept; chained: boolean }> {
   const kept: Kept = new Map()
   let chained = false
   for (const segment of source.segments.slice()) {
+    if (empty.has(segment)) continue
     await walkAll(source, segment, (frame) => {
       chained ||= frame.chained
       if (frame.trim && frame.seq > (kept.get(frame.stream) ?? 0)) kept.set(frame.stream, frame.seq)

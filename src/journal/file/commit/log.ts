@@ -23,6 +23,8 @@ export class Log {
   readonly salt: number
   /** Where its groups are chained. */
   readonly chain: Chain | undefined
+  /** Is called when a segment has begun. */
+  onSegment: () => void = () => {}
   readonly #folder: string
   readonly #segments: Segment[]
   readonly #segmentBytes: number
@@ -137,6 +139,7 @@ export class Log {
       this.#ahead = 0
       this.#segments.push(segment)
       this.#begun = false
+      this.onSegment()
       await full.close()
     } catch (error) {
       throw fsError(error, 'begin a new segment', { file: this.#folder, position: first })

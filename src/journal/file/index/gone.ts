@@ -23,6 +23,16 @@ export class Gone {
     return block !== undefined && (block[bit >> 3]! & (1 << (bit & 7))) !== 0
   }
 
+  /** The last of them; 0 for none. A trim is one itself. */
+  get newest(): number {
+    let last = -1
+    for (const number of this.#blocks.keys()) if (number > last) last = number
+    const block = this.#blocks.get(last)
+    if (block === undefined) return 0
+    const byte = block.findLastIndex((bits) => bits !== 0)
+    return last * BLOCK + byte * 8 + 31 - Math.clz32(block[byte]!)
+  }
+
   add(position: number): void {
     const number = Math.floor(position / BLOCK)
     const block = this.#blocks.get(number) ?? new Uint8Array(BLOCK_BYTES)

@@ -276,9 +276,9 @@ export class Places extends Streams implements IndexSource {
   }
 
   /** Writes the index up to the end of the log as one file, which then names nothing but that end. */
-  async condense(): Promise<void> {
+  async condense(stopped: () => boolean): Promise<void> {
     await this.writeRun()
-    await this.still(() => this.#index.runs.mergeAll())
+    await this.still(() => this.#index.runs.mergeAll(stopped))
   }
 
   /** The index up to a position, made from the log. */

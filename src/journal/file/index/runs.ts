@@ -20,7 +20,9 @@ const MANY = 64
 /** The table of the snapshots' places, which is in the same folder and removed with it. */
 export const SNAPSHOT_PLACES = 'snapshots'
 const NAME = /^(\d{16})-(\d{16})\.run$/
-const OURS = /^(\d{16}-\d{16}\.run|gone-\d+|snapshots)(\.new)?$/
+/** What the last reclaim has kept (reclaiming.ts). */
+export const RECLAIMED = 'reclaimed'
+const OURS = /^(\d{16}-\d{16}\.run|gone-\d+|snapshots|reclaimed)(\.new)?$/
 /** So many blocks are looked through at once. */
 const BLOCKS = 12
 
@@ -191,8 +193,8 @@ export class Runs {
   }
 
   /** Makes one file of all of them. Rejects with IndexDamaged as well. */
-  async mergeAll(): Promise<void> {
-    if (this.#runs.length > 1) await this.#merge(this.#runs.slice(), () => false)
+  async mergeAll(stopped: () => boolean): Promise<void> {
+    if (this.#runs.length > 1) await this.#merge(this.#runs.slice(), stopped)
   }
 
   async #merge(old: readonly Run[], stopped: () => boolean): Promise<void> {
@@ -214,7 +216,8 @@ export class Runs {
 
   /** Removes what is no part of it, as far as that can be; `gone` is. While nothing is written into it. */
   async removeOthers(gone: string): Promise<void> {
-    const kept = new Set([...this.#runs.map(({ path }) => path), gone, join(this.#folder, SNAPSHOT_PLACES)])
+    const beside = [SNAPSHOT_PLACES, RECLAIMED].map((name) => join(this.#folder, name))
+    const kept = new Set([...this.#runs.map(({ path }) => path), gone, ...beside])
     for (const name of await namesIn(this.#folder)) {
       const path = join(this.#folder, name)
       if (OURS.test(name) && !kept.has(path)) await rm(path, { force: true }).catch(() => {})

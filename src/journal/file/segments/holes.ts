@@ -57,19 +57,30 @@ export async function segmentSize(file: string): Promise<number> {
 /**
  * Puts a segment with holes in the place of the one that is there; each range becomes one. The ranges ascend, begin and end
  * with a frame or a hole, and have 24 bytes or more. Nobody may write to the segment. Rejects with JOURNAL_DAMAGED
- * where a frame that stays is not as it was written, or with what the file system says; then nothing has changed.
+ * where a frame that stays is not as it was written, with what the file system says, or with what `check`, which is called
+ * for each frame, throws; then nothing has changed.
  */
-export async function rewriteSegment(segment: Segment, salt: number, ranges: readonly GivenUp[]): Promise<void> {
-  await copySegment(segment, salt, ranges, `${segment.file}${NEW}`)
+export async function rewriteSegment(
+  segment: Segment,
+  salt: number,
+  ranges: readonly GivenUp[],
+  check: () => void,
+): Promise<void> {
+  await copySegment(segment, salt, ranges, `${segment.file}${NEW}`, check)
   await rename(`${segment.file}${NEW}`, segment.file)
   await syncFolder(dirname(segment.file))
 }
 
 /** A copy of a segment as it is, in another folder, unless that has one; what is there is never replaced. */
-export async function archiveSegment(segment: Segment, salt: number, folder: string): Promise<boolean> {
+export async function archiveSegment(
+  segment: Segment,
+  salt: number,
+  folder: string,
+  check: () => void,
+): Promise<boolean> {
   const file = join(folder, basename(segment.file))
   if (await isKept(file, segment, salt)) return false
-  await copySegment(segment, salt, [], `${file}${NEW}`)
+  await copySegment(segment, salt, [], `${file}${NEW}`, check)
   await rename(`${file}${NEW}`, file)
   await syncFolder(folder)
   return true
@@ -97,7 +108,13 @@ async function isKept(file: string, { first, size }: Segment, salt: number): Pro
   throw damaged(file, 0, 'it is no copy of the segment of that name')
 }
 
-async function copySegment(segment: Segment, salt: number, ranges: readonly GivenUp[], to: string): Promise<void> {
+async function copySegment(
+  segment: Segment,
+  salt: number,
+  ranges: readonly GivenUp[],
+  to: string,
+  check: () => void,
+): Promise<void> {
   const { file, first, size } = segment
   const nothingLeft = ranges[0]?.offset === HEADER_BYTES && ranges[0].bytes === size - HEADER_BYTES
   const source = await open(file, 'r')
@@ -105,7 +122,7 @@ async function copySegment(segment: Segment, salt: number, ranges: readonly Give
     const target = await open(to, 'w', 0o600)
     try {
       if (!nothingLeft) await target.truncate(size)
-      const copy = new SparseCopy(source, target, file, salt)
+      const copy = new SparseCopy(source, target, file, salt, check)
       await copy.put(encodeHeader({ salt, first }), 0)
       let from = HEADER_BYTES
       for (const { offset, bytes, positions } of ranges) {
@@ -133,6 +150,7 @@ class SparseCopy {
   readonly #target: FileHandle
   readonly #file: string
   readonly #salt: number
+  readonly #check: () => void
   /** Bytes of the source that were read ahead. */
   #ahead: Buffer = Buffer.alloc(0)
   #aheadAt = 0
@@ -141,19 +159,21 @@ class SparseCopy {
   #start = 0
   #used = 0
 
-  constructor(source: FileHandle, target: FileHandle, file: string, salt: number) {
+  constructor(source: FileHandle, target: FileHandle, file: string, salt: number, check: () => void) {
     this.#source = source
     this.#target = target
     this.#file = file
     this.#salt = salt
+    this.#check = check
   }
 
   /** Copies frames from one offset to another, checking each. Of a hole, what it covers is not written. */
   async frames(from: number, to: number): Promise<void> {
     const read = (start: number, end: number) => this.#read(start, end)
-    const ended = await walkIn(read, from, to, this.#salt, ({ hole }, start, end, bytes, at) =>
-      this.put(bytes.subarray(at, at + (hole ? FRAME_BYTES : end - start)), start),
-    )
+    const ended = await walkIn(read, from, to, this.#salt, ({ hole }, start, end, bytes, at) => {
+      this.#check()
+      return this.put(bytes.subarray(at, at + (hole ? FRAME_BYTES : end - start)), start)
+    })
     if (ended !== to) throw damaged(this.#file, ended, 'a frame is not as it was written')
   }
 
