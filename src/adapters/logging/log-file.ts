@@ -43,8 +43,9 @@ export class LogFile {
   #missing = 0
   /** The last write ended in the middle of a line. */
   #torn = false
-  #rotates = true
-  #prunes = true
+  /** Whether the last one worked: that it fails is told once. */
+  #rotationWorks = true
+  #pruningWorks = true
   #closed = false
 
   /** `tell` hears once of what fails, and once that the file, with lines missing, can be written again. */
@@ -119,17 +120,17 @@ export class LogFile {
   #rotate(): void {
     try {
       this.#putAside()
-      this.#rotates = true
+      this.#rotationWorks = true
     } catch (error) {
-      const isNew = this.#rotates
-      this.#rotates = false // before it is told: that is a line, too
+      const isNew = this.#rotationWorks
+      this.#rotationWorks = false // before it is told: that is a line, too
       if (isNew) this.#tell(`${this.#path} can't be rotated, and grows: ${textOf(error)}`)
       return
     }
     this.#leave()
     const failed = this.#prune()
-    const isNew = this.#prunes
-    this.#prunes = failed === undefined
+    const isNew = this.#pruningWorks
+    this.#pruningWorks = failed === undefined
     if (failed !== undefined && isNew)
       this.#tell(`more than ${this.#rotation.keep} files are kept beside ${this.#path}: ${failed}`)
   }
