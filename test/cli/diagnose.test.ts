@@ -506,7 +506,7 @@ describe('V3 what a start needs', () => {
     const wanted = [`good.onnx:${sha256}`, `other.onnx:${sha256}`, 'empty.onnx', 'missing.onnx']
     const { findings } = await diagnose(
       ['--startup', '--env', 'SECRET_KEY', ...wanted.flatMap((one) => ['--model', one])],
-      { cwd, more: { NODE_ENV: 'production', DEBUG: '1', AUTO_MIGRATE: 'false' } },
+      { cwd, more: { NODE_ENV: 'production', DEBUG: '1', AUTO_MIGRATE: ' False ' } },
     )
     const lines = findings.map(({ check, level, what }) => `${level} ${check}: ${what}`)
     expect(lines).toEqual(

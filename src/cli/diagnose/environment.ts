@@ -1,12 +1,11 @@
 // S4 What must be set before a process starts, and what must be off in production.
+import { isOn, OFF_IN_PRODUCTION } from '../../machines/startup/environment.ts'
 import { type Finding, fail, ok } from './finding.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** What `duramen supervise` sets for its program, or a unit file. */
 const SET_BEFORE = ['MALLOC_ARENA_MAX', 'MALLOC_TRIM_THRESHOLD_'] as const
-const OFF_IN_PRODUCTION = ['DEBUG', 'AUTO_MIGRATE'] as const
-const isOn = (value: string | undefined) => value !== undefined && !/^(|0|false|no|off)$/i.test(value)
 
 /** `required`: names that must have a value; none of the values is shown. */
 export function environmentFindings(env: Environment, required: readonly string[]): Finding[] {

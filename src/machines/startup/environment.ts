@@ -20,7 +20,7 @@ export interface EnvironmentOptions {
 }
 
 /** Off in production, unless `env` names them. */
-const OFF_IN_PRODUCTION = ['AUTO_MIGRATE', 'DEBUG']
+export const OFF_IN_PRODUCTION = ['AUTO_MIGRATE', 'DEBUG']
 /** How variables say that they are off. */
 const OFF = ['', '0', 'false', 'no', 'off']
 /** Read when a process starts, and never again. */
@@ -52,7 +52,8 @@ export async function prepareEnvironment(
   if (on.length > 0) logger.warn(`NODE_ENV is production: ${on.join(' and ')} switched off`)
 }
 
-const isOn = (value: string | undefined) => value !== undefined && !OFF.includes(value.trim().toLowerCase())
+/** Whether a variable says that something is on. */
+export const isOn = (value: string | undefined) => value !== undefined && !OFF.includes(value.trim().toLowerCase())
 
 function variablesOf(given: unknown): Record<string, string> {
   const variables = optionsGiven(
