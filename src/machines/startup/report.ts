@@ -1,28 +1,11 @@
 // S8 A start-up as data: what ran, when, how long, with what outcome; and how it is doing, for health checks (S6).
 import type { SnapshotFrom } from 'xstate'
-import type { Problem } from '../problems.ts'
 import { isDone, namesOf } from './graph.ts'
 import type { startupMachine } from './machine.ts'
-import type { FormerBoot, Task, TaskState } from './types.ts'
+import type { FormerBoot, Task } from './types.ts'
 
 /** What there is to know of a task. */
-export interface TaskReport {
-  readonly id: string
-  readonly needs: readonly string[]
-  readonly once: boolean
-  readonly critical: boolean
-  readonly state: TaskState
-  /** What people are told once it is done. */
-  readonly says: string
-  /** The attempt that runs, or was the last; 0: it has not begun. */
-  readonly attempt: number
-  /** When its first attempt began, ms since the epoch. */
-  readonly startedAt: number | null
-  readonly endedAt: number | null
-  /** How long its last attempt took. */
-  readonly ms: number | null
-  readonly problem: Problem | null
-}
+export type TaskReport = Omit<Task, 'version' | 'heavy' | 'stops' | 'attempts' | 'backoff' | 'retryAt'>
 
 /** A start-up as data, as it is committed. Times in ms since the epoch. */
 export interface StartupReport {
@@ -65,31 +48,7 @@ export function reportOf(snapshot: StartupSnapshot): StartupReport {
   }
 }
 
-const taskReport = ({
-  id,
-  needs,
-  once,
-  critical,
-  state,
-  says,
-  attempt,
-  startedAt,
-  endedAt,
-  ms,
-  problem,
-}: Task): TaskReport => ({
-  id,
-  needs,
-  once,
-  critical,
-  state,
-  says,
-  attempt,
-  startedAt,
-  endedAt,
-  ms,
-  problem,
-})
+const taskReport = ({ version, heavy, stops, attempts, backoff, retryAt, ...told }: Task): TaskReport => told
 
 /** S6: `grace` and `now` in ms. */
 export function healthOf(snapshot: StartupSnapshot, grace: number, now: number): StartupHealth {

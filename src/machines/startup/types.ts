@@ -42,6 +42,7 @@ export interface Task extends TaskPlan {
   readonly state: TaskState
   /** The attempt that runs, or was the last; 0: it has not begun. */
   readonly attempt: number
+  /** When its first attempt began. */
   readonly startedAt: number | null
   readonly endedAt: number | null
   /** When it is tried again. */
