@@ -1,7 +1,8 @@
 // V1: which processes are a program's own, from a table of them alone; and both tables tell the same of this machine.
 import { execFileSync } from 'node:child_process'
 import { expect, it } from 'vitest'
-import { belonging, markOf } from '../../src/adapters/process/leftovers.ts'
+import { belonging } from '../../src/adapters/process/leftovers.ts'
+import { carries, marked } from '../../src/adapters/process/mark.ts'
 import { fromStat, type Process, procTable, psTable } from '../../src/adapters/process/table.ts'
 
 const SELF = 10
@@ -45,6 +46,21 @@ it('V1i what carries the mark is its own with its group, wherever it is', () => 
   expect(pidsOf(belonging(table, new Set([21]), null, SELF))).toEqual([20, 21])
 })
 
+it('V1j what one of its own has begun is its own, in whatever group; and stays so when it has lost its parent', () => {
+  const apart = [...table, process(40, 21, 40), process(41, 40, 41), process(42, 1, 40)]
+  expect(pidsOf(belonging(apart, none, leader(), SELF))).toEqual([20, 21, 40, 41])
+  const orphaned = [
+    process(1, 0, 1),
+    process(SELF, 1, SELF),
+    process(40, 1, 40),
+    process(42, 1, 40),
+    process(43, 42, 43),
+  ]
+  expect(belonging(orphaned, none, leader(), SELF)).toEqual([])
+  expect(pidsOf(belonging(orphaned, none, leader(), SELF, new Set(['40 at 40'])))).toEqual([40, 42, 43])
+  expect(belonging(orphaned, none, leader(), SELF, new Set(['40 at 39']))).toEqual([])
+})
+
 it('V1j a supervisor never ends itself, who has begun it, or what else is in their groups', () => {
   const nested = [process(1, 0, 1), process(5, 1, 5), process(6, 5, 5), process(SELF, 5, 5), process(11, SELF, 5)]
   expect(pidsOf(belonging(nested, new Set([5, SELF, 11]), leader({ pid: 5, started: 'at 5' }), SELF))).toEqual([11])
@@ -55,8 +71,14 @@ it('V1j what has ended and was not yet asked for counts as ended', () => {
 })
 
 it('V1i supervisors within supervisors are told apart', () => {
-  expect(markOf('/a', undefined)).toBe('/a')
-  expect(markOf('/b', '/a')).toBe('/a:/b')
+  expect(marked('/a#1', undefined)).toBe('/a#1')
+  const both = marked('/b#2', '/a#1')
+  expect([carries(both, '/a#1'), carries(both, '/b#2'), carries(both, '/a'), carries(both, '/b#1')]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
 })
 
 it('V1j the name of a program may look like anything', () => {

@@ -1,5 +1,6 @@
 // V1 with real programs: none is left, there are never two, and what they write costs no memory.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isRight } from 'fp-ts/lib/Either.js'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { endAll } from '../../src/adapters/process/group.ts'
-import { markOf } from '../../src/adapters/process/leftovers.ts'
+import { marked, markOf } from '../../src/adapters/process/mark.ts'
 import { type ChildRunnerOptions, childRunner } from '../../src/adapters/process/runner.ts'
 import { processTable } from '../../src/adapters/process/table.ts'
 import type { Child, ChildOrder, ChildRunner } from '../../src/ports/child.ts'
@@ -81,7 +82,7 @@ it('V1j a program runs in its folder with its environment; how it ends is told; 
   )
   expect(await child.exited).toEqual({ code: 7, signal: null })
   expect(out.read().toString()).toBe(`${folder} hi\n`)
-  expect(await readdir(state)).toEqual([])
+  expect(await readdir(state)).toEqual(['id'])
   const killed = await start(sh('kill -9 $$'))
   expect(await killed.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
@@ -209,12 +210,42 @@ linux(
   'V1i one that was never recorded is found by its mark: its supervisor was killed right after the spawn',
   async () => {
     const runner = runnerOf()
-    const left = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: markOf(state, '/srv/another') })
+    const left = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: marked(markOf(state), '/srv/another') })
     expect(await runner.start(sh('true'))()).toMatchObject({ left: { where: { pid: left.pid } } })
     expect(await runner.clear(5_000)()).toMatchObject({ right: 1 })
     expect(left.signalCode ?? (await once(left, 'exit'))[1]).toBe('SIGTERM')
   },
 )
+
+it('V1j what it has begun detached and with an environment of its own ends with it, also what that has begun', async () => {
+  const script = `require('child_process').spawn('sh', ['-c', 'sleep 300 & echo $$ $! > pids; wait'],
+    { detached: true, env: { PATH: process.env.PATH }, stdio: 'ignore' })`
+  const child = await start({ command: process.execPath, args: ['-e', script], cwd: folder, env })
+  const pids = (await written('pids')).split(' ').map(Number)
+  expect(await living(pids)).toEqual(pids)
+  await child.end(5_000)
+  expect(await living(pids)).toEqual([])
+})
+
+linux('V1j a mark is of one state folder, not of its path: in another container that may be another one', async () => {
+  const runner = runnerOf()
+  const mark = markOf(state)
+  expect(await readFile(join(state, 'id'), 'utf8')).toBe(mark.slice(state.length + 1))
+  expect((await stat(join(state, 'id'))).mode & 0o777).toBe(0o600)
+  const other = `${state}#${randomUUID()}`
+  const strange = [state, other, mark.slice(0, -1)].map((DURAMEN_SUPERVISED) =>
+    stranger(['sleep', '300'], { DURAMEN_SUPERVISED }),
+  )
+  expect(await runner.clear(0)()).toMatchObject({ right: 0 })
+  const pids = strange.map(({ pid }) => pid!)
+  expect(await living(pids)).toEqual(pids)
+  const own = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: marked(mark, other) })
+  expect(await runnerOf().clear(5_000)()).toMatchObject({ right: 1 }) // the id stays
+  expect(await living([own.pid!])).toEqual([])
+  await writeFile(join(state, 'id'), '')
+  expect(markOf(state)).toMatch(/#[0-9a-f-]{36}$/)
+  expect((await readdir(state)).filter((name) => name.startsWith('id'))).toEqual(['id'])
+})
 
 it('V1j a process that was given the pid of a recorded one is not touched', async () => {
   const other = stranger(['sleep', '300'], { DURAMEN_SUPERVISED: `${state}-2` })

@@ -115,7 +115,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     one.process.kill(signal) // npm and terminals say it twice
     expect(await one.ended).toEqual({ code: 0, signal: null })
     expect(await livingOf(join(folder, 'pids'))).toEqual([])
-    expect(await readdir(stateIn(folder))).toEqual(['journal', 'logs'])
+    expect(await readdir(stateIn(folder))).toEqual(['id', 'journal', 'logs'])
   },
 )
 

@@ -1,6 +1,7 @@
 // Ending processes: asked first, then ended, until none is left (V1j).
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DuramenError } from '../../ports/errors.ts'
+import { type Known, keyOf } from './leftovers.ts'
 import type { Identity, ProcessTable } from './table.ts'
 
 const LOOK_AGAIN = 20 // ms
@@ -8,23 +9,23 @@ const LOOK_AGAIN = 20 // ms
 const KILL_LIMIT = 5_000
 
 /**
- * Ends all that `find` finds, also what they begin meanwhile: SIGTERM once to each, SIGKILL after `limit` ms. The answer: how
+ * Ends all that `find` finds, which is told what it has found before, also what they begin meanwhile: SIGTERM once to each, SIGKILL after `limit` ms. The answer: how
  * many there were. Rejects with CHILD_FAILED when some do not even end by that.
  */
 export async function endAll(
   system: ProcessTable,
-  find: () => Promise<readonly Identity[]>,
+  find: (known: Known) => Promise<readonly Identity[]>,
   limit: number,
 ): Promise<number> {
   const seen = new Set<string>()
   const begun = performance.now()
   for (;;) {
-    const found = await find()
+    const found = await find(seen)
     if (found.length === 0) return seen.size
     const past = performance.now() - begun
     if (past > limit + KILL_LIMIT) throw undying(found)
     for (const one of found) {
-      const key = `${one.pid} ${one.started}`
+      const key = keyOf(one)
       if (past >= limit) signalOne(system, one, 'SIGKILL')
       else if (!seen.has(key)) signalOne(system, one, 'SIGTERM')
       seen.add(key)

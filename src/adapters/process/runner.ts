@@ -18,7 +18,8 @@ import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/gi
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { endAll, pidsOf, signalAt } from './group.ts'
-import { leftovers, MARK, markOf } from './leftovers.ts'
+import { type Known, leftovers } from './leftovers.ts'
+import { MARK, marked, markOf } from './mark.ts'
 import { drain, keepIn, passOn, releasable } from './output.ts'
 import { forget, record, recorded } from './record.ts'
 import { type Identity, processTable } from './table.ts'
@@ -49,7 +50,8 @@ const READ_OUT = 1_000
 /**
  * Runs one program, which is found again by this state folder, made if need be: two programs need two folders, and one
  * supervisor at a time may have it (its journal's lock does that). Linux and macOS; what has left the program's group is found
- * on Linux only. Throws BAD_OPTION, or what the file system says of the folder.
+ * by its environment on Linux, else only while the process that began it lives. Throws BAD_OPTION, or what the file system says
+ * of the folder.
  */
 export function childRunner(folder: string, options?: ChildRunnerOptions): ChildRunner {
   assertPath('childRunner folder', folder)
@@ -68,13 +70,13 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
     throw new DuramenError('CHILD_FAILED', 'Programs are looked after on Linux and macOS only', {
       hint: 'On Windows, let its service manager do it.',
     })
-  const place = made(folder)
+  const { place, mark } = made(folder)
   const system = processTable()
   const consoles = { stdout: passOn(stdout, 'stdout', logger), stderr: passOn(stderr, 'stderr', logger) }
-  const left = () => leftovers(system, place, recorded(place))
+  const left = (known?: Known) => leftovers(system, mark, recorded(place), known)
 
   function begin(order: ChildOrder): Promise<Child> {
-    const child = spawnIn(place, order)
+    const child = spawnWith(mark, order)
     const { pid } = child
     if (pid === undefined) return once(child, 'error').then(([error]) => Promise.reject(unstartable(error, order)))
     const identity: Identity = system.one(pid) ?? { pid, started: '' }
@@ -94,7 +96,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       drain(child.stdout, [readers.stdout.sink, ...sinks]),
       drain(child.stderr, [readers.stderr.sink, ...sinks]),
     ]).then(() => kept?.end())
-    const own = () => leftovers(system, place, { ...identity, watched: true })
+    const own = (known?: Known) => leftovers(system, mark, { ...identity, watched: true }, known)
     const ends = new Set<Promise<unknown>>()
     let tidied = false // its group lives on without its leader until then; from then on its pid may be another's, and so may its group
     child.on('error', () => {}) // of a signal that came too late
@@ -128,7 +130,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
   }
 
   /** What a program has left when it ended by itself. */
-  async function tidy(own: () => Promise<readonly Identity[]>): Promise<void> {
+  async function tidy(own: (known?: Known) => Promise<readonly Identity[]>): Promise<void> {
     try {
       const rest = await own()
       if (rest.length === 0) return
@@ -150,21 +152,22 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
   }
 }
 
-function made(folder: string): string {
+function made(folder: string): { readonly place: string; readonly mark: string } {
   try {
     makeFoldersSync(resolve(folder))
-    return realpathSync(folder)
+    const place = realpathSync(folder)
+    return { place, mark: markOf(place) }
   } catch (error) {
     throw fsError(error, `make the state folder ${folder}`, { file: folder })
   }
 }
 
-function spawnIn(folder: string, order: ChildOrder) {
+function spawnWith(mark: string, order: ChildOrder) {
   const { command, args, cwd = process.cwd(), env = process.env } = order
   try {
     return spawn(command, args, {
       cwd,
-      env: { ...env, [MARK]: markOf(folder, env[MARK]) },
+      env: { ...env, [MARK]: marked(mark, env[MARK]) },
       detached: true, // a session and a group of its own
       stdio: ['inherit', 'pipe', 'pipe'],
     })
