@@ -2,16 +2,10 @@
 import { email, webhook } from '../adapters/notify/index.ts'
 import { DuramenError } from '../ports/errors.ts'
 import type { Notifier } from '../ports/notifier.ts'
-
-export interface People {
-  readonly webhook: string | undefined
-  readonly email: readonly string[]
-  readonly emailFrom: string | undefined
-  readonly smtp: string | undefined
-}
+import type { People } from './commands/people.ts'
 
 /** Throws BAD_OPTION. */
-export function notifiersOf({ webhook: url, email: to, emailFrom, smtp }: People): readonly Notifier[] {
+export function notifiersOf({ webhook: url, email: to = [], emailFrom, smtp }: People): readonly Notifier[] {
   const all: Notifier[] = []
   if (url !== undefined) all.push(webhook({ url }))
   if (to.length > 0) {

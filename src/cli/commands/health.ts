@@ -6,7 +6,7 @@ import { exitHelp } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
 import { leave } from '../leave.ts'
 import type { MonitorCommand } from '../monitor/monitor.ts'
-import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
+import { EMAIL, EMAIL_FROM, type People, SMTP, WEBHOOK } from './people.ts'
 import { address, port, screenOut, seconds, several, usbId, wholeNumber } from './values.ts'
 
 export function addHealthCommands(program: Command, interrupted: Interruption): void {
@@ -116,14 +116,13 @@ function addMonitor(program: Command, interrupted: Interruption): void {
     .option('--json', 'print lines of JSON')
     .action(async (given: MonitorGiven) => {
       const { url, interval, maxRestarts, restart, socket, once = false, json = false } = given
-      const { webhook, email = [], emailFrom, smtp } = given
       const [{ monitor }, { byCommand, bySupervisor }, { notifiersOf }] = await Promise.all([
         import('../monitor/monitor.ts'),
         import('../monitor/restart.ts'),
         import('../notifiers.ts'),
       ])
       const how = restart ? byCommand(restart) : socket ? bySupervisor(socket) : undefined
-      const notifiers = notifiersOf({ webhook, email, emailFrom, smtp })
+      const notifiers = notifiersOf(given)
       // an end does not wait for a restart that is under way
       await leave(
         await monitor({ url, interval, maxRestarts, restart: how, notifiers, once, json }, screenOut(), interrupted),
@@ -131,7 +130,7 @@ function addMonitor(program: Command, interrupted: Interruption): void {
     })
 }
 
-interface MonitorGiven extends PeopleGiven, Pick<MonitorCommand, 'url' | 'interval' | 'maxRestarts'> {
+interface MonitorGiven extends People, Pick<MonitorCommand, 'url' | 'interval' | 'maxRestarts'> {
   readonly restart?: string
   readonly socket?: string
   readonly once?: boolean

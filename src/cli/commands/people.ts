@@ -6,8 +6,8 @@ export const EMAIL = new Option('--email <address...>', 'and by mail')
 export const EMAIL_FROM = new Option('--email-from <address>', 'from whom').env('DURAMEN_EMAIL_FROM')
 export const SMTP = new Option('--smtp <url>', 'by which mail server').env('DURAMEN_SMTP')
 
-/** As commander has read them. */
-export interface PeopleGiven {
+/** Who is told, as commander has read it. */
+export interface People {
   readonly webhook?: string
   readonly email?: string[]
   readonly emailFrom?: string

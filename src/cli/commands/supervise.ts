@@ -4,27 +4,8 @@ import { EXIT } from '../exit-codes.ts'
 import { exitCodeOf } from '../failure.ts'
 import type { Interruption } from '../interruption.ts'
 import type { SuperviseCommand } from '../supervise/supervise.ts'
-import { EMAIL, EMAIL_FROM, type PeopleGiven, SMTP, WEBHOOK } from './people.ts'
+import { EMAIL, EMAIL_FROM, SMTP, WEBHOOK } from './people.ts'
 import { bytes, duration, wholeNumber } from './values.ts'
-
-/** As commander has read it. */
-interface Given extends PeopleGiven {
-  readonly dev?: true
-  readonly prod?: true
-  readonly name: string
-  readonly state?: string
-  readonly restartDelay: number
-  readonly maxRestarts: number
-  readonly window: number
-  readonly stable: number
-  readonly backoff?: number
-  readonly stopTimeout: number
-  readonly watch?: string[]
-  readonly logDir?: string
-  readonly logSize: number
-  readonly logKeep: number
-  readonly json?: true
-}
 
 export function addSupervise(program: Command, interrupted: Interruption): void {
   program
@@ -64,39 +45,13 @@ export function addSupervise(program: Command, interrupted: Interruption): void 
     .addOption(size('--log-size <bytes>', 'when a file of it is full', '10MB'))
     .option('--log-keep <n>', 'how many older files are kept', wholeNumber, 5)
     .option('--json', "the supervisor's own lines as JSON")
-    .action(async ([command, ...args]: [string, ...string[]], given: Given) => {
+    .action(async (command: [string, ...string[]], given: SuperviseCommand) => {
       const { supervise } = await import('../supervise/supervise.ts') // loads all of XState
       const { leave } = await import('../leave.ts')
       if (interrupted.signal.aborted) return
-      const ended = supervise(asked(command, args, given), interrupted)
+      const ended = supervise(command, given, interrupted)
       await leave(await ended.catch((error) => exitCodeOf(error, given.json ?? false)))
     })
-}
-
-function asked(command: string, args: readonly string[], given: Given): SuperviseCommand {
-  const { restartDelay, maxRestarts, window, stable, backoff, stopTimeout, name, state, watch, logDir } = given
-  const { webhook, email = [], emailFrom, smtp, logSize, logKeep, json = false } = given
-  return {
-    command,
-    args,
-    name,
-    state,
-    mode: given.dev ? 'dev' : given.prod ? 'prod' : undefined,
-    watch,
-    limits: {
-      restartDelay,
-      maxRestarts,
-      window,
-      stable,
-      stopTimeout,
-      ...(backoff === undefined ? {} : { backoff: { max: backoff } }),
-    },
-    people: { webhook, email, emailFrom, smtp },
-    logDir,
-    logSize,
-    logKeep,
-    json,
-  }
 }
 
 const time = (flags: string, description: string, value: string) =>

@@ -1,7 +1,8 @@
 // Who is told when a supervisor gives up (V1): all of them at once, and one that fails keeps the others from nothing.
 import type { Logger } from '../../ports/logger.ts'
 import type { Notifier } from '../../ports/notifier.ts'
-import { notifiersOf, type People } from '../notifiers.ts'
+import type { People } from '../commands/people.ts'
+import { notifiersOf } from '../notifiers.ts'
 
 /** Undefined where nobody is to be told. Throws BAD_OPTION. */
 export function notifierFor(people: People, logger: Logger): Notifier | undefined {

@@ -10,15 +10,15 @@ import { createLogger } from '../../adapters/logging/index.ts'
 import { serveControl } from '../../adapters/process/control.ts'
 import { type ControlRequest, childRunner } from '../../adapters/process/index.ts'
 import { fileJournal } from '../../journal/index.ts'
-import { type Supervisor, type SupervisorOptions, supervisor } from '../../machines/index.ts'
+import { type Supervisor, supervisor } from '../../machines/index.ts'
 import type { Child, ChildRunner, SupervisorStatus } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
 import { type Host, openHost } from '../../runtime/host.ts'
+import type { People } from '../commands/people.ts'
 import { EXIT, exitOfSignal } from '../exit-codes.ts'
 import type { Interruption } from '../interruption.ts'
-import type { People } from '../notifiers.ts'
 import { counted } from '../text.ts'
 import { environmentFor, type Mode } from './environment.ts'
 import { notifierFor } from './notifiers.ts'
@@ -28,29 +28,35 @@ import { watchFiles } from './watch.ts'
 /** K9 space is given back by segments; the history of a supervisor is small. */
 const SEGMENT_BYTES = 1024 * 1024
 
-type Limits = Pick<SupervisorOptions, 'restartDelay' | 'maxRestarts' | 'window' | 'stable' | 'backoff' | 'stopTimeout'>
+/** How often within a window, and times in ms. */
+type Limits = Readonly<Record<'restartDelay' | 'maxRestarts' | 'window' | 'stable' | 'stopTimeout', number>>
 
-export interface SuperviseCommand {
-  readonly command: string
-  readonly args: readonly string[]
+/** As commander has read it. */
+export interface SuperviseCommand extends People, Limits {
   readonly name: string
-  /** undefined: `.duramen/supervise/<name>`. */
-  readonly state: string | undefined
-  readonly mode: Mode | undefined
-  /** What is watched; undefined: nothing, or with `--dev` the sources in the working folder. */
-  readonly watch: readonly string[] | undefined
-  readonly limits: Limits
-  readonly people: People
-  /** undefined: `logs` in the state folder. */
-  readonly logDir: string | undefined
+  /** Default: `.duramen/supervise/<name>`. */
+  readonly state?: string
+  readonly dev?: true
+  readonly prod?: true
+  /** ms. */
+  readonly backoff?: number
+  /** What is watched. Default: nothing, or with `--dev` the sources in the working folder. */
+  readonly watch?: readonly string[]
+  /** Default: `logs` in the state folder. */
+  readonly logDir?: string
   readonly logSize: number
   readonly logKeep: number
-  readonly json: boolean
+  readonly json?: true
 }
 
 /** Looks after the program until it has ended for good. The answer: the exit code. `before`: who has heard of signals so far. */
-export async function supervise(given: SuperviseCommand, before: Interruption): Promise<number> {
-  const { name, command, args, mode, limits, logSize, logKeep } = given
+export async function supervise(
+  [command, ...args]: readonly [string, ...string[]],
+  given: SuperviseCommand,
+  before: Interruption,
+): Promise<number> {
+  const { name, restartDelay, maxRestarts, window, stable, backoff, stopTimeout, logSize, logKeep } = given
+  const mode: Mode | undefined = given.dev ? 'dev' : given.prod ? 'prod' : undefined
   const state = resolve(given.state ?? join('.duramen', 'supervise', name))
   const logDir = resolve(given.logDir ?? join(state, 'logs'))
   const logger = createLogger({
@@ -60,7 +66,7 @@ export async function supervise(given: SuperviseCommand, before: Interruption): 
     file: join(logDir, 'supervise.log'),
     rotate: { size: logSize, keep: logKeep },
   })
-  const notifier = notifierFor(given.people, logger)
+  const notifier = notifierFor(given, logger)
   const program = kept(childRunner(state, { logDir, logSize, logKeep, logger }), logger)
   if (process.pid === 1)
     logger.warn(
@@ -108,8 +114,13 @@ export async function supervise(given: SuperviseCommand, before: Interruption): 
       id: name,
       runner: program.runner,
       order: { command, args, cwd: process.cwd(), env: environmentFor(process.env, mode) },
-      ...limits,
-      ...(notifier === undefined ? {} : { notifier }),
+      restartDelay,
+      maxRestarts,
+      window,
+      stable,
+      stopTimeout,
+      ...(backoff !== undefined && { backoff: { max: backoff } }),
+      ...(notifier && { notifier }),
     })
     if (asked) stop()
     closing.unshift(await controlled(state, one, stop, logger))
