@@ -54,7 +54,7 @@ export class Desk<C> {
   /** The driver's last word. */
   #level: 'up' | 'down' = 'down'
   #since: number
-  #closing: Promise<void> | undefined
+  #closing = false
   #limitPassed = false
 
   constructor(given: Given<C>, clock: Clock, logger: Logger) {
@@ -212,15 +212,10 @@ export class Desk<C> {
     })
   }
 
-  /** C1e. Rejects with what the driver answers. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
+  /** C1e, once. Rejects with what the driver answers. */
+  async close(): Promise<void> {
     const { id, driver, closeTimeout } = this.#given
-    await Promise.resolve() // so that those who wait see that it closes
+    this.#closing = true
     for (const look of [...this.#waiting]) look()
     if (!(await this.#endsWithin(closeTimeout))) {
       this.#logger.warn(`${id}: closed while work still ran: ${this.#works.size}`)
