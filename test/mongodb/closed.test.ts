@@ -74,6 +74,20 @@ await withMongo((mongo) => {
     expect(events).toEqual([])
   })
 
+  test('a client that its owner closes while chunks are on their way stays closed', async () => {
+    const proxy = await away(mongo)
+    await proxy.accept()
+    const client = clientOf(proxy.uri)
+    const store = mongoImageStore({ db: client.db(freshName()), inline: 0 })
+    const held = proxy.trouble({ delay: 60_000 }, { command: 'insert', collection: 'images.chunks' })
+    const put = failed(store.put(unit))
+    await held.first
+    const events = said(client)
+    await client.close()
+    expect(await put).toMatchObject({ code: 'CLOSED', retryable: false })
+    expect(events).toEqual(['topologyClosed'])
+  })
+
   test('a client whose first command has failed is connected by the next one', async () => {
     const proxy = await away(mongo)
     const db = clientOf(proxy.uri, { serverSelectionTimeoutMS: 100 }).db(freshName())

@@ -172,6 +172,20 @@ await withMongo((mongo) => {
     },
   )
 
+  test.each([
+    ['is cut off', { cut: 'before' }, 'NOT_CONNECTED', 2],
+    ['meets no primary', { answer: { ok: 0, code: 10107, errmsg: 'not primary' } }, 'NOT_CONNECTED', 2],
+    ['may not be written', { answer: { ok: 0, code: 13, errmsg: 'not authorized' } }, 'NO_PERMISSION', 1],
+  ] as const)('a batch that %s is told as any other command is, and asked as often', async (_, what, code, asked) => {
+    const { name, store } = fresh()
+    const met = proxy.trouble(what, { command: 'insert', db: name, collection: 'images.chunks', times })
+    const error = await failed(store.put(unit))
+    expect([error.code, met.met]).toEqual([code, asked])
+    expect(error.cause).not.toHaveProperty('result')
+    met.lift()
+    expect(await done(store.put(unit))).toMatchObject({ existed: false })
+  })
+
   test('a client that wants some fields as they came is no trouble', async () => {
     const { store, whole } = fresh('60s', { fieldsAsRaw: { outputs: true, data: true } })
     expect(await done(store.put(unit))).toMatchObject({ existed: false })

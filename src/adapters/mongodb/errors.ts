@@ -9,10 +9,21 @@ interface Thrown {
   readonly code?: unknown
   readonly syscall?: unknown
   readonly errorLabels?: readonly string[]
+  /** What it was made of: a server's answer as it came. */
+  readonly errorResponse?: { readonly ok?: unknown }
   readonly writeErrors?: readonly { readonly code: number; readonly errmsg?: string }[]
 }
 
-const thrown = (error: unknown): Thrown => (typeof error === 'object' && error !== null ? error : {})
+/** An error of the driver's over many documents comes wrapped, without its name. */
+function unwrapped(error: unknown): unknown {
+  const { errorResponse } = (error ?? {}) as Thrown
+  return errorResponse instanceof Error ? errorResponse : error
+}
+
+function thrown(error: unknown): Thrown {
+  const own = unwrapped(error)
+  return typeof own === 'object' && own !== null ? own : {}
+}
 
 /** A command that had no answer in time. Not the driver's own: it has no limit that spares write concerns (timeoutMS). */
 export class NoAnswer extends Error {
@@ -57,8 +68,8 @@ const CLOSED = new Set(['MongoClientClosedError', 'MongoNotConnectedError'])
 const isConcern = (error: unknown) => thrown(error).name === 'MongoWriteConcernError' || isBulkConcern(error)
 
 function isBulkConcern(error: unknown): boolean {
-  const { name, writeErrors } = thrown(error)
-  return name === 'MongoBulkWriteError' && writeErrors?.length === 0
+  const { name, writeErrors, errorResponse } = thrown(error)
+  return name === 'MongoBulkWriteError' && writeErrors?.length === 0 && errorResponse?.ok !== 0
 }
 
 /** The codes of an answer: one, or one of each document that was refused. */
@@ -191,7 +202,7 @@ export function mongoError(error: unknown, doing: string, signal?: AbortSignal):
 /** K12: an error over many documents brings them along, with an image's bytes. */
 function withoutBytes(error: unknown): unknown {
   const { name, message, code, writeErrors } = thrown(error)
-  return writeErrors === undefined ? error : Object.assign(new Error(message), { name, code })
+  return writeErrors === undefined ? unwrapped(error) : Object.assign(new Error(message), { name, code })
 }
 
 /** A port's call: `work` as a TaskEither whose error says what was being done. */
