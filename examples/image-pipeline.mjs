@@ -31,8 +31,5 @@ const pipeline = await imagePipeline(host, {
 pipeline.events$.subscribe(({ message }) => console.log(message))
 console.log('Waiting for images in photos/source', await pipeline.status())
 
-// The host first, which ends what runs; then the folders.
-process.once('SIGINT', async () => {
-  await host.close()
-  await pipeline.close()
-})
+// It ends what runs, and gives the folders back.
+process.once('SIGINT', () => host.close())

@@ -30,6 +30,5 @@ pipeline.events$.subscribe(({ message }) => console.log(message))
 console.log('Waiting for images in photos/source', await pipeline.status())
 
 process.once('SIGINT', async () => {
-  await host.close() // the connection ends with it
-  await pipeline.close()
+  await host.close() // pipeline and connection end with it
 })

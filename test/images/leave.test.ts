@@ -1,13 +1,16 @@
 // What is left behind: nothing, however an image's way was cut short.
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { left } from 'fp-ts/lib/TaskEither.js'
 import { expect, test, vi } from 'vitest'
-import { DuramenError } from '../../src/index.ts'
-import type { Append } from '../../src/journal/index.ts'
+import { DuramenError, openHost } from '../../src/index.ts'
+import { type Append, memoryJournal } from '../../src/journal/index.ts'
+import { type ImagePipelineOptions, imagePipeline } from '../../src/machines/index.ts'
 import type { ImageFolders } from '../../src/ports/image.ts'
 import { done } from '../../src/testing/images/index.ts'
+import { virtualClock } from '../../src/testing/index.ts'
 import { deferred } from '../support/deferred.ts'
+import { quiet } from '../support/host.ts'
 import { drain, type ImageWorld, imageWorld, twoOutputs } from '../support/image-world.ts'
 import { kept } from '../support/journals.ts'
 
@@ -118,4 +121,44 @@ test('I2 a store that is away at the start does not keep the pipeline from openi
   await world.drop('a.png', 'A')
   await drain(world, { store: away })
   expect(await world.everything()).toEqual(['images_old/a.png: A'])
+})
+
+test('K10 a host that closes gives the folders back by itself; closing the pipeline before, after and twice does no harm', async () => {
+  const world = await imageWorld()
+  for (const order of ['host', 'pipeline, host', 'host, pipeline, pipeline']) {
+    const { host, pipeline } = await world.start()
+    await world.drop(`${order}.png`, order)
+    for (const part of order.split(', ')) await (part === 'host' ? host : pipeline).close()
+    expect(await readdir(join(world.images, '.duramen')), order).not.toContain('lock')
+  }
+  const { stop, pipeline } = await world.start()
+  await pipeline.drained()
+  await stop()
+  expect(await world.names('images_old')).toHaveLength(3)
+})
+
+test('K10 folders that are not free in time, or a store that fails to close, hold up no host', async () => {
+  const world = await imageWorld()
+  const lines: string[] = []
+  const logger = { ...quiet, warn: (line: string) => void lines.push(line) }
+  const clock = virtualClock()
+  const started = async (given: Partial<ImagePipelineOptions>) => {
+    const host = await openHost({ journal: memoryJournal(), logger, clock })
+    const basic = { folders: world.folders(), store: world.store(), process: twoOutputs }
+    return { host, pipeline: await imagePipeline(host, { ...basic, ...given }) }
+  }
+  const folders = world.folders()
+  const hangs = await started({ folders: { ...folders, close: () => () => new Promise(() => {}) } })
+  let over = false
+  const closed = hangs.host.close().then(() => (over = true))
+  while (!over) await clock.advance('1s')
+  await closed
+  expect(lines.join()).toContain('images: its folders and store were not free within 10000 ms')
+  await done(folders.close())
+
+  const no = new DuramenError('IO', 'the store has burnt')
+  const fails = await started({ store: { ...world.store(), close: () => left(no) } })
+  await fails.host.close()
+  expect(lines.at(-1)).toBe('images: the store has burnt')
+  await expect(fails.pipeline.close()).rejects.toBe(no)
 })

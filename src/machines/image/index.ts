@@ -8,11 +8,12 @@ import { answerOf, must } from '../../ports/answer.ts'
 import { LONGEST_TIMER } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { sleep } from '../../ports/signal.ts'
+import { textOf } from '../../ports/thrown.ts'
 import type { DurableActor } from '../../runtime/actor.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { type DurableMachine, durable, slotless } from '../../runtime/durable.ts'
 import type { Host } from '../../runtime/host.ts'
-import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
+import { assertHost, openInstance, UNCOUNTED, within } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
 import { imageMachine, preparedText, rejectedText, stateName } from './machine.ts'
@@ -61,9 +62,12 @@ export interface ImagePipeline {
   readonly events$: Observable<PipelineEvent>
   /** Resolves once source/ and images_sources are empty. */
   drained(options?: { signal?: AbortSignal }): Promise<void>
-  /** Closes folders and store. Close the host first: it ends what runs. */
+  /** Closes folders and store, as `host.close` does by itself. May be called twice, before or after that. */
   close(): Promise<void>
 }
+
+/** How long a host that closes waits for folders and store, ms. */
+const FREEING = 10_000
 
 type ImageActor = DurableActor<typeof imageMachine>
 
@@ -169,11 +173,29 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   }
 
   await must('folders.open', folders.open())
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= leave().finally(() => stays())
+    return closing
+  }
+  async function leave(): Promise<void> {
+    resuming?.end()
+    events.complete()
+    await must('folders.close', folders.close())
+    await must('store.close', store.close())
+  }
+  let stays = () => {}
   let line!: DurableActor<typeof coordinatorMachine>
   const context = () => line.getSnapshot().context
   /** The images under way, oldest first. */
   const under = () => context().active.flatMap(({ id: imageId }) => current.get(imageId) ?? [])
   try {
+    // K10: what can't be freed holds up no host
+    stays = host.endsWith(() =>
+      within(host.clock, FREEING, close(), () => {
+        throw new DuramenError('TIMEOUT', `its folders and store were not free within ${FREEING} ms`)
+      }).catch((error) => host.logger.warn(`${id}: ${textOf(error)}`, error)),
+    )
     await host.register(image)
     line = await openInstance(host, coordinator, 'line', { id: 'image', slots, retry }, `the image pipeline '${id}'`)
     line.on('*', (message) => events.next(message))
@@ -188,6 +210,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   } catch (error) {
     clearInterval(alive)
     resuming?.end()
+    stays()
     await must('folders.close', folders.close())
     throw error
   }
@@ -259,12 +282,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
         await new Promise((resolve) => setTimeout(resolve, Math.min(poll, 50)))
       }
     },
-    async close() {
-      resuming?.end()
-      events.complete()
-      await must('folders.close', folders.close())
-      await must('store.close', store.close())
-    },
+    close,
   }
 }
 
