@@ -15,7 +15,6 @@ import { asDuramen } from '../fs-error.ts'
 import { acquireLock, type Lock } from '../lock.ts'
 import type { BackedUp, Journal } from '../port.ts'
 import { backUp, type CopyOptions } from './backup/backup.ts'
-import { assertOutside } from './backup/outside.ts'
 import { CommittedFile, type LastFrame, NO_FRAME } from './commit/committed.ts'
 import { type CommittedEnd, NO_END } from './commit/committed-end.ts'
 import { GroupCommit } from './commit/group-commit.ts'
@@ -26,7 +25,7 @@ import { SNAPSHOT_PLACES } from './index/runs.ts'
 import { Listings } from './reading/listings.ts'
 import { readHead, readHeads, readLog, readStream, recordSum, type Source, segmentOf } from './reading/read.ts'
 import type { Reclaimed } from './reclaim.ts'
-import { Reclaiming, type ReclaimingWay } from './reclaiming.ts'
+import { archiveGiven, Reclaiming, type ReclaimingWay, type ReclaimOptions, reclaimGiven } from './reclaiming.ts'
 import type { ChainHead } from './segments/chain.ts'
 import { Coding, codecsGiven } from './segments/coding.ts'
 import { removeCopies } from './segments/holes.ts'
@@ -82,16 +81,6 @@ export interface FileJournal extends Journal {
    * CLOSED; what was given up until then is, and the next call goes on.
    */
   reclaim(options?: ReclaimOptions): Promise<Reclaimed>
-}
-
-/** What a reclaim does beside giving up what was trimmed. */
-export interface ReclaimOptions {
-  /**
-   * A folder outside the journal's that gets each segment as it is before it first loses something; what is there already
-   * stays. All of them, and what is left in the journal, are its whole history. Default: that of the journal's option
-   * `reclaim`, or none.
-   */
-  readonly archive?: string
 }
 
 const NAMES: readonly string[] = [
@@ -284,23 +273,6 @@ async function openLocked(
       }
     },
   }
-}
-
-/** Rejects with BAD_OPTION. */
-async function reclaimGiven(dir: string, given: boolean | ReclaimOptions = true): Promise<ReclaimingWay> {
-  if (typeof given === 'boolean') return { byItself: given, archive: undefined }
-  return { byItself: true, archive: await archiveGiven(dir, given) }
-}
-
-/** Rejects with BAD_OPTION. */
-async function archiveGiven(dir: string, options: ReclaimOptions | undefined): Promise<string | undefined> {
-  const given = optionsGiven('reclaim', options, "Leave it out, or give an object: { archive: './archive' }.")
-  assertNames('reclaim', given, ['archive'])
-  const { archive } = given
-  if (archive === undefined) return undefined
-  assertPath('archive', archive)
-  await assertOutside('archive', archive, dir)
-  return resolve(archive)
 }
 
 function committedHere({ position, offset, length }: Places['end'], segments: readonly Segment[]): CommittedEnd {

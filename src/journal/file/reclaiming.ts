@@ -7,10 +7,12 @@
 //
 // checksum of what follows, 8 hex digits | JSON. It is not synced: one that is not whole counts for nothing. K12 0600.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { DuramenError } from '../../ports/errors.ts'
+import { assertNames, assertPath, optionsGiven } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { asDuramen } from '../fs-error.ts'
+import { assertOutside } from './backup/outside.ts'
 import type { CommittedFile } from './commit/committed.ts'
 import type { Places } from './index/places.ts'
 import { RECLAIMED } from './index/runs.ts'
@@ -21,6 +23,16 @@ import type { Segment } from './segments/segments.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 
 const SUM_DIGITS = 8
+
+/** What a reclaim does beside giving up what was trimmed. */
+export interface ReclaimOptions {
+  /**
+   * A folder outside the journal's that gets each segment as it is before it first loses something; what is there already
+   * stays. All of them, and what is left in the journal, are its whole history. Default: that of the journal's option
+   * `reclaim`, or none.
+   */
+  readonly archive?: string
+}
 
 /** The parts of a journal that a reclaim needs. */
 export interface ReclaimingParts {
@@ -35,6 +47,23 @@ export interface ReclaimingParts {
 export interface ReclaimingWay {
   readonly byItself: boolean
   readonly archive: string | undefined
+}
+
+/** Rejects with BAD_OPTION. */
+export async function reclaimGiven(dir: string, given: boolean | ReclaimOptions = true): Promise<ReclaimingWay> {
+  if (typeof given === 'boolean') return { byItself: given, archive: undefined }
+  return { byItself: true, archive: await archiveGiven(dir, given) }
+}
+
+/** Rejects with BAD_OPTION. */
+export async function archiveGiven(dir: string, options: ReclaimOptions | undefined): Promise<string | undefined> {
+  const given = optionsGiven('reclaim', options, "Leave it out, or give an object: { archive: './archive' }.")
+  assertNames('reclaim', given, ['archive'])
+  const { archive } = given
+  if (archive === undefined) return undefined
+  assertPath('archive', archive)
+  await assertOutside('archive', archive, dir)
+  return resolve(archive)
 }
 
 export class Reclaiming {
