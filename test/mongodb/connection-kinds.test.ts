@@ -20,6 +20,12 @@ const unhurried = () => AbortSignal.timeout(20_000)
 const until = (made: Connection<any>, state: ConnectionStatus['state']) =>
   firstValueFrom(made.status$.pipe(filter((status) => status.state === state)))
 
+function withOption(uri: string, name: string): string {
+  const url = new URL(uri)
+  url.searchParams.set(name, 'true')
+  return url.href
+}
+
 test('C1 a name that nobody can look up: NOT_CONNECTED, of a connection and of a store, as long as it lasts', async () => {
   const before = dns.getServers()
   dns.setServers(['127.0.0.1:1'])
@@ -44,6 +50,7 @@ await withMongo((mongo) => {
   /** A connection that is quick to see things, and whose first words are commands, which a proxy can answer. */
   const options: MongoClientOptions = {
     serverApi: '1',
+    serverMonitoringMode: 'poll', // one answer for each question
     heartbeatFrequencyMS: 500,
     connectTimeoutMS: 1000,
     serverSelectionTimeoutMS: 1000,
@@ -66,7 +73,7 @@ await withMongo((mongo) => {
     const proxy = await behind()
     const is = { setName: 'rs', isWritablePrimary: false, secondary: true, primary: 'elsewhere:27017' }
     const said = proxy.trouble({ replace: (answer) => ({ ...answer, ...is }) }, { command: 'hello', times })
-    const { made, driver } = await connected(`${proxy.uri}?directConnection=true`, '1h')
+    const { made, driver } = await connected(withOption(proxy.uri, 'directConnection'), '1h')
     await until(made, 'disconnected')
     expect(made.status()).toMatchObject({
       database: 'disconnected',
@@ -98,7 +105,7 @@ await withMongo((mongo) => {
   function balanced(proxy: MongoProxy): string {
     const is = { serviceId: new ObjectId(), msg: 'isdbgrid' }
     proxy.trouble({ replace: (answer) => ({ ...answer, ...is }) }, { command: 'hello', db: 'admin', times })
-    return `${proxy.uri}?loadBalanced=true`
+    return withOption(proxy.uri, 'loadBalanced')
   }
 
   test.each(['is away', 'hangs'])(
