@@ -1,11 +1,11 @@
 // V1: the control socket of a supervisor: who may ask, what is answered, and what junk comes to.
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { askControl, type ControlRequest, serveControl } from '../../src/adapters/process/control.ts'
+import { connectTo } from '../../src/journal/unix-socket.ts'
 import type { SupervisorStatus } from '../../src/ports/child.ts'
 import { DuramenError } from '../../src/ports/errors.ts'
 import { deferred } from '../support/deferred.ts'
@@ -47,7 +47,7 @@ afterEach(async () => {
 
 /** What is answered to these bytes. */
 async function raw(bytes: string | Buffer): Promise<string> {
-  const socket = connect(join(folder, 'control.sock'))
+  const socket = await connectTo(join(folder, 'control.sock'))
   socket.end(bytes)
   let text = ''
   socket.setEncoding('utf8').on('data', (chunk) => (text += chunk))
