@@ -1,7 +1,6 @@
 // What the ready-made machines have in common on a host: one set of them for each, their instances, and what is seen of those.
 import { Observable } from 'rxjs'
 import type { AnyMachineSnapshot, AnyStateMachine, EmittedFrom, InputFrom } from 'xstate'
-import type { Clock } from '../ports/clock.ts'
 import { DuramenError } from '../ports/errors.ts'
 import { badOption } from '../ports/given.ts'
 import type { DurableActor } from '../runtime/actor.ts'
@@ -78,13 +77,4 @@ export function eventsOf<TMachine extends AnyStateMachine>(
       closing.unsubscribe()
     }
   })
-}
-
-/** What a promise comes to, or, after so long, what `late` answers or throws. */
-export async function within<A, B>(clock: Clock, ms: number, promise: Promise<A>, late: () => B): Promise<A | B> {
-  let cancel = () => {}
-  const passed = new Promise<void>((resolve) => {
-    cancel = clock.after(ms, resolve)
-  })
-  return Promise.race([promise, passed.then(late)]).finally(cancel)
 }

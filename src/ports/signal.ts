@@ -1,4 +1,4 @@
-// Waiting for as long as a signal allows, and signals that follow others.
+// Waiting for as long as a signal or a limit allows, and signals that follow others.
 import type { Clock } from './clock.ts'
 
 /**
@@ -28,6 +28,15 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     })
     signal.addEventListener('abort', aborted, { once: true })
   })
+}
+
+/** What a promise comes to, or, after so long, what `late` answers or throws. */
+export async function within<A, B>(clock: Clock, ms: number, promise: Promise<A>, late: () => B): Promise<A | B> {
+  let cancel = () => {}
+  const passed = new Promise<void>((resolve) => {
+    cancel = clock.after(ms, resolve)
+  })
+  return Promise.race([promise, passed.then(late)]).finally(cancel)
 }
 
 /** Aborts with the first of the signals; the answer ends that, which AbortSignal.any can't: it leaves something at those that last. */

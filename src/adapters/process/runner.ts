@@ -8,7 +8,6 @@ import { once } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { fsError } from '../../journal/fs-error.ts'
 import { makeFoldersSync } from '../../journal/make-folders.ts'
@@ -16,7 +15,9 @@ import type { Child, ChildOrder, ChildRunner, Exit } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
+import { within } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { endAll, pidsOf, signalAt } from './group.ts'
 import { type Known, leftovers } from './leftovers.ts'
 import { MARK, marked, markOf } from './mark.ts'
@@ -44,7 +45,7 @@ const NAMES = ['stdout', 'stderr', 'logDir', 'logSize', 'logKeep', 'logger']
 
 /** ms that what a program leaves behind has to end by itself once it was asked. */
 const REST_LIMIT = 5_000
-/** ms in which what a program has written is read out once it has ended, and as much for its file alone: others may hold its pipes. */
+/** ms in which what a program has written is read out once it has ended: others may hold its pipes. */
 const READ_OUT = 1_000
 
 /**
@@ -105,9 +106,10 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       await Promise.allSettled(ends)
       await tidy(own)
       tidied = true
-      await within(READ_OUT, read)
+      // console and file have a second; then the console is given up, and the file alone has another
+      await within(systemClock, READ_OUT, read, () => undefined)
       for (const { release } of Object.values(readers)) release()
-      await within(READ_OUT, read)
+      await within(systemClock, READ_OUT, read, () => undefined)
       child.stdout.destroy()
       child.stderr.destroy()
       forget(place)
@@ -174,13 +176,6 @@ function spawnWith(mark: string, order: ChildOrder) {
   } catch (error) {
     throw unstartable(error as NodeJS.ErrnoException, order)
   }
-}
-
-/** Resolves once it is done, or the time is over. */
-async function within(limit: number, done: Promise<unknown>): Promise<void> {
-  const over = new AbortController()
-  await Promise.race([done, sleep(limit, undefined, { signal: over.signal }).catch(() => {})])
-  over.abort()
 }
 
 const failed = (error: unknown): DuramenError =>

@@ -1,9 +1,10 @@
 // The two ways to restart what is watched: a command of the user's, or its supervisor.
 import { spawn } from 'node:child_process'
 import { basename, dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { askControl } from '../../adapters/process/control.ts'
 import { DuramenError } from '../../ports/errors.ts'
+import { within } from '../../ports/signal.ts'
+import { systemClock } from '../../runtime/clock.ts'
 
 /** Resolves once it was restarted, rejects with DuramenError. */
 export type Restart = (why: string) => Promise<void>
@@ -20,11 +21,9 @@ export function byCommand(command: string, limit = COMMAND_LIMIT): Restart {
   let running: Promise<void> | undefined
   return async () => {
     running ??= run(command).finally(() => (running = undefined))
-    const over = new AbortController()
-    const late = sleep(limit, undefined, { signal: over.signal }).then(() =>
-      Promise.reject(failed(`has not ended within ${limit / 1000} s; it goes on, and none is begun beside it`)),
-    )
-    await Promise.race([running, late]).finally(() => over.abort())
+    await within(systemClock, limit, running, () => {
+      throw failed(`has not ended within ${limit / 1000} s; it goes on, and none is begun beside it`)
+    })
   }
 }
 

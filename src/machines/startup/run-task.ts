@@ -3,8 +3,7 @@
 // S2 In a process a task runs once at a time, also when it has been given up because it ignores its signal: who is asked to run
 //    it again, in this start-up or a later one, waits for it. Such a task is not tried again; a value that still comes of it is
 //    stopped at once, and nobody gets it.
-import { linked } from '../../ports/signal.ts'
-import { within } from '../hosting.ts'
+import { linked, within } from '../../ports/signal.ts'
 import type { Given } from './options.ts'
 import { putAway } from './stop-task.ts'
 import { aborted, call, contextOf, inside, problemIn, tooLate, type World } from './task-call.ts'

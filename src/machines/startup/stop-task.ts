@@ -1,7 +1,6 @@
 // S7 A task that is done is stopped, within its limit; S2 so is a value that came too late, and that nobody gets.
 import { printable } from '../../ports/printable.ts'
-import { linked } from '../../ports/signal.ts'
-import { within } from '../hosting.ts'
+import { linked, within } from '../../ports/signal.ts'
 import type { Given } from './options.ts'
 import { aborted, call, contextOf, problemIn, tooLate, type World } from './task-call.ts'
 import type { Stopped } from './types.ts'
