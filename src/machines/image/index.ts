@@ -16,6 +16,7 @@ import type { Host } from '../../runtime/host.ts'
 import { assertHost, openInstance, UNCOUNTED } from '../hosting.ts'
 import { backoff, problemOf } from '../problems.ts'
 import { coordinatorMachine, ownedNames } from './coordinator.ts'
+import { logLines } from './log-lines.ts'
 import { imageMachine, preparedText, rejectedText, stateName } from './machine.ts'
 import { type ImagePipelineOptions, orderGiven, pipelineGiven, signalGiven } from './options.ts'
 import { Resuming, toldWith } from './resuming.ts'
@@ -84,6 +85,7 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   const { folders, store, connection, mode, slots, id, poll, retry, processAttempts, crashes } = given
   const ports: Ports = { folders, store, process: given.process, connection, poll, crashes }
   const events = new Subject<PipelineEvent>()
+  events.subscribe(logLines(id, host.logger))
   const current = new Map<string, ImageActor>()
   const sameContent = new Map<string, Promise<unknown>>()
   /** Images that can't be asked yet: they wait for equal content, or for the journal. */

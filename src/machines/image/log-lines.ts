@@ -1,0 +1,43 @@
+// What the host's logger is told of a pipeline: how each image has ended, and what keeps it waiting, once for each wait.
+import type { Logger } from '../../ports/logger.ts'
+import type { CoordinatorMessage, ImageMessage } from './types.ts'
+
+const LEVELS = {
+  claimed: 'debug',
+  prepared: 'debug',
+  processed: 'debug',
+  recognised: 'debug',
+  uploaded: 'debug',
+  processing_failed: 'warn',
+  upload_failed: 'warn',
+  move_failed: 'warn',
+  blocked: 'warn',
+  rejected: 'debug', // its end says it once more
+  quarantined: 'warn',
+  gone: 'warn',
+  archived: 'info',
+  duplicate: 'info',
+  forced: 'info',
+} as const satisfies Record<PipelineMessage['type'], keyof Logger>
+
+type PipelineMessage = (ImageMessage & { readonly id: string }) | CoordinatorMessage
+
+/** Logs what a pipeline says. What goes wrong in the same way again, before anything has gone well, goes to debug. */
+export function logLines(pipeline: string, logger: Logger): (message: PipelineMessage) => void {
+  /** What was told last, by image; the line's own beside them. */
+  const troubles = new Map<string, string>()
+  return (message) => {
+    const { type } = message
+    const whose = type === 'blocked' ? '' : message.id
+    const level = LEVELS[type]
+    const problem = 'problem' in message ? message.problem : null
+    const trouble = level === 'warn' && problem ? `${type} ${problem.code}` : undefined
+    const again = trouble !== undefined && troubles.get(whose) === trouble
+    if (trouble !== undefined && !ENDS.has(type)) troubles.set(whose, trouble)
+    else if (type !== 'prepared') troubles.delete(whose)
+    if (type === 'claimed') troubles.delete('')
+    logger[again ? 'debug' : level](`${pipeline}: ${message.message}`)
+  }
+}
+
+const ENDS: ReadonlySet<PipelineMessage['type']> = new Set(['quarantined', 'gone'])
