@@ -626,3 +626,10 @@ it('refuses options that are none, by name, with those that there are', async ()
     "'verison' is no option",
   )
 })
+
+it('the hint for a wrong option of a start-up names only those that are documented', async () => {
+  const host = await openHost({ journal: memoryJournal(), logger: quiet })
+  const error = await startup(host, [], { nonesuch: 1 } as never).catch((thrown) => thrown)
+  expect(error.hint).toBe('There are id, grace, signals, service, env, schema; docs/OPTIONS.md says what they mean.')
+  await host.close()
+})

@@ -548,3 +548,18 @@ test('W1c of stop, start and stop in one breath the last one has it', async () =
   expect(state()).toBe('running')
   expect(times).toHaveLength(2)
 })
+
+test('W1 a run that fails with the same words is a warning once, and anew after a good one', async () => {
+  const here = place()
+  const warned: string[] = []
+  const logger = { debug() {}, info() {}, warn: (line: string) => void warned.push(line), error() {} }
+  const ends = ['away', 'away', 'away', 'full', 'away', undefined, 'away']
+  const run = () => {
+    const end = ends.shift()
+    if (end !== undefined) throw new Error(end)
+  }
+  await here.start({ run, every: '1s', backoff: { first: '1s', max: '1s' } }, { logger })
+  await here.pass(7 * SECOND)
+  expect(ends).toEqual([])
+  expect(warned.map((line) => line.split(': ').at(-1))).toEqual(['away', 'full', 'away', 'away'])
+})

@@ -20,6 +20,7 @@ import type { StartupHealth, StartupReport } from './report.ts'
 import { inside } from './task-call.ts'
 import type { StartupMessage } from './types.ts'
 
+export type { ServiceManager } from '../../ports/service.ts'
 export type { EnvironmentOptions } from './environment.ts'
 export { loadOnce } from './load-once.ts'
 export { reportLines } from './log-lines.ts'

@@ -141,7 +141,8 @@ export interface Settings {
 /** Throws BAD_OPTION. */
 export function settingsOf(given: StartupOptions | undefined): Settings {
   const options = optionsGiven('startup', given)
-  assertNames('startup', options, ['id', 'grace', 'signals', 'service', 'process', 'env', 'schema'])
+  const { process: _, ...told } = options // @internal, for tests
+  assertNames('startup', told, ['id', 'grace', 'signals', 'service', 'env', 'schema'])
   const { id = 'startup', signals = SIGNALS, service, process: own = process, env, schema } = options
   if (typeof id !== 'string' || !/^[^/\p{Cc}]{1,400}$/u.test(id))
     throw badOption('id', id, 'is no name of a start-up', 'Use 1 to 400 characters without slash, or leave it out.')

@@ -30,6 +30,8 @@ export class Desk {
   halted = false
   readonly #clock: Clock
   readonly #logger: Logger
+  /** How the last run has failed, as it was logged. */
+  #failure: string | undefined
   #current: { readonly ended: Promise<void>; readonly stop: AbortController } | undefined
 
   constructor(job: Job, clock: Clock, logger: Logger) {
@@ -79,15 +81,24 @@ export class Desk {
     const past = () => Math.round(this.#clock.now() - since)
     try {
       await ran
+      this.#failure = undefined
       return { outcome: 'done', ms: past(), problem: null }
     } catch (error) {
       signal.throwIfAborted() // its state was left, or its host closes: it does not count
       if (stop.signal.aborted) return { ...STOPPED, ms: past() }
-      this.#logger.warn(`worker ${this.job.id}: a run has failed: ${textOf(error)}`, error as object)
+      this.#logFailure(error)
       return { outcome: 'failed', ms: past(), problem: problemOf(error) }
     } finally {
       await ended
     }
+  }
+
+  /** What fails in the same way again and again is told once; the worker's status and events$ have each time. */
+  #logFailure(error: unknown): void {
+    const text = `worker ${this.job.id}: a run has failed: ${textOf(error)}`
+    if (text === this.#failure) return this.#logger.debug(text)
+    this.#failure = text
+    this.#logger.warn(text, error as object)
   }
 
   #given(key: string, signal: AbortSignal): WorkerRun {
