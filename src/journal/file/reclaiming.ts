@@ -6,12 +6,13 @@
 // K3 nothing depends on what the file `reclaimed` says of the last one: without it, the next looks at all again.
 //
 // checksum of what follows, 8 hex digits | JSON. It is not synced: one that is not whole counts for nothing. K12 0600.
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { DuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, optionsGiven } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { asDuramen } from '../fs-error.ts'
+import { makeFolders } from '../make-folders.ts'
 import { assertOutside } from './backup/outside.ts'
 import type { CommittedFile } from './commit/committed.ts'
 import type { Places } from './index/places.ts'
@@ -172,7 +173,7 @@ export class Reclaiming {
     const bytes = Buffer.from(`${' '.repeat(SUM_DIGITS)}${JSON.stringify(this.#left)}\n`, 'latin1')
     bytes.write(this.#sumOf(bytes), 'latin1')
     try {
-      await mkdir(dirname(this.#file), { mode: 0o700, recursive: true })
+      await makeFolders(dirname(this.#file))
       await writeFile(this.#file, bytes, { mode: 0o600 })
     } catch {}
   }
