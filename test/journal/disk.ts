@@ -17,6 +17,15 @@ function format(image: string, mebibytes: number): void {
   run('mkfs.ext4', '-q', '-F', '-b', '4096', image, `${mebibytes}M`)
 }
 
+/** Waits until nobody has it mounted: a mount namespace that began meanwhile, as another test's, would give back the disk that was cut. */
+function released(image: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let left = 600; execFileSync('losetup', ['-j', image]).length > 0; left--) {
+    if (left === 0) throw new Error(`somebody still has ${image} mounted`)
+    Atomics.wait(pause, 0, 0, 50)
+  }
+}
+
 export interface Disk {
   /** Where it is mounted. */
   readonly path: string
@@ -37,6 +46,7 @@ export function noDisk(): string | undefined {
     run('mount', '-o', 'loop', image, folder)
     mounted = true
     run('perl', '-e', CUT, folder)
+    run('losetup', '-j', image)
     return undefined
   } catch (error) {
     return `a power cut needs ext4 on a loop device, and perl: ${(error as Error).message.trim()}`
@@ -67,6 +77,7 @@ export async function newDisk(mebibytes = 64): Promise<Disk> {
     restart() {
       run('umount', path)
       mounted = false
+      released(image)
       mount()
       mounted = true
     },
