@@ -1,6 +1,7 @@
 // Processes in a pid namespace of their own, as those of a container are: same host name, same folders, other pids.
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { signalAt } from '../../src/adapters/process/group.ts'
 import { procTable } from '../../src/adapters/process/table.ts'
 
 const ALONE = ['--pid', '--fork', '--mount-proc']
@@ -23,7 +24,7 @@ export const contained = (command: string, ...args: string[]): [string, string[]
 export async function signalInside(unshare: ChildProcess, name: NodeJS.Signals): Promise<void> {
   while (unshare.exitCode === null && unshare.signalCode === null) {
     const inside = (await procTable().all()).find(({ parent }) => parent === unshare.pid)
-    if (inside !== undefined) return void process.kill(inside.pid, name)
+    if (inside !== undefined) return signalAt(inside.pid, name)
     await sleep(5)
   }
 }
