@@ -20,6 +20,8 @@ function someKeys() {
   return { keys, forget: (stream: string) => void secrets.set(stream, undefined) }
 }
 
+const someAes = () => aesGcm({ keys: someKeys().keys })
+
 const deflate: FrameCodec = {
   id: 64,
   encode: (bytes) => ({ bytes: deflateRawSync(bytes), keyId: 0 }),
@@ -45,7 +47,7 @@ const INDEXED = Array.from({ length: 16 }, (_, index) => `text ${index + 1}`)
 const CANARY = 'the canary sings in the coal mine'
 
 test('K12 no file of an encrypted journal holds a word of what was appended or kept as a snapshot', async () => {
-  const codec = aesGcm(someKeys())
+  const codec = someAes()
   for (const options of [{ codec }, {}] as FileJournalOptions[]) {
     const folder = await newFolder()
     const journal = await openIn(folder, { ...options, indexEvery: 16, segmentBytes: 4096 })
@@ -71,7 +73,7 @@ test('K12 what is written in plain text stays readable once there is a codec, an
   await add(plain, 'a', 0, 'one', 'two')
   await must(plain.saveSnapshot({ stream: 'a', seq: 2, text: CANARY }))
   await must(plain.close())
-  const codec = aesGcm(someKeys())
+  const codec = someAes()
   const journal = await openIn(folder, { codec })
   await add(journal, 'a', 2, 'three')
   expect(await texts(journal.read('a'))).toEqual(['one', 'two', 'three'])
@@ -84,7 +86,7 @@ test('K12 what is written in plain text stays readable once there is a codec, an
 
 describe('a codec of one’s own', () => {
   test('may compress, and encrypt what it has compressed', async () => {
-    const aes = aesGcm(someKeys())
+    const aes = someAes()
     const both: FrameCodec = {
       id: 65,
       encode: (bytes, place) => aes.encode(deflateRawSync(bytes), place),
@@ -106,7 +108,7 @@ describe('a codec of one’s own', () => {
 
   test('the first of several writes, all of them read', async () => {
     const folder = await newFolder()
-    const aes = aesGcm(someKeys())
+    const aes = someAes()
     for (const [number, codec] of [deflate, [aes, deflate], [deflate, aes]].entries()) {
       const journal = await openIn(folder, { codec })
       await add(journal, 'a', number, `written ${number}`)
@@ -160,7 +162,7 @@ describe('a codec of one’s own', () => {
 describe('K12 without its codec', () => {
   test('a journal opens when nothing must be decoded, and says CODEC_MISSING of what must', async () => {
     const folder = await newFolder()
-    const codec = aesGcm(someKeys())
+    const codec = someAes()
     const journal = await openIn(folder, { codec, indexEvery: 16 })
     await add(journal, 'a', 0, ...INDEXED)
     await must(journal.close())
@@ -178,7 +180,7 @@ describe('K12 without its codec', () => {
 
   test('a journal of which the index lacks something does not open, and nothing was changed', async () => {
     const folder = await newFolder()
-    const codec = aesGcm(someKeys())
+    const codec = someAes()
     const journal = await openIn(folder, { codec })
     await add(journal, 'a', 0, 'one')
     const files = await segmentsOf(folder) // as a crash would leave them
@@ -194,11 +196,11 @@ describe('K12 without its codec', () => {
 describe('K12 aesGcm', () => {
   test('the wrong key is WRONG_KEY with file and offset, never data', async () => {
     const folder = await newFolder()
-    const journal = await openIn(folder, { codec: aesGcm(someKeys()), indexEvery: 16 })
+    const journal = await openIn(folder, { codec: someAes(), indexEvery: 16 })
     await add(journal, 'a', 0, ...INDEXED)
     await must(journal.saveSnapshot({ stream: 'a', seq: 2, text: 'kept' }))
     await must(journal.close())
-    const wrong = await openIn(folder, { codec: aesGcm(someKeys()), indexEvery: 16 })
+    const wrong = await openIn(folder, { codec: someAes(), indexEvery: 16 })
     const { file } = (await segmentsOf(folder))[0]!
     expect(await errorOf(all(wrong.read('a')))).toMatchObject({
       code: 'WRONG_KEY',
@@ -228,7 +230,7 @@ describe('K12 aesGcm', () => {
 
   test('a frame with a changed cipher text and its checksum made right is found when it is read', async () => {
     const folder = await newFolder()
-    const codec = aesGcm(someKeys())
+    const codec = someAes()
     const journal = await openIn(folder, { codec })
     await add(journal, 'a', 0, 'one', 'two')
     await must(journal.close())
