@@ -84,7 +84,7 @@ test('a retry is one line, and a failure says its message once, with the stack',
   await clock.advance('1s')
   expect(said).toEqual([
     ['start-up startup: a failed, attempt 1/2, and is tried again in 1000 ms: no disk', undefined],
-    ['start-up startup: text failed: just no', 'just no'],
+    ['start-up startup: text failed: just no', undefined],
     ['start-up startup: a failed', broken],
   ])
 })

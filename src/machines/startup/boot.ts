@@ -157,7 +157,8 @@ export class Boot {
   #log(said: StartupMessage): void {
     const { type, message, task } = said
     const order = type === 'ready' ? orderLine(this.report) : ''
-    const thrown = type === 'failed' ? this.desk.errors.get(task ?? '') : undefined
+    const error = type === 'failed' ? this.desk.errors.get(task ?? '') : undefined
+    const thrown = typeof error === 'object' ? error : undefined // a text is in the message already
     this.desk.logger[LEVELS[type] ?? 'info'](
       `start-up ${this.desk.id}: ${printable(unlessSaid(message, thrown))}${order && `: ${order}`}`,
       thrown as object | undefined,
