@@ -70,7 +70,7 @@ export async function removeLeft(file: string): Promise<void> {
 }
 
 /** Whether a name is that of a socket beside a lock of this name. */
-export const isPresenceOf = (lock: string, name: string): boolean =>
+const isPresenceOf = (lock: string, name: string): boolean =>
   name.startsWith(`${lock}.`) && /^[0-9a-f]{8}\.sock$/.test(name.slice(lock.length + 1))
 
 /** The way to it may be what is missing. */
