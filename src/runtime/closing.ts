@@ -3,7 +3,7 @@
 // K10: intake has stopped, callbacks and observables with it; what was accepted becomes durable, effects are aborted and
 //      waited for, what has finished is recorded, and the journal is released; each wait has an end. Who comes into memory
 //      meanwhile is told as those that are there.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { must } from '../ports/answer.ts'
 import type { Engine } from './engine.ts'
 import type { Instance } from './instance.ts'
 
@@ -54,8 +54,7 @@ export class Closing {
     telemetry?.unwatch(this.engine)
     await this.toldAll()
     await Promise.all([...this.engine.endings].map((end) => end()))
-    const closed = await journal.close()()
-    if (isLeft(closed)) throw closed.left
+    await must('journal.close', journal.close())
   }
 
   /** `otherwise`: how it is called where it takes too long. */

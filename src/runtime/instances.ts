@@ -3,9 +3,9 @@
 // K6: an instance at rest is woken when its first delayed transition is due.
 // K9: idle instances leave memory once there are more than `maxActive`, instances at their end at once; all come back when
 //     somebody asks for them or an input reaches them. A journal in trouble that may pass breaks none: it is asked again.
-import { isLeft } from 'fp-ts/lib/Either.js'
 import type { StoredRecord } from '../journal/port.ts'
 import { instanceOf, streamOf, urgencyOf } from '../journal/records.ts'
+import { must } from '../ports/answer.ts'
 import { type DuramenError, isDuramenError } from '../ports/errors.ts'
 import { textOf } from '../ports/thrown.ts'
 import { Alarms } from './alarms.ts'
@@ -271,8 +271,7 @@ export class Instances {
   async trim(stream: string, seq: number): Promise<void> {
     try {
       for await (const _ of this.host.journal.read(stream, { to: seq - 1 })) {
-        const answer = await this.host.journal.trim(stream, seq)()
-        if (isLeft(answer)) throw answer.left
+        await must('journal.trim', this.host.journal.trim(stream, seq))
         return
       }
     } catch (error) {

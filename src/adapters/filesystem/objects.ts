@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import { must } from '../../ports/answer.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import { checkHash } from '../../ports/given.ts'
 import { draftName } from './crossing.ts'
@@ -61,10 +62,9 @@ export class Objects {
   /** Writes and syncs an object; one that is damaged is replaced. The caller syncs its folder. */
   async write(content: Content, signal?: AbortSignal): Promise<void> {
     const draft = join(this.#drafts, draftName())
-    const sent = await content.read()()
-    if (sent._tag === 'Left') throw sent.left
+    const sent = await must('output.read', content.read())
     await writeNew(this.#files, draft, async (handle) => {
-      const written = await digest(sent.right, (chunk) => {
+      const written = await digest(sent, (chunk) => {
         signal?.throwIfAborted()
         return handle.writeFile(chunk)
       })

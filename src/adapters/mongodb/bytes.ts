@@ -6,6 +6,7 @@
 // ours can be sent again, several at once.
 import { createHash } from 'node:crypto'
 import type { Collection, Db, ObjectId } from 'mongodb'
+import { must } from '../../ports/answer.ts'
 import { DuramenError } from '../../ports/errors.ts'
 import type { StoreOutput } from '../../ports/image.ts'
 import type { Commands } from './commands.ts'
@@ -70,12 +71,11 @@ export class Bytes {
     signal?: AbortSignal,
   ) {
     const { ObjectId } = this.#driver
-    const sent = await output.read()()
-    if (sent._tag === 'Left') throw sent.left
+    const sent = await must('output.read', output.read())
     let n = 0
     let flying: Promise<void> = Promise.resolve()
     try {
-      for await (const batch of batches(checked(sent.right, output))) {
+      for await (const batch of batches(checked(sent, output))) {
         await flying
         await beat()
         flying = this.#insert(
@@ -148,10 +148,8 @@ export class Bytes {
 
 /** A small output as a whole. STORE_MISMATCH for other bytes than announced. */
 export async function collect(output: StoreOutput): Promise<Buffer> {
-  const sent = await output.read()()
-  if (sent._tag === 'Left') throw sent.left
   const parts: Uint8Array[] = []
-  for await (const part of checked(sent.right, output)) parts.push(part)
+  for await (const part of checked(await must('output.read', output.read()), output)) parts.push(part)
   return Buffer.concat(parts)
 }
 

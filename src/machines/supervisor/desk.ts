@@ -3,7 +3,7 @@
 // One call after the other reaches the runner. Whoever is not wanted any more (its state was left, the host closes) takes the
 // program along: it never runs without somebody who sees its end. What can't be recorded changes nothing in that.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { answerOf } from '../../ports/answer.ts'
+import { answerOf, must } from '../../ports/answer.ts'
 import type { Child, Exit } from '../../ports/child.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { DuramenError } from '../../ports/errors.ts'
@@ -64,11 +64,10 @@ export class Desk {
     return this.#inTurn(async () => {
       signal.throwIfAborted()
       const { runner, stopTimeout } = this.#supervised
-      const cleared = await answerOf('runner.clear', runner.clear(stopTimeout))
-      if (isLeft(cleared)) throw cleared.left
-      if (cleared.right > 0)
-        this.#logger.warn(`${this.#supervised.id}: ended ${cleared.right} processes that an earlier run had left`)
-      return cleared.right
+      const cleared = await must('runner.clear', runner.clear(stopTimeout))
+      if (cleared > 0)
+        this.#logger.warn(`${this.#supervised.id}: ended ${cleared} processes that an earlier run had left`)
+      return cleared
     })
   }
 
@@ -130,8 +129,7 @@ export class Desk {
     const run = this.#run
     if (run && (!run.over || run.ending)) return this.#endRun(run)
     const { runner, stopTimeout } = this.#supervised
-    const cleared = await answerOf('runner.clear', runner.clear(stopTimeout))
-    if (isLeft(cleared)) throw cleared.left
+    await must('runner.clear', runner.clear(stopTimeout))
     return run?.over ?? null
   }
 
@@ -164,16 +162,10 @@ export class Desk {
     const calling = new AbortController()
     const unlink = linked([signal], calling)
     try {
-      const told = await within(
-        this.#clock,
-        TELLING,
-        answerOf('notifier.notify', notifier.notify(notice, calling.signal)),
-        () => {
-          calling.abort()
-          throw new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`)
-        },
-      )
-      if (isLeft(told)) throw told.left
+      await within(this.#clock, TELLING, must('notifier.notify', notifier.notify(notice, calling.signal)), () => {
+        calling.abort()
+        throw new DuramenError('TIMEOUT', `no answer within ${TELLING} ms`)
+      })
       return { told: true, problem: null }
     } catch (error) {
       this.#logger.warn(`${id}: ${notifier.name} could not be told that it is CRITICAL: ${textOf(error)}`)
