@@ -1,22 +1,18 @@
 // An image store in MongoDB, or in what speaks its protocol: nothing but single-document writes, no transaction, no
 // change stream. Any number of processes and hosts may use it at once.
-//
-// I1 an answer is built from what was read back, as a majority has it. I3 a unit is there once its document says so: one
-// write, after all bytes were read back. I5 the same content is stored once, and nothing is replaced but what is damaged.
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Db, ObjectId } from 'mongodb'
+import type { Db } from 'mongodb'
 import { LONGEST_TIMER } from '../../ports/clock.ts'
-import { DuramenError } from '../../ports/errors.ts'
 import { assertNames, badOption, checkHash, optionsGiven } from '../../ports/given.ts'
 import type { ImageStore, StoredUnit, StoreUnit } from '../../ports/image.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
-import { Bytes, checked, collect } from './bytes.ts'
+import { Bytes } from './bytes.ts'
 import { Commands, opening, type Reading } from './commands.ts'
 import { mongoError, task } from './errors.ts'
 import { loadMongodb } from './load.ts'
-import { checkUnit, placesFor } from './sent.ts'
-import { type StoredOutput, type Unit, type UnitDocument, Units, type Upload } from './units.ts'
-import { Swept, Uploads } from './uploads.ts'
+import { OpenedStore } from './opened-store.ts'
+import { checkUnit } from './sent.ts'
+import { type UnitDocument, Units } from './units.ts'
+import { Uploads } from './uploads.ts'
 
 /** Options of {@link mongoImageStore}. */
 export interface MongoImageStoreOptions {
@@ -46,18 +42,6 @@ const NAMES: readonly string[] = [
   'abandoned',
 ] satisfies (keyof MongoImageStoreOptions)[]
 const MAX_INLINE = 2 * 1024 * 1024
-/** How often a put begins anew: another one is publishing the same unit, or this one was taken for abandoned. */
-const TRIES = 5
-/** Before it does, ms: what another has published a majority may not have yet. */
-const PAUSE = 100
-
-/** What a store does its work with, once the driver is loaded. */
-interface Parts {
-  readonly newId: () => ObjectId
-  readonly units: Units
-  readonly uploads: Uploads
-  readonly bytes: Bytes
-}
 
 /**
  * An image store in a database of MongoDB ({@link MongoImageStoreOptions}); collections and indexes are made by the first
@@ -65,7 +49,7 @@ interface Parts {
  * both may be called again. NO_PERMISSION for a wrong password, NO_SPACE for a full disk, MISSING_PACKAGE without the driver.
  * `close` leaves the client open. Throws BAD_OPTION.
  */
-export const mongoImageStore = (options: MongoImageStoreOptions): ImageStore => storeOf(given(options))
+export const mongoImageStore = (options: MongoImageStoreOptions): ImageStore => storeOf(storeGiven(options))
 
 /** Options that were looked at; durations in ms. */
 interface Given {
@@ -77,9 +61,58 @@ interface Given {
 }
 
 /** For tests, too: they don't wait until an upload counts as abandoned. */
-export function storeOf({ db, collection, inline, timeout, abandoned }: Given): ImageStore {
-  const place = `${db.databaseName}.${collection}`
-  const commands = new Commands(timeout)
+export function storeOf(given: Given): ImageStore {
+  const place = placeOf(given)
+  const commands = new Commands(given.timeout)
+  let made: Promise<OpenedStore> | undefined
+
+  /** Once; after a failure anew. */
+  function opened(): Promise<OpenedStore> {
+    made ??= open(given, commands).catch((error) => {
+      made = undefined
+      throw error
+    })
+    return made
+  }
+
+  async function put(unit: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
+    const info = checkUnit(unit)
+    return (await commands.once(opened, signal)).put(unit, info, signal)
+  }
+
+  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
+    checkHash('key', key)
+    return (await commands.once(opened, signal)).find(key, signal)
+  }
+
+  async function read(key: string, index: number): Promise<AsyncIterable<Uint8Array>> {
+    checkHash('key', key)
+    const bytes = await (await opened()).read(key, index)
+    return told(`read ${key} from ${place}`, bytes)
+  }
+
+  async function* keys(): AsyncGenerator<string> {
+    yield* (await opened()).units.keys()
+  }
+
+  const call = <A>(doing: string, run: () => Promise<A>, signal?: AbortSignal) =>
+    task(`${doing} the image store ${place}`, run, signal)
+
+  return {
+    put: (unit, signal) => call(`put ${unit.key} into`, () => put(unit, signal), signal),
+    find: (key, signal) => call(`find ${key} in`, () => find(key, signal), signal),
+    read: (key, index) => call(`read ${key} from`, () => read(key, index)),
+    keys: () => told(`list ${place}`, keys()),
+    sweep: () => call('sweep', async () => (await opened()).uploads.sweep()),
+    close: () => call('close', async () => {}),
+  }
+}
+
+const placeOf = ({ db, collection }: Given): string => `${db.databaseName}.${collection}`
+
+/** Loads the driver and reaches the database. */
+async function open(given: Given, commands: Commands): Promise<OpenedStore> {
+  const { db, collection, inline, timeout, abandoned } = given
   const settings = {
     writeConcern: { w: 'majority' as const, journal: true, wtimeoutMS: Math.ceil(timeout / 2) },
     // however the client reads
@@ -92,149 +125,20 @@ export function storeOf({ db, collection, inline, timeout, abandoned }: Given): 
       fieldsAsRaw: {},
     },
   }
-  let made: Promise<Parts> | undefined
-  let isIndexed = false
-
-  async function make(): Promise<Parts> {
-    const driver = await loadMongodb()
-    const documents = db.collection<UnitDocument>(`${collection}.units`, settings)
-    const any = (reading: Reading) => documents.findOne({ _id: '' }, { projection: { _id: 1 }, ...reading })
-    await opening(
-      () => commands.settle(any),
-      () => commands.once(() => db.client.connect()),
-    )
-    const bytes = new Bytes(db, collection, settings, commands, driver)
-    const uploads = new Uploads(db, documents, bytes, commands, abandoned)
-    const units = new Units(documents, commands, db.client.options.retryWrites)
-    return { newId: () => new driver.ObjectId(), units, uploads, bytes }
-  }
-
-  /** Once; after a failure anew. */
-  function parts(): Promise<Parts> {
-    made ??= make().catch((error) => {
-      made = undefined
-      throw error
-    })
-    return made
-  }
-
-  async function put(unit: StoreUnit, signal?: AbortSignal): Promise<StoredUnit> {
-    const info = checkUnit(unit)
-    const { units } = await commands.once(parts, signal)
-    for (let tries = 1; ; tries++) {
-      const before = await units.get(unit.key, signal)
-      if (before !== undefined && (await isWhole(before, signal))) return answer(unit.key, before, true)
-      const stored = await upload(unit, info, before, signal)
-      if (stored !== undefined) return answer(unit.key, stored, false)
-      if (tries === TRIES) throw contended(unit.key)
-      await sleep(PAUSE, undefined, { signal })
-    }
-  }
-
-  /** One try. Undefined: something else is published, or it was taken for abandoned. */
-  async function upload(unit: StoreUnit, info: string, replaced: Unit | undefined, signal?: AbortSignal) {
-    const { newId, units, uploads, bytes } = await parts()
-    const { key, name } = unit
-    const rev = newId()
-    const places = placesFor(unit.outputs, inline, newId)
-    const files = places.flatMap((file) => file ?? [])
-    const begun = files.length > 0 ? await begin(key, { id: rev, files }, signal) : undefined
-    const beat = begun ? uploads.beat(key, begun, signal) : async () => {}
-    let stored: Unit | undefined
-    try {
-      const outputs: StoredOutput[] = []
-      for (const [i, output] of unit.outputs.entries()) {
-        const { code, size, sha256 } = output
-        const file = places[i]
-        if (file === undefined) outputs.push({ code, size, sha256, bytes: await collect(output) })
-        else {
-          await bytes.write(file, { key, name }, output, beat, signal)
-          outputs.push({ code, size, sha256, file })
-        }
-      }
-      for (const output of outputs) if (output.file) await bytes.verify(output.file, output, beat, signal)
-      const now = await units.publish(
-        key,
-        { rev, name, info, outputs },
-        { replaced, upload: begun, at: uploads.now() },
-        signal,
-      )
-      if (now?.rev.equals(rev)) stored = now
-    } catch (error) {
-      if (!(error instanceof Swept)) throw error
-    } finally {
-      if (begun && stored === undefined) uploads.failed(key, begun)
-    }
-    if (stored !== undefined) await verifyInline(stored)
-    return stored
-  }
-
-  async function begin(key: string, upload: Omit<Upload, 'at'>, signal?: AbortSignal): Promise<Upload> {
-    const { uploads, bytes } = await parts()
-    if (!isIndexed) {
-      await bytes.prepare(signal)
-      await uploads.prepare(signal)
-      isIndexed = true
-    }
-    return await uploads.begin(key, upload, signal)
-  }
-
-  /** Reads all of a unit. STORE_MISMATCH. */
-  async function verify(unit: Unit, signal?: AbortSignal): Promise<void> {
-    const { bytes } = await parts()
-    await verifyInline(unit)
-    for (const output of unit.outputs) if (output.file) await bytes.verify(output.file, output, async () => {}, signal)
-  }
-
-  async function isWhole(unit: Unit, signal?: AbortSignal): Promise<boolean> {
-    try {
-      await verify(unit, signal)
-      return true
-    } catch (error) {
-      if (error instanceof DuramenError && error.code === 'STORE_MISMATCH') return false
-      throw error
-    }
-  }
-
-  async function find(key: string, signal?: AbortSignal): Promise<StoredUnit | undefined> {
-    checkHash('key', key)
-    const { units } = await commands.once(parts, signal)
-    const unit = await units.get(key, signal)
-    if (unit === undefined) return undefined
-    await verify(unit, signal)
-    return answer(key, unit, true)
-  }
-
-  async function read(key: string, index: number): Promise<AsyncIterable<Uint8Array>> {
-    checkHash('key', key)
-    const { units, bytes } = await parts()
-    const output = (await units.get(key))?.outputs[index]
-    if (output === undefined)
-      throw new DuramenError('FILE_GONE', `The store ${place} has no output ${index} of ${key}`, {
-        hint: 'Ask `find` what the unit holds.',
-      })
-    const stored = output.file ? bytes.read(output.file) : [output.bytes]
-    return told(`read ${key} from ${place}`, checked(stored, output, nameOf(output)))
-  }
-
-  async function* keys(): AsyncGenerator<string> {
-    yield* (await parts()).units.keys()
-  }
-
-  const call = <A>(doing: string, run: () => Promise<A>, signal?: AbortSignal) =>
-    task(`${doing} the image store ${place}`, run, signal)
-
-  return {
-    put: (unit, signal) => call(`put ${unit.key} into`, () => put(unit, signal), signal),
-    find: (key, signal) => call(`find ${key} in`, () => find(key, signal), signal),
-    read: (key, index) => call(`read ${key} from`, () => read(key, index)),
-    keys: () => told(`list ${place}`, keys()),
-    sweep: () => call('sweep', async () => (await parts()).uploads.sweep()),
-    close: () => call('close', async () => {}),
-  }
+  const driver = await loadMongodb()
+  const documents = db.collection<UnitDocument>(`${collection}.units`, settings)
+  const any = (reading: Reading) => documents.findOne({ _id: '' }, { projection: { _id: 1 }, ...reading })
+  await opening(
+    () => commands.settle(any),
+    () => commands.once(() => db.client.connect()),
+  )
+  const bytes = new Bytes(db, collection, settings, commands, driver)
+  const uploads = new Uploads(db, documents, bytes, commands, abandoned)
+  const units = new Units(documents, commands, db.client.options.retryWrites)
+  return new OpenedStore({ place: placeOf(given), inline, newId: () => new driver.ObjectId(), units, uploads, bytes })
 }
 
-function given(options: MongoImageStoreOptions): Given {
+function storeGiven(options: MongoImageStoreOptions): Given {
   const name = 'mongoImageStore'
   const {
     db,
@@ -258,27 +162,6 @@ function given(options: MongoImageStoreOptions): Given {
   if (abandoned < 2 * timeout) throw badOption('abandoned', age, slow, `Give at least ${2 * timeout}.`)
   return { db, collection, inline, timeout, abandoned }
 }
-
-async function verifyInline({ outputs }: Unit): Promise<void> {
-  for (const output of outputs)
-    if (output.bytes) for await (const _ of checked([output.bytes], output, nameOf(output)));
-}
-
-const nameOf = ({ file }: StoredOutput): string => (file ? `the file ${file}` : 'an output in the document')
-
-const answer = (key: string, { name, info, outputs }: Unit, existed: boolean): StoredUnit => ({
-  key,
-  name,
-  outputs: outputs.map(({ code, size, sha256 }) => ({ code, size, sha256 })),
-  info: JSON.parse(info),
-  existed,
-})
-
-const contended = (key: string) =>
-  new DuramenError('OUTCOME_UNKNOWN', `${key} was not published in ${TRIES} tries: others were at it`, {
-    hint: 'Put it again. If it stays, see whether the hosts are suspended or very slow, or raise `abandoned`.',
-    retryable: true,
-  })
 
 /** A stream whose error says what was being done. */
 async function* told<T>(doing: string, stream: AsyncIterable<T>): AsyncGenerator<T> {
