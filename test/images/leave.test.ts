@@ -137,6 +137,22 @@ test('K10 a host that closes gives the folders back by itself; closing the pipel
   expect(await world.names('images_old')).toHaveLength(3)
 })
 
+test('K10 a pipeline that could not be opened keeps no process alive', async () => {
+  const world = await imageWorld()
+  const { stop } = await world.start()
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const host = await openHost({ journal: memoryJournal(), logger: quiet })
+  const before = timers()
+  const attempts = 20
+  for (let n = 0; n < attempts; n++) {
+    const given = { folders: world.folders(), store: world.store(), process: twoOutputs }
+    await expect(imagePipeline(host, given)).rejects.toMatchObject({ code: 'LOCKED' })
+  }
+  expect(timers()).toBeLessThan(before + attempts / 2) // some are of others, and come and go
+  await host.close()
+  await stop()
+})
+
 test('K10 folders that are not free in time, or a store that fails to close, hold up no host', async () => {
   const world = await imageWorld()
   const lines: string[] = []

@@ -91,8 +91,6 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   /** Images that can't be asked yet: they wait for equal content, or for the journal. */
   const behind = new Set<string>()
   let resuming: Resuming | undefined
-  // a pipeline that waits for a person keeps its process
-  const alive = setInterval(() => {}, LONGEST_TIMER)
 
   const image = durable(
     imageMachine.provide({
@@ -175,6 +173,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   }
 
   await must('folders.open', folders.open())
+  // a pipeline that waits for a person keeps its process
+  const alive = setInterval(() => {}, LONGEST_TIMER)
   let closing: Promise<void> | undefined
   const close = () => {
     closing ??= leave().finally(() => stays())
