@@ -4,9 +4,8 @@
 import { distinctUntilChanged, filter, map, type Observable, Subscription } from 'rxjs'
 import type { Logger } from '../../ports/logger.ts'
 import { textOf } from '../../ports/thrown.ts'
-import type { DurableActor } from '../../runtime/actor.ts'
 import type { Connection } from '../connection/index.ts'
-import type { imageMachine } from './machine.ts'
+import type { ImageActor } from './running.ts'
 import type { ImageMessage } from './types.ts'
 
 /** What an image says, with what it waits for beside its backoff. */
@@ -15,8 +14,6 @@ export function toldWith(connection: Connection<unknown> | undefined, message: I
   if (state !== 'connecting' && state !== 'disconnected') return message
   return { ...message, message: `${message.message}, or as soon as the connection is back` }
 }
-
-type ImageActor = DurableActor<typeof imageMachine>
 
 /** What it needs of its pipeline. */
 interface Pipeline {
