@@ -8,11 +8,13 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { createStream } from 'rotating-file-stream'
 import type { Logger } from '../../ports/logger.ts'
+import { within } from '../../ports/signal.ts'
+import { systemClock } from '../../runtime/clock.ts'
 
 /** Where output goes: resolves once it is taken, or it is clear that nobody takes it. */
 export type Sink = (piece: Buffer) => Promise<void>
 
-export interface KeptOutput {
+interface KeptOutput {
   readonly folder: string
   /** Bytes of a file before it is rotated. */
   readonly size: number
@@ -20,11 +22,36 @@ export interface KeptOutput {
   readonly keep: number
 }
 
-/** Into `output.log`; the older ones are `output.log.1` and so on. */
-export function keepIn(
-  { folder, size, keep }: KeptOutput,
+/** ms in which what a program has written is read out once it has ended: others may hold its pipes. */
+const READ_OUT = 1_000
+
+/**
+ * Reads both pipes of a program from now on. What it answers is called once the program has ended, and resolves when what it
+ * wrote is where it goes: for a second the console and the file, then, as nobody may take what the console has, the file alone.
+ */
+export function reading(
+  pipes: Readonly<Record<'stdout' | 'stderr', Readable>>,
+  consoles: Readonly<Record<'stdout' | 'stderr', Sink>>,
+  file: KeptOutput | undefined,
   logger: Logger,
-): { readonly sink: Sink; end(): Promise<void> } {
+): () => Promise<void> {
+  const kept = file && keepIn(file, logger)
+  const sinks = kept ? [kept.sink] : []
+  const readers = { stdout: releasable(consoles.stdout), stderr: releasable(consoles.stderr) }
+  const read = Promise.all([
+    drain(pipes.stdout, [readers.stdout.sink, ...sinks]),
+    drain(pipes.stderr, [readers.stderr.sink, ...sinks]),
+  ]).then(() => kept?.end())
+  return async () => {
+    await within(systemClock, READ_OUT, read, () => undefined)
+    for (const { release } of Object.values(readers)) release()
+    await within(systemClock, READ_OUT, read, () => undefined)
+    for (const pipe of Object.values(pipes)) pipe.destroy()
+  }
+}
+
+/** Into `output.log`; the older ones are `output.log.1` and so on. */
+function keepIn({ folder, size, keep }: KeptOutput, logger: Logger): { readonly sink: Sink; end(): Promise<void> } {
   const name = (index: unknown) => (index === null ? 'output.log' : `output.log.${index}`)
   const stream = createStream(name, { path: folder, size: `${size}B`, rotate: keep, mode: 0o600 })
   const write = passOn(stream, join(folder, 'output.log'), logger)
@@ -57,7 +84,7 @@ export function passOn(stream: Writable, name: string, logger: Logger): Sink {
 }
 
 /** The same sink; from `release` on nobody waits for it any more. */
-export function releasable(sink: Sink): { readonly sink: Sink; release(): void } {
+function releasable(sink: Sink): { readonly sink: Sink; release(): void } {
   let released = false
   let goOn = () => {}
   return {
@@ -75,7 +102,7 @@ export function releasable(sink: Sink): { readonly sink: Sink; release(): void }
 }
 
 /** Reads all of a program's pipe into its sinks. Resolves at its end, also when it was cut off. */
-export async function drain(pipe: Readable, sinks: readonly Sink[]): Promise<void> {
+async function drain(pipe: Readable, sinks: readonly Sink[]): Promise<void> {
   try {
     for await (const piece of pipe) await Promise.all(sinks.map((sink) => sink(piece)))
   } catch {} // it was destroyed: who still holds the other end is not waited for

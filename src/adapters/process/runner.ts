@@ -15,13 +15,11 @@ import type { Child, ChildOrder, ChildRunner, Exit } from '../../ports/child.ts'
 import { DuramenError, isDuramenError } from '../../ports/errors.ts'
 import { assertNames, assertPath, badOption, optionsGiven } from '../../ports/given.ts'
 import { type Logger, loggerOf, type PinoLogger } from '../../ports/logger.ts'
-import { within } from '../../ports/signal.ts'
 import { textOf } from '../../ports/thrown.ts'
-import { systemClock } from '../../runtime/clock.ts'
 import { endAll, pidsOf, signalAt } from './group.ts'
 import { type Known, leftovers } from './leftovers.ts'
 import { MARK, marked, markOf } from './mark.ts'
-import { drain, keepIn, passOn, releasable } from './output.ts'
+import { passOn, reading } from './output.ts'
 import { forget, record, recorded } from './record.ts'
 import { type Identity, processTable } from './table.ts'
 
@@ -45,8 +43,6 @@ const NAMES = ['stdout', 'stderr', 'logDir', 'logSize', 'logKeep', 'logger']
 
 /** ms that what a program leaves behind has to end by itself once it was asked. */
 const REST_LIMIT = 5_000
-/** ms in which what a program has written is read out once it has ended: others may hold its pipes. */
-const READ_OUT = 1_000
 
 /**
  * Runs one program, which is found again by this state folder, made if need be: two programs need two folders, and one
@@ -74,6 +70,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
   const { place, mark } = made(folder)
   const system = processTable()
   const consoles = { stdout: passOn(stdout, 'stdout', logger), stderr: passOn(stderr, 'stderr', logger) }
+  const file = logDir === undefined ? undefined : { folder: logDir, size: logSize, keep: logKeep }
   const left = (known?: Known) => leftovers(system, mark, recorded(place), known)
 
   function begin(order: ChildOrder): Promise<Child> {
@@ -90,13 +87,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
   }
 
   function watched(child: ChildProcessByStdio<null, Readable, Readable>, identity: Identity): Child {
-    const kept = logDir === undefined ? undefined : keepIn({ folder: logDir, size: logSize, keep: logKeep }, logger)
-    const sinks = kept === undefined ? [] : [kept.sink]
-    const readers = { stdout: releasable(consoles.stdout), stderr: releasable(consoles.stderr) }
-    const read = Promise.all([
-      drain(child.stdout, [readers.stdout.sink, ...sinks]),
-      drain(child.stderr, [readers.stderr.sink, ...sinks]),
-    ]).then(() => kept?.end())
+    const readOut = reading({ stdout: child.stdout, stderr: child.stderr }, consoles, file, logger)
     const own = (known?: Known) => leftovers(system, mark, { ...identity, watched: true }, known)
     const ends = new Set<Promise<unknown>>()
     let tidied = false // its group lives on without its leader until then; from then on its pid may be another's, and so may its group
@@ -106,12 +97,7 @@ export function childRunner(folder: string, options?: ChildRunnerOptions): Child
       await Promise.allSettled(ends)
       await tidy(own)
       tidied = true
-      // console and file have a second; then the console is given up, and the file alone has another
-      await within(systemClock, READ_OUT, read, () => undefined)
-      for (const { release } of Object.values(readers)) release()
-      await within(systemClock, READ_OUT, read, () => undefined)
-      child.stdout.destroy()
-      child.stderr.destroy()
+      await readOut()
       forget(place)
       return exit
     })
