@@ -39,21 +39,9 @@ function addDiagnose(program: Command, interrupted: Interruption): void {
     .action(async (given: DiagnoseGiven, command: Command) => {
       refuseUnused(given, command)
       const { diagnose } = await import('../diagnose/diagnose.ts')
-      const {
-        host,
-        port,
-        journal,
-        url,
-        env = [],
-        usb = [],
-        startup = false,
-        deploy = false,
-        json = false,
-        folder = [],
-        model = [],
-      } = given
+      const { url, folder: folders = [], model: models = [], ...asked } = given
       process.exitCode = await diagnose(
-        { host, port, url: url?.href, journal, models: model, folders: folder, env, usb, startup, deploy, json },
+        { ...NOT_ASKED, ...asked, url: url?.href, folders, models },
         screenOut(),
         interrupted,
       )
@@ -78,6 +66,8 @@ interface DiagnoseGiven extends Pick<DiagnoseCommand, 'host' | 'port' | 'journal
 }
 
 type Flags = Pick<DiagnoseCommand, 'env' | 'usb' | 'startup' | 'deploy' | 'json'>
+
+const NOT_ASKED: Flags = { env: [], usb: [], startup: false, deploy: false, json: false }
 
 function addMonitor(program: Command, interrupted: Interruption): void {
   program
