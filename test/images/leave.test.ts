@@ -153,6 +153,37 @@ test('K10 a pipeline that could not be opened keeps no process alive', async () 
   await stop()
 })
 
+// The line knows of its image, which nobody will bring into memory any more.
+test('K10 a pipeline whose host closes while it is being opened rejects, and gives the folders back', async () => {
+  const world = await imageWorld()
+  await world.drop('a.png', 'A')
+  const before = await world.start({ mode: 'manual' })
+  await vi.waitFor(async () => expect(await before.pipeline.status()).toMatchObject({ status: 'prepared' }), 20_000)
+  await before.stop()
+  const asked = deferred<void>()
+  const journal = kept(world.journal)
+  const host = await openHost({
+    journal: {
+      ...journal,
+      read: async function* (stream, ...rest) {
+        if (stream.includes('image-000001')) {
+          asked.resolve()
+          await new Promise(() => {})
+        }
+        yield* journal.read(stream, ...rest)
+      },
+    },
+    logger: quiet,
+    closeTimeout: 1,
+  })
+  const opening = imagePipeline(host, { folders: world.folders(), store: world.store(), process: twoOutputs })
+  const ended = expect(opening).rejects.toMatchObject({ code: 'CLOSED' })
+  await asked.promise
+  await host.close()
+  await ended
+  expect(await readdir(join(world.images, '.duramen'))).not.toContain('lock')
+})
+
 test('K10 folders that are not free in time, or a store that fails to close, hold up no host', async () => {
   const world = await imageWorld()
   const lines: string[] = []

@@ -75,8 +75,8 @@ type Line = DurableActor<typeof coordinatorMachine>
  * The image pipeline, ready-made: takes files from source/ one after the other, processes them, uploads the outputs as one
  * unit, and archives the file only once the store has confirmed (I1). After a crash it goes on where it was.
  *
- * Rejects with LOCKED when another process works on these folders (its pid is named), CLOSED when `host.stop` has ended it,
- * or with what folders, journal and machines answer.
+ * Rejects with LOCKED when another process works on these folders (its pid is named), CLOSED when `host.stop` has ended it
+ * or its host is closed meanwhile, or with what folders, journal and machines answer.
  */
 export async function imagePipeline(host: Host, options: ImagePipelineOptions): Promise<ImagePipeline> {
   assertHost('imagePipeline', host)
@@ -137,10 +137,16 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
     const opened: Line = await openInstance(host, coordinator, 'line', input, `the image pipeline '${id}'`)
     line = opened
     opened.on('*', (message) => events.next(message))
-    opened.subscribe({ complete: () => clearInterval(alive) }) // the host is closed
+    const over = new AbortController() // nothing more will come of it: its host is closed, or somebody has ended it
+    opened.subscribe({
+      complete: () => {
+        clearInterval(alive)
+        over.abort(new DuramenError('CLOSED', `the image pipeline '${id}' was ended while it was being opened`))
+      },
+    })
     await settled(opened, given)
     const active = () => opened.getSnapshot().context.active
-    await running.known(active)
+    await running.known(active, over.signal)
     if (connection)
       resuming = new Resuming(connection, events, { images: () => running.of(active()), sweep, logger: host.logger })
     else void sweep()

@@ -44,10 +44,10 @@ export class Running {
     return active.flatMap(({ id }) => this.#current.get(id) ?? [])
   }
 
-  /** Resolves once all of them can be asked, or wait themselves, so that what comes next finds them. */
-  async known(active: () => readonly Active[]): Promise<void> {
+  /** Resolves once all of them can be asked, or wait themselves, so that what comes next finds them; rejects with the signal's reason. */
+  async known(active: () => readonly Active[], signal: AbortSignal): Promise<void> {
     const missing = () => active().some(({ id }) => !this.#current.has(id) && !this.#behind.has(id))
-    while (missing()) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (missing()) await sleep(systemClock, 5, signal)
   }
 
   /** The image that was claimed, from its begin, or from where an earlier process has left it, to its end. */
