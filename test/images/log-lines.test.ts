@@ -30,6 +30,19 @@ test('I2, I9 the log has the end of each image, once; those that were quarantine
   ])
 })
 
+test('the name of an image begins no line of its own and drives no terminal; events$ have it as it is', async () => {
+  const world = await imageWorld()
+  const { logger, lines } = listening()
+  const { pipeline, stop, events } = await world.start({}, { logger })
+  const name = 'a\n2026-01-01 INFO admin logged in\u001b[31m.png'
+  await world.drop(name, 'good')
+  await pipeline.drained()
+  await stop()
+  expect(lines.at(-1)).toContain('images: a\\u000a2026-01-01 INFO admin logged in\\u001b[31m.png: archived')
+  expect(lines.filter((line) => /\p{Cc}/u.test(line))).toEqual([])
+  expect(events.at(-1)).toMatchObject({ type: 'archived', name })
+})
+
 test('I2 what keeps an image waiting is a warning once, however often it is tried; anew where it is something else', async () => {
   const world = await imageWorld()
   const { logger, heard, lines } = listening()

@@ -1,5 +1,6 @@
 // What the host's logger is told of a pipeline: how each image has ended, and what keeps it waiting, once for each wait.
 import type { Logger } from '../../ports/logger.ts'
+import { printable } from '../../ports/printable.ts'
 import type { CoordinatorMessage, ImageMessage } from './types.ts'
 
 const LEVELS = {
@@ -36,7 +37,7 @@ export function logLines(pipeline: string, logger: Logger): (message: PipelineMe
     if (trouble !== undefined && !ENDS.has(type)) troubles.set(whose, trouble)
     else if (type !== 'prepared') troubles.delete(whose)
     if (type === 'claimed') troubles.delete('')
-    logger[again ? 'debug' : level](`${pipeline}: ${message.message}`)
+    logger[again ? 'debug' : level](printable(`${pipeline}: ${message.message}`)) // whoever may put a file into source/ gives its name
   }
 }
 

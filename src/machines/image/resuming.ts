@@ -3,6 +3,7 @@
 // I2, C1: in both modes only what has failed is tried again; what waits for `processFinal` goes on waiting.
 import { distinctUntilChanged, filter, map, type Observable, Subscription } from 'rxjs'
 import type { Logger } from '../../ports/logger.ts'
+import { printable } from '../../ports/printable.ts'
 import { textOf } from '../../ports/thrown.ts'
 import type { Connection } from '../connection/index.ts'
 import type { ImageActor } from './running.ts'
@@ -70,7 +71,7 @@ export class Resuming {
       if (problem === null || !snapshot.matches({ images_sources: 'awaitingUpload' }) || !fits(sha256)) continue
       image
         .send({ type: 'UPLOAD' })
-        .catch((error) => this.#pipeline.logger.warn(`${name}: waits for its backoff: ${textOf(error)}`))
+        .catch((error) => this.#pipeline.logger.warn(printable(`${name}: waits for its backoff: ${textOf(error)}`)))
     }
   }
 }
