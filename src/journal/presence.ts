@@ -5,7 +5,7 @@
 // K10 Each has a name of its own, under which it only ever stands once it is listened at. So one that refuses is a dead one's,
 //   and may be removed.
 import { randomBytes } from 'node:crypto'
-import { chmod, lstat, readdir, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { connectTo, listenAt } from './unix-socket.ts'
@@ -33,7 +33,7 @@ export async function present(file: string): Promise<Presence | undefined> {
   server.on('error', () => {}).unref() // of a caller who could not be let in: the kernel has answered him
   const end = async (path: string) => {
     server.close()
-    await rm(path, { force: true }).catch(() => {})
+    await remove(path)
   }
   try {
     await listenAt(server, draft)
@@ -65,9 +65,12 @@ export async function removeLeft(file: string): Promise<void> {
   const names = await readdir(dirname(file)).catch(() => []) // they do no harm
   for (const name of names) {
     if (!isPresenceOf(basename(file), name) || (await isPresent(file, name))) continue
-    await rm(join(dirname(file), name), { force: true }).catch(() => {})
+    await remove(join(dirname(file), name))
   }
 }
+
+/** Not by `rm`: in Node 22, whoever removes a socket by it gets packages behind links, as pnpm has them, by the wrong path. */
+const remove = (socket: string) => unlink(socket).catch(() => {})
 
 /** Whether a name is that of a socket beside a lock of this name. */
 const isPresenceOf = (lock: string, name: string): boolean =>

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { acquireLock } from '../../src/journal/lock.ts'
 
@@ -199,4 +200,26 @@ describe.skipIf(process.platform !== 'linux')('K2 K10 a holder whose pid is none
 
 test('a missing folder is named', async () => {
   await expect(acquireLock(join(folder, 'no', 'lock'))).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
+})
+
+const LOCK = new URL('../../dist/journal/lock.js', import.meta.url).href
+const DIE = 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'
+
+// Needs `npm run build`.
+test('K10 a socket of a dead holder goes without harm to how Node finds packages behind links', async () => {
+  await mkdir(join(folder, 'store/one'), { recursive: true })
+  await mkdir(join(folder, 'node_modules'))
+  await writeFile(join(folder, 'store/one/package.json'), '{ "name": "one", "exports": "./index.js" }')
+  await writeFile(join(folder, 'store/one/index.js'), '')
+  await symlink('../store/one', join(folder, 'node_modules/one'))
+  const socket = join(folder, 'lock.0badcafe.sock')
+  await exit(spawn(process.execPath, ['-e', DIE, socket]))
+  expect(await readdir(folder)).toContain('lock.0badcafe.sock')
+  const script = `import { acquireLock } from '${LOCK}'
+    await acquireLock(process.argv[2])
+    console.log(import.meta.resolve('one'))`
+  await writeFile(join(folder, 'take.mjs'), script)
+  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'take.mjs'), file])
+  expect(stdout.trim()).toMatch(/\/store\/one\/index\.js$/)
+  expect(await readdir(folder)).not.toContain('lock.0badcafe.sock')
 })

@@ -108,17 +108,21 @@ const placeOf = (folder: string): string => join(folder, 'control.sock')
 
 async function bindInPrivate(server: Server, folder: string, place: string): Promise<void> {
   const room = join(folder, '.control')
+  const made = join(room, 'sock')
+  const clear = async () => {
+    await unlink(made).catch(() => {}) // by itself: what `rm` does to Node 22 when it meets a socket, see presence.ts
+    await rm(room, { recursive: true, force: true })
+  }
   try {
-    await rm(room, { recursive: true, force: true }) // of one that was killed here
+    await clear() // of one that was killed here
     await mkdir(room, { mode: 0o700 })
-    const made = join(room, 'sock')
     await listenAt(server, made)
     await chmod(made, 0o600)
     await rename(made, place)
   } catch (error) {
     throw fsError(error, `make the socket ${place}`, { file: place })
   } finally {
-    await rm(room, { recursive: true, force: true })
+    await clear()
   }
 }
 
