@@ -368,6 +368,82 @@ describe('beside it', () => {
   })
 })
 
+describe('K7 the archive of a journal that was restored from a backup', () => {
+  const options = { segmentBytes: 4 * KIB }
+  const textOf = (who: string, seq: number, length: number) => `${who} ${seq} `.padEnd(length, 'x')
+
+  /** A journal whose archive goes beyond its backup, and another that was restored from that and went another way. */
+  async function forked(length: number) {
+    const [folder, archive, backup, restored] = await Promise.all([1, 2, 3, 4].map(() => newFolder(memory)))
+    const run = async (journal: FileJournal, who: string, from: number, to: number, length: number) => {
+      for (let seq = from; seq < to; seq++) await add(journal, 's', seq, textOf(who, seq + 1, length))
+    }
+    const first = await openIn(folder!, { ...options, reclaim: false })
+    await run(first, 'one', 0, 50, 200)
+    await first.backup(backup!)
+    await run(first, 'one', 50, 200, 200)
+    await must(first.trim('s', 190))
+    await run(first, 'one', 200, 300, 200)
+    expect((await first.reclaim({ archive: archive! })).archived).toBeGreaterThan(5)
+    await must(first.close())
+    await restoreJournal(backup!, restored!)
+    const second = await openIn(restored!, { ...options, reclaim: false })
+    await run(second, 'TWO', 50, 200, length)
+    await must(second.trim('s', 190))
+    await run(second, 'TWO', 200, 300, length)
+    await must(second.close())
+    return { folder: restored!, archive: archive! }
+  }
+
+  const held = async (...folders: string[]) =>
+    Buffer.concat((await Promise.all(folders.map(segmentsOf))).flat().map(({ bytes }) => bytes))
+
+  test.each([
+    ['of the same length', 200],
+    ['of another length', 230],
+  ])('is refused for what came since, %s: nothing is lost, and another folder gets it', async (_, length) => {
+    const { folder, archive } = await forked(length)
+    const before = await segmentsOf(archive)
+    const journal = await openIn(folder, { ...options, reclaim: false })
+    await expect(journal.reclaim({ archive })).rejects.toMatchObject({
+      code: 'BACKUP_MISMATCH',
+      message: expect.stringContaining('another history'),
+      where: { file: expect.stringContaining(archive) },
+      hint: expect.stringContaining('another archive folder'),
+    })
+    expect(await segmentsOf(archive)).toEqual(before)
+    const other = await newFolder(memory)
+    for (const there of [
+      [folder, archive],
+      [folder, archive, other],
+    ]) {
+      const bytes = await held(...there)
+      for (let seq = 1; seq <= 300; seq++)
+        expect(bytes.includes(seq <= 50 ? textOf('one', seq, 200) : textOf('TWO', seq, length))).toBe(true)
+      if (there.length === 2) expect((await journal.reclaim({ archive: other })).segments).toBeGreaterThan(3)
+    }
+  })
+
+  test('is told once, and by itself nothing is tried again until the journal is opened again', async () => {
+    const { folder, archive } = await forked(200)
+    const warnings: unknown[] = []
+    const logger = { ...quiet, warn: (message: string, { error }: any) => warnings.push([message, error.code]) }
+    const before = await segmentsOf(archive)
+    for (const times of [1, 2]) {
+      const journal = await openIn(folder, { ...options, logger, reclaim: { archive } })
+      await soon(() => expect(warnings).toHaveLength(times))
+      const read = countReads()
+      let seq = (await journal.head('s'))!.seq
+      for (const end = seq + 200; seq < end; seq++) await add(journal, 's', seq, textOf('TWO', seq + 1, 200))
+      await must(journal.close())
+      expect(read()).toBeLessThan(options.segmentBytes)
+      vi.restoreAllMocks()
+    }
+    expect(warnings[0]).toEqual([expect.stringContaining('opened again'), 'BACKUP_MISMATCH'])
+    expect(await segmentsOf(archive)).toEqual(before)
+  })
+})
+
 test.each<[string, (folder: string) => unknown]>([
   ['a number', () => 1],
   ['a text', () => 'yes'],

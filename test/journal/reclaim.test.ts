@@ -308,7 +308,7 @@ describe('an archive', () => {
     const folder = await newFolder()
     const journal = await filled(folder)
     const before = await segmentsOf(folder)
-    await expect(journal.reclaim({ archive })).rejects.toMatchObject({ code: 'JOURNAL_DAMAGED' })
+    await expect(journal.reclaim({ archive })).rejects.toMatchObject({ code: 'BACKUP_MISMATCH' })
     expect(await segmentsOf(folder)).toEqual(before)
   })
 })

@@ -77,8 +77,8 @@ export interface FileJournal extends Journal {
    * time; a later one waits, also for one that has begun by itself. It reads the whole log, and writes each segment that loses
    * something anew. What was dropped for good is in no file of the journal then, unless it is in the last segment. A journal
    * whose groups are chained only gives up segments from its beginning of which nothing is left.
-   * Rejects with BAD_OPTION, JOURNAL_DAMAGED, NO_SPACE (a copy of one segment must have room), NO_PERMISSION, READ_ONLY, IO,
-   * CLOSED; what was given up until then is, and the next call goes on.
+   * Rejects with BAD_OPTION, JOURNAL_DAMAGED, BACKUP_MISMATCH (the archive is of another history), NO_SPACE (a copy of one
+   * segment must have room), NO_PERMISSION, READ_ONLY, IO, CLOSED; what was given up until then is, and the next call goes on.
    */
   reclaim(options?: ReclaimOptions): Promise<Reclaimed>
 }

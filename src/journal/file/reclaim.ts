@@ -9,10 +9,11 @@
 
 import type { Places } from './index/places.ts'
 import type { Source } from './reading/read.ts'
+import { archiveSegment, openArchive } from './segments/archive.ts'
 import { damaged } from './segments/damaged.ts'
 import { type Frame, HEADER_BYTES } from './segments/format.ts'
-import { archiveSegment, type GivenUp, rewriteSegment } from './segments/holes.ts'
-import { createFolder, type Segment } from './segments/segments.ts'
+import { type GivenUp, rewriteSegment } from './segments/holes.ts'
+import type { Segment } from './segments/segments.ts'
 import { walk } from './segments/walk.ts'
 
 /** What a reclaim has done. */
@@ -51,7 +52,7 @@ interface Loss {
 
 /**
  * `empty`: segments of which nothing is left, which are not looked at; those that become so are added. Rejects with
- * JOURNAL_DAMAGED, CLOSED, or what the file system says; what was given up until then is.
+ * JOURNAL_DAMAGED, BACKUP_MISMATCH (of the archive), CLOSED, or what the file system says; what was given up until then is.
  */
 export async function reclaim(
   source: Source,
@@ -61,9 +62,9 @@ export async function reclaim(
 ): Promise<{ reclaimed: Reclaimed; left: Left }> {
   const segments = source.segments.slice(0, -1).filter((segment) => !empty.has(segment))
   const from = source.segments.at(-1)!.first
+  if (archive !== undefined) await openArchive(archive, source.segments)
   const { kept, chained } = await trimsOf(source, empty)
   const listed = await source.listings.positions()
-  if (archive !== undefined) await createFolder(archive)
   const reclaimed = { bytes: 0, segments: 0, archived: 0 }
   let left = segments.reduce((sum, { size }) => sum + size, 0)
   /** Undefined where the index must be written first. */

@@ -78,6 +78,8 @@ export class Reclaiming {
   #settled: Promise<unknown> = Promise.resolve()
   /** One that has begun by itself has not ended. */
   #begun = false
+  /** The archive is of another history: nothing that comes makes it this one's. */
+  #refused = false
   #warned = false
 
   constructor(dir: string, parts: ReclaimingParts, way: ReclaimingWay) {
@@ -97,7 +99,7 @@ export class Reclaiming {
 
   /** Begins one where it is time for it. Never throws, and never rejects. */
   begin(): void {
-    if (this.#begun || !this.#way.byItself || !this.#isDue()) return
+    if (this.#begun || this.#refused || !this.#way.byItself || !this.#isDue()) return
     this.#begun = true
     void this.#one(async () => {
       if (this.#isDue()) await this.#reclaim(this.#way.archive)
@@ -155,9 +157,11 @@ export class Reclaiming {
     if (!error.retryable) {
       this.#left = { from: segments.at(-1)!.first, bytes: segments.reduce((sum, { size }) => sum + size, 0) }
     }
+    this.#refused = error.code === 'BACKUP_MISMATCH'
     if (this.#warned) return false
     this.#warned = true
-    const what = 'The space of what was trimmed could not be given back; it is tried again as the journal grows'
+    const next = this.#refused ? 'once the journal is opened again' : 'as the journal grows'
+    const what = `The space of what was trimmed could not be given back; it is tried again ${next}`
     this.#parts.logger.warn(what, { error })
     return false
   }

@@ -4,7 +4,7 @@
 // K7 a segment is copied beside itself, each frame that stays checked on the way, synced, and takes the name of the old one:
 // a crash leaves the old one or the new one, and what is beside it is removed when the journal is opened.
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { writeAll } from '../../files.ts'
 import { damaged } from './damaged.ts'
 import {
@@ -22,7 +22,8 @@ import {
 import { readFrom, type Segment, syncFolder } from './segments.ts'
 import { walkIn } from './walk.ts'
 
-const NEW = '.new'
+/** What is put to the name of a file while it is being made. */
+export const NEW = '.new'
 /** So much is read and written at once. */
 const AHEAD_BYTES = 1 << 20
 /** File systems give back blocks of that size, or larger ones. */
@@ -71,44 +72,13 @@ export async function rewriteSegment(
   await syncFolder(dirname(segment.file))
 }
 
-/** A copy of a segment as it is, in another folder, unless that has one; what is there is never replaced. */
-export async function archiveSegment(
-  segment: Segment,
-  salt: number,
-  folder: string,
-  check: () => void,
-): Promise<boolean> {
-  const file = join(folder, basename(segment.file))
-  if (await isKept(file, segment, salt)) return false
-  await copySegment(segment, salt, [], `${file}${NEW}`, check)
-  await rename(`${file}${NEW}`, file)
-  await syncFolder(folder)
-  return true
-}
-
 /** Removes copies that a crash has left. */
 export async function removeCopies(folder: string): Promise<void> {
   for (const name of await readdir(folder)) if (COPY.test(name)) await rm(join(folder, name))
 }
 
-/** Whether the segment has a copy there. Rejects with JOURNAL_DAMAGED where it is none of it. */
-async function isKept(file: string, { first, size }: Segment, salt: number): Promise<boolean> {
-  const handle = await open(file, 'r').catch((error) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (handle === undefined) return false
-  try {
-    const header = decodeHeader(await readFrom(handle, 0, HEADER_BYTES))
-    const same = typeof header === 'object' && header.salt === salt && header.first === first
-    if (same && (await segmentSize(file)) === size) return true
-  } finally {
-    await handle.close()
-  }
-  throw damaged(file, 0, 'it is no copy of the segment of that name')
-}
-
-async function copySegment(
+/** Writes a segment with these holes under another name, durably. Nothing is left of it where that fails. */
+export async function copySegment(
   segment: Segment,
   salt: number,
   ranges: readonly GivenUp[],
