@@ -20,13 +20,13 @@ describe.each([
 
   test('I4 one at a time: the next is taken once the last has ended', async () => {
     const line = await open()
-    expect(line.asked).toEqual([['claimNext', { known: [] }]])
+    expect(line.asked).toEqual([['claimNext', { blocked: false, known: [] }]])
     await line.answer('claimNext', file('a'))
     expect(line.state()).toBe('full')
     expect(line.asked.slice(1)).toEqual([['runImage', { ...file('a'), id: 'image-000001' }]])
     await line.answer('runImage', 'archived')
     expect(line.state()).toBe('watching')
-    expect(line.asked.at(-1)).toEqual(['claimNext', { known: [] }])
+    expect(line.asked.at(-1)).toEqual(['claimNext', { blocked: false, known: [] }])
     await line.answer('claimNext', file('b'))
     expect(line.asked.at(-1)).toEqual(['runImage', { ...file('b'), id: 'image-000002' }])
     expect(line.context()).toMatchObject({ claimed: 2, totals: { archived: 1 } })
@@ -37,12 +37,12 @@ describe.each([
     await line.answer('claimNext', file('a'))
     expect(line.asked.slice(1)).toHaveLength(2)
     expect(line.asked).toContainEqual(['runImage', { ...file('a'), id: 'image-000001' }])
-    expect(line.asked).toContainEqual(['claimNext', { known: ['a'] }])
+    expect(line.asked).toContainEqual(['claimNext', { blocked: false, known: ['a'] }])
     await line.answer('claimNext', file('b'))
     expect([line.state(), line.waits('claimNext')]).toEqual(['full', false])
     await line.answer('runImage', 'duplicate')
     expect(names(line)).toEqual(['b'])
-    expect(line.asked.at(-1)).toEqual(['claimNext', { known: ['b'] }])
+    expect(line.asked.at(-1)).toEqual(['claimNext', { blocked: false, known: ['b'] }])
   })
 
   test.each(['archived', 'duplicate', 'forced', 'quarantined', 'gone'] as const)(
@@ -62,7 +62,7 @@ describe.each([
     await line.answer('runImage', new DuramenError('REPLAY_DIVERGED', 'broken'))
     expect(line.state()).toBe('watching')
     expect(line.context()).toMatchObject({ active: [], stuck: [{ name: 'a' }], problem: { code: 'REPLAY_DIVERGED' } })
-    expect(line.asked.at(-1)).toEqual(['claimNext', { known: ['a'] }])
+    expect(line.asked.at(-1)).toEqual(['claimNext', { blocked: false, known: ['a'] }])
   })
 
   test('I7 what cannot be taken blocks the line, says why, and is tried again with backoff', async () => {
@@ -82,6 +82,22 @@ describe.each([
     }
     await line.answer('claimNext', file('a'))
     expect(line.context()).toMatchObject({ problem: null, tries: 0 })
+  })
+
+  test('I7 a line that can look again has no trouble any more, also where there is nothing to take', async () => {
+    const line = await open()
+    for (const wait of [100, 200]) {
+      await line.answer('claimNext', new DuramenError('FOLDER_MISSING', 'source is missing'))
+      await line.pass(wait)
+      expect(line.asked.at(-1)).toEqual(['claimNext', { blocked: true, known: [] }])
+    }
+    await line.answer('claimNext', null)
+    expect(line.state()).toBe('watching')
+    expect(line.context()).toMatchObject({ problem: null, tries: 0 })
+    expect(line.said.at(-1)).toEqual({ type: 'unblocked', message: 'files can be taken again' })
+    expect(line.asked.at(-1)).toEqual(['claimNext', { blocked: false, known: [] }])
+    await line.answer('claimNext', new DuramenError('FOLDER_MISSING', 'source is missing'))
+    expect(line.said.at(-1)).toMatchObject({ message: expect.stringContaining('tried again within 0.1 s') })
   })
 
   test('an image ends while the line is blocked', async () => {

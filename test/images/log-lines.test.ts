@@ -1,7 +1,7 @@
 // What the host's logger hears of a pipeline: each end once, each trouble once while it goes on in the same way.
 import { writeFile } from 'node:fs/promises'
 import { left } from 'fp-ts/lib/TaskEither.js'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { DuramenError } from '../../src/index.ts'
 import { imageWorld } from '../support/image-world.ts'
 
@@ -80,4 +80,27 @@ test('I2 folders that can not be read are a warning once', async () => {
   await pipeline.drained()
   await stop()
   expect(heard().filter((line) => line.startsWith('warn'))).toEqual([expect.stringContaining('the disk is away')])
+})
+
+test('I2 a second outage of the folders is a warning like the first; between them nothing is wrong', async () => {
+  const world = await imageWorld()
+  const { logger, heard } = listening()
+  const folders = world.folders()
+  let fails = false
+  const waiting: typeof folders.waiting = (limit) =>
+    fails ? left(new DuramenError('IO', 'the disk is away', { retryable: true })) : folders.waiting(limit)
+  const { pipeline, stop, events } = await world.start({ folders: { ...folders, waiting } }, { logger })
+  const said = (type: string) => events.filter((event) => event.type === type).length
+  for (const outage of [1, 2]) {
+    const before = said('blocked')
+    fails = true
+    await vi.waitFor(() => expect(said('blocked')).toBeGreaterThan(before + 1), 20_000)
+    fails = false
+    await vi.waitFor(() => expect(said('unblocked')).toBe(outage), 20_000)
+    expect(await pipeline.status()).toMatchObject({ status: 'idle', problem: null })
+  }
+  await stop()
+  const away = expect.stringMatching(/^warn images: no file can be taken: the disk is away/)
+  const again = 'info images: files can be taken again'
+  expect(heard()).toEqual([away, again, away, again])
 })

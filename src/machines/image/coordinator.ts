@@ -30,8 +30,11 @@ export const coordinatorMachine = setup({
     emitted: CoordinatorMessage
   },
   actors: {
-    /** Waits for the next file, moves it to images_sources and looks at it. `known`: names there that are owned. */
-    claimNext: fromPromise<ClaimedFile, { known: readonly string[] }>(unprovided('claimNext')),
+    /**
+     * Waits for the next file, moves it to images_sources and looks at it. `known`: names there that are owned. Where the
+     * line was `blocked`, null as soon as it can look again and finds nothing to take.
+     */
+    claimNext: fromPromise<ClaimedFile | null, { known: readonly string[]; blocked: boolean }>(unprovided('claimNext')),
     /** Starts the image's machine, if it is not there yet, and waits for its end. */
     runImage: fromPromise<Outcome, Active>(unprovided('runImage')),
   },
@@ -98,27 +101,42 @@ export const coordinatorMachine = setup({
       invoke: {
         src: 'claimNext',
         id: 'claimNext',
-        input: ({ context }) => ({ known: ownedNames(context) }),
-        onDone: {
-          target: 'full',
-          actions: [
-            assign(({ context, event }) => ({
-              claimed: context.claimed + 1,
-              active: [...context.active, { ...event.output, id: imageId(context) }],
-              tries: 0,
-              problem: null,
-            })),
-            spawnChild('runImage', {
-              id: ({ context }) => context.active.at(-1)!.id,
-              input: ({ context }) => context.active.at(-1)!,
-            }),
-            emit(({ context }) => {
-              const { id, name, original } = context.active.at(-1)!
-              const renamed = name === original ? '' : ` as ${name}`
-              return { type: 'claimed' as const, id, name, message: `${original}: taken into images_sources${renamed}` }
-            }),
-          ],
-        },
+        input: ({ context }) => ({ known: ownedNames(context), blocked: context.tries > 0 }),
+        onDone: [
+          {
+            guard: ({ event }) => event.output === null,
+            target: 'full',
+            actions: [
+              assign({ tries: 0, problem: null }),
+              emit({ type: 'unblocked' as const, message: 'files can be taken again' }),
+            ],
+          },
+          {
+            target: 'full',
+            actions: [
+              assign(({ context, event }) => ({
+                claimed: context.claimed + 1,
+                active: [...context.active, { ...event.output!, id: imageId(context) }],
+                tries: 0,
+                problem: null,
+              })),
+              spawnChild('runImage', {
+                id: ({ context }) => context.active.at(-1)!.id,
+                input: ({ context }) => context.active.at(-1)!,
+              }),
+              emit(({ context }) => {
+                const { id, name, original } = context.active.at(-1)!
+                const renamed = name === original ? '' : ` as ${name}`
+                return {
+                  type: 'claimed' as const,
+                  id,
+                  name,
+                  message: `${original}: taken into images_sources${renamed}`,
+                }
+              }),
+            ],
+          },
+        ],
         onError: {
           target: 'blocked',
           actions: [

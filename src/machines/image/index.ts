@@ -95,8 +95,8 @@ export async function imagePipeline(host: Host, options: ImagePipelineOptions): 
   const coordinated = durable(
     coordinatorMachine.provide({
       actors: {
-        claimNext: fromPromise(({ input, signal }) =>
-          claimNext(ports, () => (line ? ownedNames(line.getSnapshot().context) : input.known), signal),
+        claimNext: fromPromise(({ input: { known, blocked }, signal }) =>
+          claimNext(ports, () => (line ? ownedNames(line.getSnapshot().context) : known), blocked, signal),
         ),
         runImage: fromPromise(({ input, signal }) => running.run(input, signal)),
       },

@@ -13,6 +13,7 @@ const LEVELS = {
   upload_failed: 'warn',
   move_failed: 'warn',
   blocked: 'warn',
+  unblocked: 'info',
   rejected: 'debug', // its end says it once more
   quarantined: 'warn',
   gone: 'warn',
@@ -29,7 +30,7 @@ export function logLines(pipeline: string, logger: Logger): (message: PipelineMe
   const troubles = new Map<string, string>()
   return (message) => {
     const { type } = message
-    const whose = type === 'blocked' ? '' : message.id
+    const whose = 'id' in message ? message.id : ''
     const level = LEVELS[type]
     const problem = 'problem' in message ? message.problem : null
     const trouble = level === 'warn' && problem ? `${type} ${problem.code}` : undefined

@@ -109,7 +109,8 @@ export type CoordinatorEvent =
   /** What was stuck is tried again. */
   | { type: 'RETRY' }
 
-/** What the coordinator says: a file was taken, or why none can be. */
+/** What the coordinator says: a file was taken, why none can be, or that nothing stands in the way any more. */
 export type CoordinatorMessage =
+  | { readonly type: 'unblocked'; readonly message: string }
   | { readonly type: 'claimed'; readonly id: string; readonly name: string; readonly message: string }
   | { readonly type: 'blocked'; readonly message: string; readonly problem: Problem }

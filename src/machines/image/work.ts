@@ -39,19 +39,20 @@ const asked = <A>(
     ? withConnection(connection, (_, { signal }) => must(name, call(signal)), options)
     : must(name, call(options.signal))
 
-/** I4, I6: the next file, in images_sources and looked at. Waits until there is one. */
+/** I4, I6: the next file, in images_sources and looked at. Waits until there is one; `atOnce`: null where none is there now. */
 export async function claimNext(
   { folders, poll }: Ports,
   known: () => readonly string[],
+  atOnce: boolean,
   signal: AbortSignal,
-): Promise<ClaimedFile> {
+): Promise<ClaimedFile | null> {
   for (;;) {
     signal.throwIfAborted()
     // a claim whose record a crash has swallowed comes first
     const [orphan] = await must('folders.unowned', folders.unowned(known()))
     if (orphan !== undefined) return must('folders.inspect', folders.inspect(orphan, signal))
     const claimed = await claimAny(folders, known, signal)
-    if (claimed) return claimed
+    if (claimed || atOnce) return claimed ?? null
     await sleep(systemClock, poll, signal)
   }
 }
