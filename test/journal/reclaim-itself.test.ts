@@ -1,9 +1,20 @@
 // K9 logs have limits: a journal gives the space of what was trimmed back by itself, and loses nothing that is kept.
 import { existsSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { listSegments } from '../../src/journal/file/segments/segments.ts'
+import { listSegments, segmentName } from '../../src/journal/file/segments/segments.ts'
 import { type FileJournal, type FileJournalOptions, openJournal, restoreJournal } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { noSmallDisk, smallDisk } from './disk.ts'
@@ -285,6 +296,65 @@ describe('one that fails', () => {
     expect(warnings).toHaveLength(1)
     await worker.whole()
   })
+
+  test('is told again for another cause, and after a success', async () => {
+    const folder = await newFolder(memory)
+    const mount = join(await newFolder(), 'mount')
+    const archive = join(mount, 'archive')
+    const warnings: unknown[] = []
+    const logger = { ...quiet, warn: (_: string, { error }: any) => warnings.push(error.code) }
+    const worker = new Worker(await openIn(folder, { ...SMALL, logger, reclaim: { archive } }), 'worker/w', 20)
+    const until = async (holds: () => unknown) => {
+      for (let segments = 0; segments < 100 && !(await holds()); segments++) {
+        const { length } = await listSegments(folder)
+        while ((await listSegments(folder)).length <= length) await worker.commit(10)
+        await new Promise((resolve) => setTimeout(resolve, 20)) // the background's turn; it is waited for below
+      }
+      await soon(async () => expect(await holds()).toBe(true))
+    }
+    const away = async (code: string) => {
+      await rm(mount, { recursive: true })
+      if (code === 'IO')
+        await symlink('mount', mount) // ELOOP
+      else await writeFile(mount, '')
+    }
+    await mkdir(mount)
+    await away('IO')
+    await until(() => warnings.length === 1)
+    await away('FOLDER_MISSING')
+    await until(() => warnings.length === 2)
+    await rm(mount)
+    await until(async () => (await reclaimedTo(folder)) > 1)
+    await mkdir(mount, { recursive: true })
+    await away('FOLDER_MISSING')
+    await until(() => warnings.length === 3)
+    expect(warnings).toEqual(['IO', 'FOLDER_MISSING', 'FOLDER_MISSING'])
+  })
+
+  test.each(['before it reads', 'when the first copy is made'])(
+    'K9 is tried again less and less often, and reads little meanwhile: an archive that fails %s',
+    async (when) => {
+      const folder = await newFolder(memory)
+      const archive = join(await newFolder(), 'archive')
+      const journal = await openIn(folder, { ...SMALL, reclaim: { archive } })
+      await (when === 'before it reads'
+        ? symlink('archive', archive)
+        : mkdir(join(archive, `${segmentName(1)}.new`), { recursive: true }))
+      const read = countReads()
+      await add(journal, 'trimmed', 0, 'x', 'x')
+      await must(journal.trim('trimmed', 2))
+      let seq = 0
+      for (let segments = 2; segments <= 64; segments++) {
+        while ((await listSegments(folder)).length < segments) {
+          await add(journal, 'kept', seq, ...Array(10).fill('k'.repeat(200)))
+          seq += 10
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10)) // an attempt's turn, where one was due
+      }
+      await must(journal.close())
+      expect(read()).toBeLessThan(when === 'before it reads' ? SMALL.segmentBytes : 4 * 64 * SMALL.segmentBytes)
+    },
+  )
 
   test.skipIf(noSmallDisk !== undefined)(
     'for want of space: appends go on, and it works once there is some',

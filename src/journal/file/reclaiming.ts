@@ -2,7 +2,8 @@
 //
 // K9 logs have limits: once a segment is full and as much has come since the last reclaim as that one has kept, and
 // something was trimmed, the next begins. So the log takes about twice what is kept of it and a few segments more, and a byte
-// that is appended costs a bounded number of bytes that are read and written, however long the log is.
+// that is appended costs a bounded number of bytes that are read and written, however long the log is. One that fails is tried
+// again when a segment has come, two, four and so on, until one succeeds: each may read the whole log before it fails again.
 // K3 nothing depends on what the file `reclaimed` says of the last one: without it, the next looks at all again.
 //
 // checksum of what follows, 8 hex digits | JSON. It is not synced: one that is not whole counts for nothing. K12 0600.
@@ -80,7 +81,12 @@ export class Reclaiming {
   #begun = false
   /** The archive is of another history: nothing that comes makes it this one's. */
   #refused = false
-  #warned = false
+  /** Of the last failure that was told, until one succeeds: what it was, and of which file. */
+  #told: string | undefined
+  /** In a row. */
+  #failures = 0
+  /** When the last one failed, there were so many segments. */
+  #failedAt = 0
 
   constructor(dir: string, parts: ReclaimingParts, way: ReclaimingWay) {
     this.#dir = dir
@@ -139,27 +145,29 @@ export class Reclaiming {
     this.#left = left
     await snapshots.clean()
     await this.#write()
+    this.#failures = 0
+    this.#told = undefined
     return reclaimed
   }
 
   #isDue(): boolean {
     const { source, places } = this.#parts
+    if (this.#failures > 0 && source.segments.length < this.#failedAt + 2 ** (this.#failures - 1)) return false
     const { from, bytes } = this.#left
     const full = source.segments.slice(0, -1).filter(({ first }) => first >= from)
     const came = full.reduce((sum, { size }) => sum + size, 0)
     return full.length > 0 && came >= bytes && places.gone.newest >= from
   }
 
-  /** That is said once. What would fail again waits until as much has come as is there. */
+  /** What is the same as the last time is told once. */
   #failed(error: DuramenError): false {
     if (error.code === 'CLOSED') return false
-    const { segments } = this.#parts.source
-    if (!error.retryable) {
-      this.#left = { from: segments.at(-1)!.first, bytes: segments.reduce((sum, { size }) => sum + size, 0) }
-    }
+    this.#failures++
+    this.#failedAt = this.#parts.source.segments.length
     this.#refused = error.code === 'BACKUP_MISMATCH'
-    if (this.#warned) return false
-    this.#warned = true
+    const told = JSON.stringify([error.code, error.where.file])
+    if (told === this.#told) return false
+    this.#told = told
     const next = this.#refused ? 'once the journal is opened again' : 'as the journal grows'
     const what = `The space of what was trimmed could not be given back; it is tried again ${next}`
     this.#parts.logger.warn(what, { error })
