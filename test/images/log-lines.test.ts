@@ -104,3 +104,17 @@ test('I2 a second outage of the folders is a warning like the first; between the
   const again = 'info images: files can be taken again'
   expect(heard()).toEqual([away, again, away, again])
 })
+
+test('I3 an image that waits for a person is a warning once in each process, also after a restart', async () => {
+  const world = await imageWorld()
+  await world.drop('a.png', 'good')
+  for (const run of ['the first', 'after a restart']) {
+    const { logger, heard, lines } = listening()
+    const { stop } = await world.start({ process: async () => ({ outputs: [], codes: [] }) }, { logger })
+    await vi.waitFor(() => expect(lines.join('\n')).toContain('waits to be processed again'), 20_000)
+    await stop()
+    expect(heard(), run).toEqual([
+      expect.stringMatching(/^warn images: a\.png: stays in images_sources.* waits to be processed again/),
+    ])
+  }
+})

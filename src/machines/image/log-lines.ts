@@ -31,15 +31,21 @@ export function logLines(pipeline: string, logger: Logger): (message: PipelineMe
   return (message) => {
     const { type } = message
     const whose = 'id' in message ? message.id : ''
-    const level = LEVELS[type]
-    const problem = 'problem' in message ? message.problem : null
-    const trouble = level === 'warn' && problem ? `${type} ${problem.code}` : undefined
+    const trouble = troubleOf(message)
     const again = trouble !== undefined && troubles.get(whose) === trouble
     if (trouble !== undefined && !ENDS.has(type)) troubles.set(whose, trouble)
-    else if (type !== 'prepared') troubles.delete(whose)
+    else troubles.delete(whose)
     if (type === 'claimed') troubles.delete('')
-    logger[again ? 'debug' : level](printable(`${pipeline}: ${message.message}`)) // whoever may put a file into source/ gives its name
+    const level = trouble === undefined ? LEVELS[type] : again ? 'debug' : 'warn'
+    logger[level](printable(`${pipeline}: ${message.message}`)) // whoever may put a file into source/ gives its name
   }
+}
+
+/** What goes wrong. An image that is prepared again says how it failed once more; after a restart it is the only one to. */
+function troubleOf(message: PipelineMessage): string | undefined {
+  const problem = 'problem' in message ? message.problem : null
+  const type = message.type === 'prepared' ? 'processing_failed' : message.type
+  return problem && LEVELS[type] === 'warn' ? `${type} ${problem.code}` : undefined
 }
 
 const ENDS: ReadonlySet<PipelineMessage['type']> = new Set(['quarantined', 'gone'])
