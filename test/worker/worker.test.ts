@@ -4,7 +4,7 @@ import type { Host, HostOptions } from '../../src/index.ts'
 import { type Worker, type WorkerOptions, type WorkerRun, worker } from '../../src/machines/index.ts'
 import { workersOf } from '../../src/machines/worker/opened.ts'
 import { faultyJournal } from '../../src/testing/index.ts'
-import { by, isPending, noUnhandledRejections, recording, refused, settle, world } from '../support/host.ts'
+import { by, isPending, noUnhandledRejections, quiet, recording, refused, settle, world } from '../support/host.ts'
 
 noUnhandledRejections()
 
@@ -176,6 +176,22 @@ describe('W1b', () => {
     await pass(MINUTE)
     expect(times).toHaveLength(7)
     await it.stop()
+  })
+
+  test('a text that a run throws is logged once, in the message; an error is given with its stack', async () => {
+    const broken = new Error('no network')
+    const said: unknown[][] = []
+    const logger = { ...quiet, warn: (...given: unknown[]) => void said.push(given) }
+    for (const thrown of ['just no', broken]) {
+      const run = () => {
+        throw thrown
+      }
+      await place().start({ run }, { logger })
+    }
+    expect(said).toEqual([
+      ['worker sync: a run has failed: just no'],
+      ['worker sync: a run has failed: no network', broken],
+    ])
   })
 
   test('a process that dies in mid-run: the run counts as interrupted, and is tried again after a wait', async () => {

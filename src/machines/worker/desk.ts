@@ -98,7 +98,7 @@ export class Desk {
     const text = `worker ${this.job.id}: a run has failed: ${textOf(error)}`
     if (text === this.#failure) return this.#logger.debug(text)
     this.#failure = text
-    this.#logger.warn(text, error as object)
+    this.#logger.warn(text, typeof error === 'object' && error !== null ? error : undefined) // a text is in it already
   }
 
   #given(key: string, signal: AbortSignal): WorkerRun {
