@@ -27,11 +27,11 @@ export async function control({ request, state, json }: ControlCommand, screen: 
 /** None runs: where that is so because it gave up, that is what whoever asks has to know. */
 async function withReason(error: unknown, state: string): Promise<unknown> {
   if (!isDuramenError(error) || error.code !== 'CLOSED') return error
-  const { gaveUpAt, gaveUpNext } = await import('./gave-up.ts')
+  const { gaveUpAt, gaveUpAndGoneNext } = await import('./gave-up.ts')
   const at = await gaveUpAt(state)
   if (at === undefined) return error
   const { code, message, where } = error
-  const next = gaveUpNext(state)
+  const next = gaveUpAndGoneNext(state)
   return new DuramenError(code, `${message}: CRITICAL, the last one gave up at ${time(at)}`, {
     cause: error,
     where,

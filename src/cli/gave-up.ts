@@ -12,9 +12,13 @@ export async function gaveUpAt(folder: string): Promise<number | undefined> {
   return last && fits(last, CRITICAL) ? last.at : undefined
 }
 
-/** What to do about it. */
+/** What to do about one that has given up. */
 export const gaveUpNext = (folder: string): string =>
   `look at ${join(folder, 'logs', 'output.log')}, mend it, and start it again`
+
+/** The same where it runs no more: it may be one that nobody needs, under a name that is not used again. */
+export const gaveUpAndGoneNext = (folder: string): string =>
+  `${gaveUpNext(folder)}; or remove ${folder}, where it is not wanted any more`
 
 /** With another --name there is another instance. */
 async function lastIn(journal: string): Promise<Listed | undefined> {

@@ -81,7 +81,7 @@ it('a supervisor that waits, has given up, does not answer or has gone', () => {
     `fail a: critical, it has given up, last ended by SIGSEGV -> ${log}, mend it, and start it again`,
     'fail a: its supervisor does not answer -> see what holds it up, or start it again',
     'warn a: pid 7 runs, and its supervisor has gone -> start the supervisor again: it ends what is left, and begins anew',
-    `fail a: critical, it gave up at 1970-01-01T00:00:00.000Z -> ${log}, mend it, and start it again`,
+    `fail a: critical, it gave up at 1970-01-01T00:00:00.000Z -> ${log}, mend it, and start it again; or remove a, where it is not wanted any more`,
   ])
 })
 
@@ -108,6 +108,7 @@ it('a supervisor that gave up and has gone is told, by diagnose and by control, 
     message: expect.stringContaining('CRITICAL, the last one gave up'),
   })
   expect(asked.hint).toContain(`Look at ${log}, mend it`)
+  expect(asked.hint).toContain(`or remove ${state}, where it is not wanted any more`)
   expect((await start(['supervise', '--', 'true'], { cwd }).ended).code).toBe(0)
   const after = await said()
   expect(after.bad).toEqual([])

@@ -6,7 +6,7 @@ import { recorded } from '../../adapters/process/record.ts'
 import { processTable } from '../../adapters/process/table.ts'
 import type { Exit, SupervisorStatus } from '../../ports/child.ts'
 import { isDuramenError } from '../../ports/errors.ts'
-import { gaveUpAt, gaveUpNext } from '../gave-up.ts'
+import { gaveUpAndGoneNext, gaveUpAt, gaveUpNext } from '../gave-up.ts'
 import { type Program, programs } from '../probes/programs.ts'
 import { bytes, counted } from '../text.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
@@ -101,7 +101,7 @@ function supervisedFindings(one: Supervised, known: Known): Finding[] {
     const findings: Finding[] = []
     if (gaveUp !== undefined) {
       const at = new Date(gaveUp).toISOString()
-      findings.push(fail('processes', `${folder}: critical, it gave up at ${at}`, gaveUpNext(folder)))
+      findings.push(fail('processes', `${folder}: critical, it gave up at ${at}`, gaveUpAndGoneNext(folder)))
     }
     if (left !== undefined) {
       const what = `${folder}: pid ${left}${figures(known.get(left))} runs, and its supervisor has gone`
