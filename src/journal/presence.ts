@@ -3,7 +3,7 @@
 // K2 The kernel answers for it while the process lives, also while that is stopped or busy, and refuses from its end on, whatever
 //   that was. Containers have pids and networks of their own, but a socket that lies in a folder of both is one socket.
 // K10 Each has a name of its own, under which it only ever stands once it is listened at. So one that refuses is a dead one's,
-//   and may be removed.
+//   and may be removed. The draft that it is before refuses for a moment, too: it is left alone while it is new.
 import { randomBytes } from 'node:crypto'
 import { chmod, lstat, readdir, rename, unlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -18,17 +18,20 @@ export interface Presence {
   end(): Promise<void>
 }
 
-/** What may be there again in a moment: a lock without a socket would be worse than none. */
-const SHORT: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC', 'EDQUOT']
+/** What may be there again in a moment, or a draft that was taken for a dead one's: a lock without a socket would be worse than none. */
+const SHORT: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'ENOSPC', 'EDQUOT', 'ENOENT']
+/** So long a draft is taken for one of a process that is about to listen. */
+const DRAFT_MS = 10_000
 
 /**
  * Listens beside the lock `file`, with mode 0600, and keeps no process alive by it. Undefined where no socket can be made, as
  * on a file system that has none: a lock without one says so by that. Rejects when the system is short of something.
  */
 export async function present(file: string): Promise<Presence | undefined> {
-  const name = `${basename(file)}.${randomBytes(4).toString('hex')}.sock`
+  const id = `${randomBytes(4).toString('hex')}.sock`
+  const name = `${basename(file)}.${id}`
   const place = join(dirname(file), name)
-  const draft = `${place}.tmp`
+  const draft = `${file}.new-${id}`
   const server = createServer((caller) => caller.destroy())
   server.on('error', () => {}).unref() // of a caller who could not be let in: the kernel has answered him
   const end = async (path: string) => {
@@ -64,17 +67,27 @@ export async function isPresent(file: string, name: string): Promise<boolean> {
 export async function removeLeft(file: string): Promise<void> {
   const names = await readdir(dirname(file)).catch(() => []) // they do no harm
   for (const name of names) {
-    if (!isPresenceOf(basename(file), name) || (await isPresent(file, name))) continue
-    await remove(join(dirname(file), name))
+    const place = join(dirname(file), name)
+    const kind = kindOf(basename(file), name)
+    if (kind === undefined || (kind === 'draft' && !(await isOld(place))) || (await isPresent(file, name))) continue
+    await remove(place)
   }
 }
 
 /** Not by `rm`: in Node 22, whoever removes a socket by it gets packages behind links, as pnpm has them, by the wrong path. */
 const remove = (socket: string) => unlink(socket).catch(() => {})
 
-/** Whether a name is that of a socket beside a lock of this name. */
-const isPresenceOf = (lock: string, name: string): boolean =>
-  name.startsWith(`${lock}.`) && /^[0-9a-f]{8}\.sock$/.test(name.slice(lock.length + 1))
+/** What a name is beside a lock of this name. */
+function kindOf(lock: string, name: string): 'draft' | 'socket' | undefined {
+  const found = name.startsWith(`${lock}.`) ? /^(new-)?[0-9a-f]{8}\.sock$/.exec(name.slice(lock.length + 1)) : null
+  return found === null ? undefined : found[1] === undefined ? 'socket' : 'draft'
+}
+
+const isOld = (place: string): Promise<boolean> =>
+  lstat(place).then(
+    ({ mtimeMs }) => Math.abs(Date.now() - mtimeMs) > DRAFT_MS,
+    () => false,
+  )
 
 /** The way to it may be what is missing. */
 const isThere = (place: string): Promise<boolean> =>

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { createServer, Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { acquireLock } from '../../src/journal/lock.ts'
 
 let folder: string
@@ -175,6 +175,29 @@ describe.skipIf(process.platform !== 'linux')('K2 K10 a holder whose pid is none
       expect((await readdir(folder)).sort()).toEqual(others)
       for (const name of others) await rm(join(folder, name))
     }
+  })
+
+  test('leaves no draft of a socket for ever, and never takes one that is new', async () => {
+    for (const name of ['lock.new-00000001.sock', 'lock.new-00000002.sock', 'locks.new-00000003.sock']) await dead(name)
+    await listening('lock.new-00000004.sock')
+    const long = new Date(Date.now() - 60_000)
+    for (const name of ['lock.new-00000001.sock', 'locks.new-00000003.sock', 'lock.new-00000004.sock'])
+      await utimes(join(folder, name), long, long)
+    await (await acquireLock(file)).release()
+    expect((await readdir(folder)).sort()).toEqual([
+      'lock.new-00000002.sock', // of one who is about to listen
+      'lock.new-00000004.sock',
+      'locks.new-00000003.sock',
+    ])
+  })
+
+  test('has a socket whose drafts a filter for .sock leaves out of copies, too', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen')
+    onTestFinished(() => listen.mockRestore())
+    await acquireLock(file)
+    expect(listen.mock.calls).toEqual([
+      [expect.objectContaining({ path: expect.stringMatching(/\.sock$/) }), expect.anything()],
+    ])
   })
 
   test('has it where it could make no socket; the hint says how to remove it', async () => {
