@@ -5,7 +5,7 @@
 // stream go, and trims that a later one has overtaken. What goes of a stream is always its beginning, whenever a crash
 // comes: a log without its index can be read on from any hole.
 // K7 a segment is archived, durably, before it loses anything, and replaced as a whole.
-// K9 one segment at a time; in memory: how far each stream is trimmed. When it is done: reclaiming.ts.
+// K9 one segment at a time; in memory: how far each stream is trimmed, of all that ever were, which grows with them. When it is done: reclaiming.ts.
 
 import type { Places } from './index/places.ts'
 import type { Source } from './reading/read.ts'
