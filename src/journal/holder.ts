@@ -2,12 +2,13 @@
 //
 // K2 Who can't be known to be dead is alive: one on another host, or in another container that can't be asked.
 // K10 A holder is dead when its process is gone, when its pid belongs to another process by now, or when the machine was
-//   started again. Containers count pids each for itself: of a process in another one its socket tells (presence.ts).
+//   started again. Containers count pids each for itself: of a process in another one its socket tells (presence.ts). So it
+//   does of a thread of this very process that was terminated.
 import { readlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { procStat } from '../ports/proc-stat.ts'
 import { contentOf } from './files.ts'
-import { isPresent } from './presence.ts'
+import { isAbandoned, isPresent } from './presence.ts'
 
 /** What a lock says. */
 export interface Holder {
@@ -70,7 +71,8 @@ export async function lives(file: string, holder: Holder): Promise<boolean> {
   if (!exists(holder.pid)) return false
   const running = await processOf(holder.pid)
   if (running === undefined) return true
-  return !running.ended && (holder.processStart === undefined || holder.processStart === running.start)
+  if (running.ended || (holder.processStart !== undefined && holder.processStart !== running.start)) return false
+  return holder.pid !== process.pid || typeof holder.socket !== 'string' || !(await isAbandoned(file, holder.socket))
 }
 
 function exists(pid: number): boolean {

@@ -52,16 +52,14 @@ export async function present(file: string): Promise<Presence | undefined> {
 
 /** Whether somebody listens at a socket beside the lock `file`, as far as can be known: whoever can't be asked may live. */
 export async function isPresent(file: string, name: string): Promise<boolean> {
-  const place = join(dirname(file), basename(name))
-  try {
-    const socket = await connectTo(place)
-    socket.destroy()
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    return code === 'ENOENT' ? isThere(place) : code !== 'ECONNREFUSED'
-  }
+  const place = placeOf(file, name)
+  const answer = await ask(place)
+  return answer === 'ENOENT' ? isThere(place) : answer !== 'ECONNREFUSED'
 }
+
+/** Whether it is known that nobody does: the socket is there, and refuses. */
+export const isAbandoned = async (file: string, name: string): Promise<boolean> =>
+  (await ask(placeOf(file, name))) === 'ECONNREFUSED'
 
 /** Removes the sockets that dead ones have left beside the lock `file`. */
 export async function removeLeft(file: string): Promise<void> {
@@ -87,6 +85,15 @@ const isOld = (place: string): Promise<boolean> =>
   lstat(place).then(
     ({ mtimeMs }) => Math.abs(Date.now() - mtimeMs) > DRAFT_MS,
     () => false,
+  )
+
+const placeOf = (file: string, name: string) => join(dirname(file), basename(name))
+
+/** Undefined where somebody listens, else what the system says. */
+const ask = (place: string): Promise<string | undefined> =>
+  connectTo(place).then(
+    (socket) => void socket.destroy(),
+    (error) => String(error.code),
   )
 
 /** The way to it may be what is missing. */

@@ -4,8 +4,12 @@ import { createServer, Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { acquireLock } from '../../src/journal/lock.ts'
+import { compiledJournal } from './compiled.ts'
+
+const compiled = compiledJournal()
 
 let folder: string
 let file: string
@@ -221,6 +225,24 @@ describe.skipIf(process.platform !== 'linux')('K2 K10 a holder whose pid is none
   })
 })
 
+test.skipIf(process.platform !== 'linux')(
+  'K2 K10 a thread of this process has it until it is terminated, also where its socket was removed',
+  async () => {
+    const code = `const { parentPort, workerData } = require('node:worker_threads')
+      import(workerData.module).then(({ fileJournal }) => fileJournal(workerData.folder)).then(() => parentPort.postMessage('open'))
+      setInterval(() => {}, 1000)`
+    const thread = new Worker(code, { eval: true, workerData: { module: compiled, folder } })
+    await new Promise((resolve, reject) => thread.once('message', resolve).once('error', reject))
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: process.pid } })
+    const socket = join(folder, (await left()).socket)
+    await rename(socket, `${socket}.away`)
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'LOCKED', where: { pid: process.pid } })
+    await rename(`${socket}.away`, socket)
+    await thread.terminate()
+    await (await acquireLock(file)).release()
+  },
+)
+
 test('a missing folder is named', async () => {
   await expect(acquireLock(join(folder, 'no', 'lock'))).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
 })
@@ -238,7 +260,8 @@ test('K10 a socket of a dead holder goes without harm to how Node finds packages
   const socket = join(folder, 'lock.0badcafe.sock')
   await exit(spawn(process.execPath, ['-e', DIE, socket]))
   expect(await readdir(folder)).toContain('lock.0badcafe.sock')
-  const script = `import { acquireLock } from '${LOCK}'
+  const script = `import { Worker } from 'node:worker_threads'
+import { acquireLock } from '${LOCK}'
     await acquireLock(process.argv[2])
     console.log(import.meta.resolve('one'))`
   await writeFile(join(folder, 'take.mjs'), script)
