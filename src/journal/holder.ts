@@ -32,14 +32,14 @@ export type Whereabouts = 'here' | 'another container' | 'another host'
 
 /** This process. */
 export async function self(): Promise<Holder> {
-  const bootId = await told('/proc/sys/kernel/random/boot_id')
+  const bootId = await boot()
   const running = await processOf(process.pid)
   const pidNamespace = await namespace()
   return {
     pid: process.pid,
     host: hostname(),
     ...(running === undefined ? {} : { processStart: running.start }),
-    ...(bootId === undefined ? {} : { bootId: bootId.trim() }),
+    ...(bootId === undefined ? {} : { bootId }),
     ...(pidNamespace === undefined ? {} : { pidNamespace }),
     since: new Date().toISOString(),
   }
@@ -55,17 +55,24 @@ export function holderIn(content: string): Holder | undefined {
   }
 }
 
+/** Where the holder of the lock `file` is, and whether it lives, as far as can be known. */
+export async function look(
+  file: string,
+  holder: Holder,
+): Promise<{ readonly where: Whereabouts; readonly alive: boolean }> {
+  const where = await whereabouts(holder)
+  return { where, alive: await lives(file, holder, where) }
+}
+
 /** A lock that says nothing of containers was taken where there are none, or by an earlier version. */
-export async function whereabouts({ host, pidNamespace }: Holder): Promise<Whereabouts> {
+async function whereabouts({ host, pidNamespace }: Holder): Promise<Whereabouts> {
   if (host !== hostname()) return 'another host'
   return pidNamespace === undefined || pidNamespace === (await namespace()) ? 'here' : 'another container'
 }
 
-/** Whether the holder of the lock `file` lives, as far as can be known. */
-export async function lives(file: string, holder: Holder): Promise<boolean> {
-  const where = await whereabouts(holder)
+async function lives(file: string, holder: Holder, where: Whereabouts): Promise<boolean> {
   if (where === 'another host') return true
-  const bootId = (await told('/proc/sys/kernel/random/boot_id'))?.trim()
+  const bootId = await boot()
   if (holder.bootId !== undefined && bootId !== undefined && holder.bootId !== bootId) return false
   if (where === 'another container') return typeof holder.socket !== 'string' || isPresent(file, holder.socket)
   if (!exists(holder.pid)) return false
@@ -86,6 +93,8 @@ function exists(pid: number): boolean {
 
 /** What the system tells; undefined where there is no /proc, or it does not say. */
 const told = (file: string) => contentOf(file).catch(() => undefined)
+
+const boot = async () => (await told('/proc/sys/kernel/random/boot_id'))?.trim()
 
 const namespace = () => readlink('/proc/self/ns/pid').catch(() => undefined)
 

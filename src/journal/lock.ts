@@ -13,7 +13,7 @@ import { link, rename, unlink } from 'node:fs/promises'
 import { DuramenError } from '../ports/errors.ts'
 import { contentOf, writeSynced } from './files.ts'
 import { asDuramen, fsError, isUnlinkable, noHardLinks } from './fs-error.ts'
-import { type Holder, holderIn, lives, self, type Whereabouts, whereabouts } from './holder.ts'
+import { type Holder, holderIn, look, self, type Whereabouts } from './holder.ts'
 import { type Presence, present, removeLeft } from './presence.ts'
 
 /** A held lock. */
@@ -74,7 +74,7 @@ export async function holderOf(
 ): Promise<(Holder & { readonly alive: boolean; readonly where: Whereabouts }) | undefined> {
   const found = await contentOf(file)
   const holder = found === undefined ? undefined : holderIn(found)
-  return holder && { ...holder, alive: await lives(file, holder), where: await whereabouts(holder) }
+  return holder && { ...holder, ...(await look(file, holder)) }
 }
 
 async function take(file: string, content: string): Promise<void> {
@@ -99,7 +99,10 @@ async function place(draft: string, file: string, content: string): Promise<bool
   const found = await contentOf(file)
   if (found === undefined) return false
   const holder = holderIn(found)
-  if (holder !== undefined && (await lives(file, holder))) throw locked(file, holder, await whereabouts(holder))
+  if (holder !== undefined) {
+    const { where, alive } = await look(file, holder)
+    if (alive) throw locked(file, holder, where)
+  }
   const right = `${file}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
   await take(right, content)
   try {

@@ -1,18 +1,13 @@
 // K7 an index that knows of records behind the end of the log: they were acknowledged and are lost, and that is refused.
 import { readlinkSync } from 'node:fs'
-import { cp, type FileHandle, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, type FileHandle, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { checkJournal, fileJournal, repairJournal } from '../../src/journal/index.ts'
 import type { DuramenError } from '../../src/ports/errors.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { newFolder, openFilesIn, openIn, quiet, segmentsOf } from './folder.ts'
-
-const handles: FileHandle = await (async () => {
-  const handle = await open('/dev/null')
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
+import { handles } from './handles.ts'
 
 const SMALL = { segmentBytes: 2048, indexEvery: 16 }
 

@@ -2,7 +2,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer, Server } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -247,10 +248,8 @@ test('a missing folder is named', async () => {
   await expect(acquireLock(join(folder, 'no', 'lock'))).rejects.toMatchObject({ code: 'FOLDER_MISSING' })
 })
 
-const LOCK = new URL('../../dist/journal/lock.js', import.meta.url).href
 const DIE = 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'
 
-// Needs `npm run build`.
 test('K10 a socket of a dead holder goes without harm to how Node finds packages behind links', async () => {
   await mkdir(join(folder, 'store/one'), { recursive: true })
   await mkdir(join(folder, 'node_modules'))
@@ -260,8 +259,7 @@ test('K10 a socket of a dead holder goes without harm to how Node finds packages
   const socket = join(folder, 'lock.0badcafe.sock')
   await exit(spawn(process.execPath, ['-e', DIE, socket]))
   expect(await readdir(folder)).toContain('lock.0badcafe.sock')
-  const script = `import { Worker } from 'node:worker_threads'
-import { acquireLock } from '${LOCK}'
+  const script = `import { acquireLock } from '${pathToFileURL(join(dirname(compiled), 'lock.js'))}'
     await acquireLock(process.argv[2])
     console.log(import.meta.resolve('one'))`
   await writeFile(join(folder, 'take.mjs'), script)

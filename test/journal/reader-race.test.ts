@@ -1,11 +1,12 @@
 // K1 K7 a writer that begins just when a reader has seen that there is none: what it writes and takes back is not shown.
-import { type FileHandle, open, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { committedEnd } from '../../src/journal/file/commit/committed-end.ts'
 import { openJournal } from '../../src/journal/index.ts'
 import { add, all, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, quiet, segmentsOf } from './folder.ts'
+import { handles } from './handles.ts'
 
 /** What happens after a reader has looked at the lock, once. */
 let meanwhile: (() => Promise<void>) | undefined
@@ -21,12 +22,6 @@ vi.mock('../../src/journal/lock.ts', async (original) => {
   }
   return { ...lock, heldBy }
 })
-
-const handles: FileHandle = await (async () => {
-  const handle = await open('/dev/null')
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
 
 async function closedJournal(): Promise<string> {
   const folder = await newFolder()

@@ -1,19 +1,7 @@
 // A journal that is read beside the process that writes it, or after it.
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
-import {
-  chmod,
-  cp,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, cp, type FileHandle, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -25,6 +13,7 @@ import { type JournalReader, openJournal, type ReaderOptions, type StoredRecord 
 import { add, all, must, numbered, texts } from '../../src/testing/journal/case.ts'
 import { compiledJournal } from './compiled.ts'
 import { copyJournal, newFolder, openIn, quiet } from './folder.ts'
+import { handles } from './handles.ts'
 
 const compiled = compiledJournal()
 const root = process.platform === 'linux' && process.getuid?.() === 0
@@ -125,12 +114,6 @@ describe('K1 K7 beside a writer at full speed', () => {
     expect(await looker.ended()).toEqual(['looked'])
   })
 })
-
-const handles: FileHandle = await (async () => {
-  const handle = await open('/dev/null')
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
 
 describe('K1 what a writer takes back is never shown', () => {
   test('half of a group that does not fit on the disk, before it is undone', async () => {

@@ -19,6 +19,7 @@ import { type FileJournal, type FileJournalOptions, openJournal, restoreJournal 
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { noSmallDisk, smallDisk } from './disk.ts'
 import { memory, newFolder, openIn, quiet, segmentsOf } from './folder.ts'
+import { handles } from './handles.ts'
 
 if (noSmallDisk !== undefined) console.warn(`SKIPPED: ${noSmallDisk}`)
 
@@ -26,12 +27,6 @@ const KIB = 1024
 const SMALL = { segmentBytes: 16 * KIB }
 /** What an empty file, or the last part of one, takes. */
 const BLOCK = 4096
-
-const handles: FileHandle = await (async () => {
-  const handle = await open('/dev/null')
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
 
 afterEach(() => {
   vi.restoreAllMocks()

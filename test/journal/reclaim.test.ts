@@ -14,15 +14,10 @@ import {
 } from '../../src/journal/index.ts'
 import { add, all, must } from '../../src/testing/journal/case.ts'
 import { newFolder, openIn, segmentsOf } from './folder.ts'
+import { handles } from './handles.ts'
 
 const SMALL = { segmentBytes: 16_384, reclaim: false }
 const TEXT_BYTES = 1000
-
-const handles: FileHandle = await (async () => {
-  const handle = await open('/dev/null')
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
 
 afterEach(() => {
   vi.restoreAllMocks()

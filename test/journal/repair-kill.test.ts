@@ -1,7 +1,7 @@
 // K7: a repair that is killed at any of its steps can be run again: the result is the same, and no byte is lost. Until then
 // the journal is refused, or what is read is a true beginning of each stream.
 import fs from 'node:fs'
-import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, readdir, readFile, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -9,12 +9,7 @@ import { checkJournal, fileJournal, repairJournal, type StoredRecord } from '../
 import { all, must } from '../../src/testing/journal/case.ts'
 import { type SegmentFile, sample } from './damage.ts'
 import { copyJournal, newFolder, quiet, replaceSegments } from './folder.ts'
-
-const handles: FileHandle = await (async () => {
-  const handle = await open(import.meta.filename)
-  await handle.close()
-  return Object.getPrototypeOf(handle)
-})()
+import { handles } from './handles.ts'
 
 type Write = (bytes: Buffer, at: number, size: number, place: number) => Promise<{ bytesWritten: number }>
 const real = { ...fs.promises }

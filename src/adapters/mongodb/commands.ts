@@ -1,5 +1,6 @@
 // The one way by which commands go to the server: each with a limit and a signal, and once more where nobody knows what
-// has become of it, or more often where the server takes no more for now. All commands of the store come to the same when they are carried out twice.
+// has become of it, or more often where the server takes no more for now. All commands of the store come to the same when
+// they are carried out twice.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadConcernLike, ReadPreferenceMode } from 'mongodb'
 import { untilAborted } from '../../ports/signal.ts'

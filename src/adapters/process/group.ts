@@ -9,8 +9,8 @@ const LOOK_AGAIN = 20 // ms
 const KILL_LIMIT = 5_000
 
 /**
- * Ends all that `find` finds, which is told what it has found before, also what they begin meanwhile: SIGTERM once to each, SIGKILL after `limit` ms. The answer: how
- * many there were. Rejects with CHILD_FAILED when some do not even end by that.
+ * Ends all that `find` finds, which is told what it has found before, also what they begin meanwhile: SIGTERM once to each,
+ * SIGKILL after `limit` ms. The answer: how many there were. Rejects with CHILD_FAILED when some do not even end by that.
  */
 export async function endAll(
   system: ProcessTable,
