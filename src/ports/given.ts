@@ -42,6 +42,12 @@ export function assertPath(name: string, path: unknown): void {
   throw badOption(name, path, 'is no path of a folder', "Give one like './data'.")
 }
 
+/** The number. Throws BAD_OPTION for what is no whole number from 1; `hint`: what to give instead. */
+export function checkCount(name: string, value: number, hint: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw badOption(name, value, 'is no whole number from 1', hint)
+}
+
 const hash = /^[0-9a-f]{64}$/
 
 /** Whether it is a SHA-256 as we write them: 64 lower-case hex digits. */

@@ -1,5 +1,5 @@
 // K9: every limit is an option with a default.
-import { badOption } from '../ports/given.ts'
+import { checkCount } from '../ports/given.ts'
 
 /** Limits of every instance of a host (K9). */
 export interface Limits {
@@ -49,14 +49,7 @@ export function limitsOf(options: Partial<Limits>): Limits {
   const limits = { ...DEFAULTS }
   for (const name of LIMITS) {
     const value = options[name] ?? DEFAULTS[name]
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw badOption(
-        name,
-        value,
-        'is no whole number from 1',
-        'Leave it out for its default; docs/OPTIONS.md has all of them.',
-      )
-    limits[name] = value
+    limits[name] = checkCount(name, value, 'Leave it out for its default; docs/OPTIONS.md has all of them.')
   }
   return limits
 }

@@ -5,7 +5,7 @@
 import type { Journal } from '../journal/port.ts'
 import { type Commit, type CommitKind, type CommitOutcome, instanceOf } from '../journal/records.ts'
 import type { DuramenError, DuramenErrorCode } from '../ports/errors.ts'
-import { badOption } from '../ports/given.ts'
+import { checkCount } from '../ports/given.ts'
 import type { Head } from './decider.ts'
 import type { DurableMachine } from './durable.ts'
 import { asDuramenError } from './failures.ts'
@@ -107,8 +107,7 @@ const UNREADABLE: ReadonlySet<DuramenErrorCode> = new Set(['JOURNAL_DAMAGED', 'E
 export async function verify(host: Stored, options: VerifyOptions): Promise<VerifyReport> {
   const { concurrency = 4, findings: most = 1000, against, each } = options
   for (const [name, value] of Object.entries({ concurrency, findings: most }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw badOption(name, value, 'is no whole number from 1', 'Leave it out for its default.')
+    checkCount(name, value, 'Leave it out for its default.')
   const machines = against ? new Map(against.map((machine) => [machine.id, machine])) : host.machines
   const counts = { ok: 0, changed: 0, diverged: 0, unreadable: 0, unregistered: 0, replayOnly: 0, records: 0 }
   const findings: Verified[] = []

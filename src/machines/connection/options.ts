@@ -1,6 +1,6 @@
 // How a database is connected to: what a caller gives, looked at.
 import type { ConnectionDriver } from '../../ports/connection.ts'
-import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import { assertFunction, assertNames, badOption, checkCount, optionsGiven } from '../../ports/given.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { ConnectionSettings } from './types.ts'
 
@@ -47,8 +47,7 @@ export function connectionGiven<C>(options: ConnectionOptions<C>): Given<C> {
   assertNames('connection', given, NAMES)
   const { id = 'database', attempts = 3 } = given
   if (typeof id !== 'string' || id === '') throw badOption('id', id, 'is no text', "Give one like 'mongodb'.")
-  if (!Number.isSafeInteger(attempts) || attempts < 1)
-    throw badOption('attempts', attempts, 'is no whole number from 1', 'Leave it out for 3.')
+  checkCount('attempts', attempts, 'Leave it out for 3.')
   const first = milliseconds(given.openFor ?? '5s', 'openFor')
   return {
     id,

@@ -1,5 +1,5 @@
 // How a device is kept: what a caller gives, looked at, and what the machine and the desk make of it.
-import { assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import { assertNames, badOption, checkCount, optionsGiven } from '../../ports/given.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { DeviceSettings } from './types.ts'
 import type { Pace } from './work.ts'
@@ -82,10 +82,7 @@ export function limitsOf(options: DeviceOptions): DeviceLimits {
   }
 }
 
-function count(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw badOption(name, value, 'is no whole number from 1', 'Leave it out, or give one like 50.')
-}
+const count = (name: string, value: number): number => checkCount(name, value, 'Leave it out, or give one like 50.')
 
 /** Zero would be without a pause. */
 function positive(name: string, duration: Duration): number {

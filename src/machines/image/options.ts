@@ -1,5 +1,5 @@
 // How images go their way: what a caller gives, looked at.
-import { assertFunction, assertNames, badOption, optionsGiven } from '../../ports/given.ts'
+import { assertFunction, assertNames, badOption, checkCount, optionsGiven } from '../../ports/given.ts'
 import type { ImageFolders, ImageProcessor, ImageStore } from '../../ports/image.ts'
 import { type Duration, milliseconds } from '../../runtime/duration.ts'
 import type { Connection } from '../connection/index.ts'
@@ -56,6 +56,7 @@ export function pipelineGiven(options: ImagePipelineOptions): PipelineGiven {
   const given: Partial<ImagePipelineOptions> = optionsGiven('imagePipeline', options)
   assertNames('imagePipeline', given, NAMES)
   const { folders, store, process, connection, mode = 'auto', id = 'images' } = given
+  const { slots = 1, processAttempts = 3, crashes = 10 } = given
   assertFunction('folders', folders?.open, "Give folders, e.g. fileSystemFolders('./images').")
   assertFunction('store', store?.find, "Give a store, e.g. fileSystemStore('./store').")
   assertFunction('process', process, 'Give a processor, e.g. sharpProcessor().')
@@ -81,21 +82,15 @@ export function pipelineGiven(options: ImagePipelineOptions): PipelineGiven {
     connection,
     mode,
     id,
-    slots: count('slots', given.slots, 1),
+    slots: checkCount('slots', slots, 'Leave it out for 1.'),
     poll: milliseconds(given.poll ?? 500, 'poll'),
     retry: {
       first: milliseconds(retry.first ?? '1s', 'retry.first'),
       max: milliseconds(retry.max ?? '1m', 'retry.max'),
     },
-    processAttempts: count('processAttempts', given.processAttempts, 3),
-    crashes: count('crashes', given.crashes, 10),
+    processAttempts: checkCount('processAttempts', processAttempts, 'Leave it out for 3.'),
+    crashes: checkCount('crashes', crashes, 'Leave it out for 10.'),
   }
-}
-
-function count(name: string, value: number | undefined, otherwise: number): number {
-  if (value === undefined) return otherwise
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw badOption(name, value, 'is no whole number from 1', `Leave it out for ${otherwise}.`)
 }
 
 /** Who archives without upload, and why (I8). Throws BAD_OPTION. */

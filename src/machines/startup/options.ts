@@ -1,7 +1,7 @@
 // What a caller gives for a start-up, looked at before anything runs: tasks (S1) and options.
 import { platform } from 'node:process'
 import { DuramenError } from '../../ports/errors.ts'
-import { assertFunction, assertNames, badOption, optionsGiven, shown } from '../../ports/given.ts'
+import { assertFunction, assertNames, badOption, checkCount, optionsGiven, shown } from '../../ports/given.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { HostProcess, SignalName } from '../../ports/process.ts'
 import type { ServiceManager } from '../../ports/service.ts'
@@ -250,10 +250,7 @@ function taskGiven(given: StartupTask | OnceTask, n: number): Given {
   }
 }
 
-function count(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 1) return value
-  throw badOption(name, value, 'is no whole number from 1', 'Leave it out for 1.')
-}
+const count = (name: string, value: number): number => checkCount(name, value, 'Leave it out for 1.')
 
 /** Whoever waits for a start-up has to know how long: nothing lasts for ever, nor longer than a year. */
 function limit(name: string, value: Duration, least: number): number {
